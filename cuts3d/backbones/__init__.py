@@ -1,0 +1,16 @@
+"""Self-supervised backbones, one file per family; importing this package registers them all."""
+
+from cuts3d.backbones import embedded
+from cuts3d.backbones.registry import BackboneSpec, FeatureKind, get_backbone, list_backbones, register_backbone
+from cuts3d.backbones.vit import ViTBackbone, extract_features
+
+__all__ = [
+    "BackboneSpec",
+    "FeatureKind",
+    "ViTBackbone",
+    "embedded",
+    "extract_features",
+    "get_backbone",
+    "list_backbones",
+    "register_backbone",
+]

@@ -1,0 +1,147 @@
+"""A frozen timm ViT that hands out tokens of chosen layers and the vectors of one attention block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from cuts3d.grids import resize_image
+from cuts3d.types import PatchFeatures
+
+if TYPE_CHECKING:
+    from cuts3d.backbones.registry import BackboneSpec, FeatureKind
+
+
+class ViTBackbone(nn.Module):
+    """Wraps `timm.models.vision_transformer.VisionTransformer` for any input that is a multiple of the patch.
+
+    Position embeddings are resampled by plain bicubic interpolation, as the DINO and DINOv2 code does
+    (timm's own resampling antialiases, which moves the features).
+    """
+
+    def __init__(self, vit: nn.Module) -> None:
+        super().__init__()
+        self.vit = vit.eval().requires_grad_(False)
+
+    @property
+    def num_layers(self) -> int:
+        """Number of transformer blocks."""
+        return len(self.vit.blocks)  # pyright: ignore[reportArgumentType]
+
+    def _embed(self, pixels: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
+        vit = self.vit
+        patches = vit.patch_embed.proj(pixels)  # [B, C, h, w]
+        grid = (patches.shape[-2], patches.shape[-1])
+        tokens = patches.flatten(2).transpose(1, 2)  # [B, h*w, C]
+        prefix, pos = vit.pos_embed[:, :1], vit.pos_embed[:, 1:]
+        side = round(pos.shape[1] ** 0.5)
+        if grid != (side, side):
+            pos = pos.transpose(1, 2).reshape(1, -1, side, side)
+            pos = F.interpolate(pos, size=grid, mode="bicubic", align_corners=False)
+            pos = pos.flatten(2).transpose(1, 2)
+        cls = (vit.cls_token + prefix).expand(tokens.shape[0], -1, -1)
+        return torch.cat([cls, tokens + pos], dim=1), grid
+
+    @torch.inference_mode()
+    def forward(
+        self, pixels: torch.Tensor, *, feature: FeatureKind, layer: int, token_layers: tuple[int, ...] = ()
+    ) -> tuple[torch.Tensor, list[torch.Tensor], tuple[int, int]]:
+        """Run the network once.
+
+        Args:
+            pixels: Normalised images, float32 [B, 3, H, W], H and W multiples of the patch size.
+            feature: `key`, `query` or `value` of block `layer`, or `token`: its normalised output.
+            layer: Block whose vectors are returned; negative counts from the end.
+            token_layers: Blocks whose raw outputs are returned as well.
+
+        Returns:
+            Vectors float32 [B, h*w, C], class token dropped; the tokens of `token_layers`, each
+            [B, h*w, C]; and the grid (h, w).
+        """
+        x, grid = self._embed(pixels)
+        wanted = layer % self.num_layers
+        last = max((wanted, *(i % self.num_layers for i in token_layers)))
+        vectors = torch.empty(0)
+        tokens: dict[int, torch.Tensor] = {}
+        for index, block in enumerate(self.vit.blocks):  # pyright: ignore[reportArgumentType]
+            if index == wanted and feature != "token":
+                qkv = block.attn.qkv(block.norm1(x))
+                vectors = qkv.chunk(3, dim=-1)[("query", "key", "value").index(feature)][:, 1:]
+            if index == last and index == wanted and feature != "token" and index not in token_layers:
+                break  # the rest of the block is not needed
+            x = block(x)
+            if index == wanted and feature == "token":
+                vectors = self.vit.norm(x)[:, 1:]
+            if index in token_layers:
+                tokens[index] = x[:, 1:]
+            if index == last:
+                break
+        return vectors, [tokens[i] for i in token_layers], grid
+
+
+def normalise_pixels(image: np.ndarray, spec: BackboneSpec, size: tuple[int, int]) -> torch.Tensor:
+    """Resize and normalise a photo for a backbone.
+
+    Args:
+        image: uint8 [H, W, 3].
+        spec: Declares means and deviations.
+        size: Height and width of the network's input in pixels.
+
+    Returns:
+        float32 [1, 3, height, width].
+    """
+    resized = np.array(resize_image(image, size))  # resized as uint8: a 24-megapixel float copy would cost 288 MB
+    pixels = torch.from_numpy(resized).permute(2, 0, 1)[None].float() / 255
+    mean = torch.tensor(spec.mean).view(1, 3, 1, 1)
+    std = torch.tensor(spec.std).view(1, 3, 1, 1)
+    return (pixels - mean) / std
+
+
+def extract_features(  # noqa: PLR0913 - one call of the network, every option named
+    network: ViTBackbone,
+    spec: BackboneSpec,
+    image: np.ndarray,
+    *,
+    image_size: int | None = None,
+    feature: FeatureKind | None = None,
+    layer: int | None = None,
+    center: bool | None = None,
+    token_layers: tuple[int, ...] = (),
+) -> PatchFeatures:
+    """Turn a photo into patch features with one pass of the backbone.
+
+    The photo is stretched to a square of `image_size`, as MaskCut and TokenCut do.
+
+    Args:
+        network: The loaded backbone.
+        spec: Its declaration; `None` options fall back to it.
+        image: uint8 [H, W, 3].
+        image_size: Input side in pixels, a multiple of the patch size.
+        feature: Kind of vector.
+        layer: Block index.
+        center: Whether the affinity subtracts the mean vector.
+        token_layers: Blocks whose tokens are kept for a depth head.
+
+    Returns:
+        Features on the patch grid, and the tokens asked for.
+    """
+    side = image_size or spec.image_size
+    device = next(network.parameters()).device
+    pixels = normalise_pixels(image, spec, (side, side)).to(device)
+    vectors, tokens, grid = network(
+        pixels,
+        feature=feature or spec.feature,
+        layer=spec.layer if layer is None else layer,
+        token_layers=token_layers,
+    )
+    return PatchFeatures(
+        vectors=vectors[0].float().cpu().numpy(),
+        grid_shape=grid,
+        backbone=spec.name,
+        center=spec.center if center is None else center,
+        tokens=tuple(t[0].float().cpu().numpy() for t in tokens),
+    )

@@ -1,0 +1,231 @@
+"""Every parameter of the method: one frozen dataclass per stage, under the paper's symbols.
+
+All field names are unique across the stages, so that `CutS3DConfig().replace(beta=0.3, tau_knn=0.1)` works, the
+command line and the page can name them, and a stage's cache key is its own dataclass.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass, field, fields
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from cuts3d.errors import ConfigError
+
+
+def _param(default: Any, text: str, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"text": text, "low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureConfig:
+    """Patch features (method 1.1). `None` takes what the backbone's declaration says."""
+
+    backbone: str = _param("dinov2_vits14_focus", "Self-supervised network whose features are cut.")
+    image_size: int | None = _param(None, "Input side in pixels, a multiple of the patch; more sees finer.", 64, 1680)
+    feature: Literal["key", "query", "value", "token"] | None = _param(None, "Which vectors of the block are used.")
+    layer: int | None = _param(None, "Block whose vectors are used; -1 is the last.", -48, 47)
+    center: bool | None = _param(None, "Subtract the photo's mean feature first; DINOv2 needs it.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DepthConfig:
+    """Depth source (method 1.5)."""
+
+    depth: str = _param("embedded", "Depth estimator; a depth map of your own goes before it.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportanceConfig:
+    """Spatial importance sharpening (method 1.3, paper)."""
+
+    sharpen: bool = _param(True, "Sharpen the affinity by depth.")
+    beta: float = _param(0.45, "β: the least importance; lower leaves flat areas more as they were.", 0.0, 1.0)
+    sigma: float = _param(3.0, "σ: blur of the depth, in patches; larger marks wider depth edges.", 0.1, 30.0)
+    pair_rule: Literal["product", "mean", "max"] = _param("product", "How two patches' importances make one exponent.")
+    direction: Literal["raise", "lower"] = _param(
+        "raise", "'raise' is the paper's formula; 'lower' weakens links at depth edges instead."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AffinityConfig:
+    """From cosine similarity to graph weights (method 1.2)."""
+
+    tau_ncut: float | None = _param(None, "τ_ncut: similarity above which patches are linked.", 0.0, 1.0)
+    affinity: Literal["binary", "soft"] = _param("binary", "Links of weight 1, or of their similarity.")
+    epsilon: float = _param(1e-5, "ε: weight of a missing link.", 1e-9, 0.1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudConfig:
+    """Point cloud (method 1.5)."""
+
+    camera: Literal["orthographic", "perspective"] = _param("orthographic", "How depth becomes points.")
+    field_of_view: float = _param(55.0, "Degrees along the longer side, for the perspective camera.", 5.0, 150.0)
+    depth_scale: float = _param(1.0, "Depth range against the photo's longer side; larger pulls objects apart.", 0.01, 20)
+    depth_clip: float = _param(1.0, "Percent of the nearest and farthest depth values that are clipped.", 0.0, 20.0)
+    background_depth: float = _param(2.0, "Depth given to points outside the bipartition, in depth ranges.", 0.0, 100.0)
+    cut_size: int | None = _param(None, "Points along a side of the cut's grid; None is the patch grid.", 8, 240)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphConfig:
+    """k-NN graph (method 1.5)."""
+
+    k_neighbors: int = _param(24, "k: neighbours of each point; more ties an object's parts together.", 2, 128)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCutConfig:
+    """Min-cut in 3D (method 1.5)."""
+
+    tau_knn: float = _param(0.115, "τ_knn: longest link kept in 3D; smaller cuts objects apart.", 0.001, 2.0)
+    sigma_c: float = _param(0.025, "σ_c: link length at which a link's strength falls to 1/e.", 0.001, 1.0)
+    terminals: Literal["fraction", "single"] = _param("fraction", "Sources and sinks: the extreme per mille, or one.")
+    terminal_fraction: float = _param(0.001, "Share of points tied to source and to sink.", 0.0, 0.2)
+    capacity: Literal["gaussian", "euclidean"] = _param("gaussian", "Link strength: exp(−(d/σ_c)²), or its length.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfidenceConfig:
+    """Spatial confidence (method 1.6, paper)."""
+
+    num_cuts: int = _param(6, "T: cuts from the smallest to the final τ_knn whose mean is the confidence.", 1, 64)
+    tau_knn_min: float = _param(0.04, "Smallest τ_knn of the sweep; never above τ_knn.", 0.0005, 2.0)
+    confidence_floor: float = _param(0.5, "Least confidence inside a mask.", 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaskConfig:
+    """Which masks are taken, and when to stop (method 1.4)."""
+
+    max_instances: int = _param(3, "N: most masks of a photo.", 1, 50)
+    region: Literal["exhaust", "once"] = _param(
+        "exhaust", "Cut one semantic region until it is used up, or once before the next NCut."
+    )
+    min_area: float = _param(0.01, "Least share of the patches that a mask covers.", 0.0, 0.5)
+    max_overlap: float = _param(0.5, "Greatest IoU with an earlier mask.", 0.0, 1.0)
+    max_ncut: float | None = _param(None, "Adaptive N: stop when the NCut value is above this; None: never.", 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefineConfig:
+    """Dense CRF at the network's input size (method 1.7)."""
+
+    crf: bool = _param(True, "Fit the mask to the photo's edges with a dense CRF.")
+    crf_iterations: int = _param(10, "Mean-field steps.", 1, 50)
+    foreground_probability: float = _param(0.73, "Trust in the mask before the CRF.", 0.5, 0.999)
+    gaussian_sxy: float = _param(3.0, "Reach of the smoothness term, pixels.", 0.5, 100)
+    gaussian_compat: float = _param(7.0, "Weight of the smoothness term.", 0.0, 100)
+    bilateral_sxy: float = _param(50.0, "Reach of the colour term, pixels.", 0.5, 200)
+    bilateral_srgb: float = _param(5.0, "Colour difference that counts as an edge.", 0.5, 100)
+    bilateral_compat: float = _param(10.0, "Weight of the colour term.", 0.0, 100)
+    crf_min_iou: float = _param(0.5, "Below this IoU before and after, the mask is dropped.", 0.0, 1.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutS3DConfig:
+    """The whole method's configuration, a tree of one dataclass per stage."""
+
+    features: FeatureConfig = field(default_factory=FeatureConfig)
+    depth: DepthConfig = field(default_factory=DepthConfig)
+    importance: ImportanceConfig = field(default_factory=ImportanceConfig)
+    affinity: AffinityConfig = field(default_factory=AffinityConfig)
+    cloud: CloudConfig = field(default_factory=CloudConfig)
+    graph: GraphConfig = field(default_factory=GraphConfig)
+    local_cut: LocalCutConfig = field(default_factory=LocalCutConfig)
+    confidence: ConfidenceConfig = field(default_factory=ConfidenceConfig)
+    masks: MaskConfig = field(default_factory=MaskConfig)
+    refine: RefineConfig = field(default_factory=RefineConfig)
+
+    def __post_init__(self) -> None:
+        """Check every parameter's type and range."""
+        for stage in fields(self):
+            _validate(getattr(self, stage.name))
+
+    def replace(self, **params: Any) -> CutS3DConfig:
+        """A copy with some parameters changed, by their own names: `replace(beta=0.3, tau_knn=0.1)`.
+
+        Raises:
+            ConfigError: A name is unknown or a value out of its range.
+        """
+        stages = parameter_stages()
+        changes: dict[str, dict[str, Any]] = {}
+        for name, value in params.items():
+            if name not in stages:
+                raise ConfigError(f"Unknown parameter '{name}'; the parameters are: {', '.join(stages)}.")
+            changes.setdefault(stages[name], {})[name] = value
+        new = {stage: dataclasses.replace(getattr(self, stage), **values) for stage, values in changes.items()}
+        return dataclasses.replace(self, **new)
+
+    def to_dict(self) -> dict[str, Any]:
+        """All parameters, flat, ready for JSON."""
+        return {name: getattr(getattr(self, stage), name) for name, stage in parameter_stages().items()}
+
+    @classmethod
+    def from_dict(cls, params: dict[str, Any]) -> CutS3DConfig:
+        """The inverse of `to_dict`; missing parameters keep their defaults."""
+        return cls().replace(**params)
+
+
+def parameter_stages() -> dict[str, str]:
+    """Parameter name -> name of the stage that holds it."""
+    return {p.name: stage.name for stage in fields(CutS3DConfig) for p in fields(_stage_class(stage.name))}
+
+
+def parameter_field(name: str) -> dataclasses.Field[Any]:
+    """The dataclass field of a parameter: its default, and in `metadata` its `text`, `low` and `high`."""
+    stage = _stage_class(parameter_stages()[name])
+    return next(f for f in fields(stage) if f.name == name)
+
+
+def parameter_type(name: str) -> tuple[Any, bool]:
+    """A parameter's type without `None`, and whether `None` is allowed."""
+    return _split_optional(get_type_hints(_stage_class(parameter_stages()[name]))[name])
+
+
+def _stage_class(name: str) -> Any:
+    return get_type_hints(CutS3DConfig)[name]
+
+
+def _split_optional(hint: Any) -> tuple[Any, bool]:
+    if get_origin(hint) in (Union, UnionType):
+        kept = [a for a in get_args(hint) if a is not type(None)]
+        return kept[0], True
+    return hint, False
+
+
+def _validate(stage: Any) -> None:
+    hints = get_type_hints(type(stage))
+    for f in fields(stage):
+        value, (kind, optional) = getattr(stage, f.name), _split_optional(hints[f.name])
+        if value is None and optional:
+            continue
+        checked = _checked(f.name, value, kind)
+        low, high = f.metadata["low"], f.metadata["high"]
+        if low is not None and not low <= checked <= high:
+            raise ConfigError(f"{f.name} must lie between {low:g} and {high:g}; it is {value!r}.")
+        object.__setattr__(stage, f.name, checked)
+
+
+def _checked(name: str, value: Any, kind: Any) -> Any:
+    if get_origin(kind) is Literal:
+        if value in get_args(kind):
+            return value
+        raise ConfigError(f"{name} must be one of {', '.join(get_args(kind))}; it is {value!r}.")
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if kind is float and number and math.isfinite(value):
+        return float(value)
+    if kind is int and number and math.isfinite(value) and value == int(value):
+        return int(value)
+    if kind in (bool, str) and isinstance(value, kind):
+        return value
+    words = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
+    raise ConfigError(f"{name} must be {words[kind]}; it is {value!r}.")
+
+
+LITERAL = CutS3DConfig().replace(terminals="single", capacity="euclidean", region="once")
+"""The paper's prose taken literally: single terminals, Euclidean weights as capacities, one LocalCut per NCut."""

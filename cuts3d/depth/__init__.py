@@ -1,0 +1,20 @@
+"""Depth estimators, one file each; importing this package registers them all."""
+
+from cuts3d.depth import embedded, flat
+from cuts3d.depth.estimate import estimate_depth
+from cuts3d.depth.file import DepthInput, read_depth
+from cuts3d.depth.range import normalise_depth
+from cuts3d.depth.registry import DepthSpec, get_depth, list_depths, register_depth
+
+__all__ = [
+    "DepthInput",
+    "DepthSpec",
+    "embedded",
+    "estimate_depth",
+    "flat",
+    "get_depth",
+    "list_depths",
+    "normalise_depth",
+    "read_depth",
+    "register_depth",
+]

@@ -1,0 +1,32 @@
+"""One call from a photo to its depth."""
+
+from __future__ import annotations
+
+from cuts3d.depth.registry import get_depth
+from cuts3d.types import DepthMap, ImageArray, PatchFeatures
+
+
+def estimate_depth(image: ImageArray, name: str = "embedded", *, features: PatchFeatures | None = None) -> DepthMap:
+    """Depth of a photo.
+
+    Args:
+        image: uint8 [H, W, 3].
+        name: A registered estimator.
+        features: Features of the same photo; where they carry the tokens that the estimator reads, the backbone does
+            not run again.
+
+    Returns:
+        The depth map at the estimator's own resolution.
+    """
+    from cuts3d.backbones import extract_features, get_backbone
+    from cuts3d.models import loaded_backbone, loaded_estimator
+
+    spec = get_depth(name)
+    estimate = loaded_estimator(name)
+    if not spec.tokens_of:
+        return estimate(image, None)
+    fits = features is not None and features.backbone == spec.tokens_of
+    if not (fits and len(features.tokens) == len(spec.token_layers)):
+        network, backbone = loaded_backbone(spec.tokens_of), get_backbone(spec.tokens_of)
+        features = extract_features(network, backbone, image, token_layers=spec.token_layers)
+    return estimate(image, features)

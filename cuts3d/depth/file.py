@@ -1,0 +1,88 @@
+"""A depth map of the user's own, in place of an estimator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cuts3d.errors import InputError
+from cuts3d.image_io import MAX_PIXELS
+from cuts3d.types import DepthKind, DepthMap
+
+DepthInput = str | Path | np.ndarray | DepthMap
+WORKING_SIDE = 1024  # depth is used on grids of at most 240 points
+
+
+def read_depth(source: DepthInput, *, kind: DepthKind = "relative", photo_shape: tuple[int, int] | None = None) -> DepthMap:
+    """Read a depth map.
+
+    Args:
+        source: PNG or TIFF of 8 or 16 bit (one channel, or three equal ones), `.npy`, `.exr` (where the OpenEXR
+            package is installed), an array [H', W'], or a `DepthMap`, which is passed through. In integer files 0 means
+            unknown when `kind` is metric.
+        kind: What the values mean.
+        photo_shape: (H, W) of the photo; the depth map must have its aspect ratio.
+
+    Returns:
+        The depth map, reduced by whole steps to a longer side near 1,024.
+
+    Raises:
+        InputError: It cannot be read or does not fit the photo.
+    """
+    if isinstance(source, DepthMap):
+        return source
+    name = "depth array" if isinstance(source, np.ndarray) else Path(source).name
+    values = source if isinstance(source, np.ndarray) else _read_file(Path(source))
+    if values.ndim == 3 and (values.shape[2] == 1 or np.array_equal(values[..., 0], values[..., 1])):
+        values = values[..., 0]
+    if values.ndim != 2 or min(values.shape) < 2 or not np.issubdtype(values.dtype, np.number):
+        raise InputError(f"'{name}' must hold one number a pixel, [H, W]; it is {list(values.shape)} {values.dtype}.")
+    if photo_shape is not None:
+        _check_aspect(name, values.shape, photo_shape)
+    step = max(1, max(values.shape) // WORKING_SIDE)
+    values = values[::step, ::step].astype(np.float32)
+    values[~np.isfinite(values)] = np.nan
+    return DepthMap(values=values, kind=kind, estimator=f"your file '{name}'")
+
+
+def _check_aspect(name: str, shape: tuple[int, ...], photo_shape: tuple[int, int]) -> None:
+    ratio = (shape[0] / shape[1]) / (photo_shape[0] / photo_shape[1])
+    if not 0.97 < ratio < 1 / 0.97:
+        raise InputError(
+            f"'{name}' is {shape[1]}×{shape[0]} and the photo {photo_shape[1]}×{photo_shape[0]}: "
+            "their aspect ratios differ, so they cannot show the same scene."
+        )
+
+
+def _read_file(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise InputError(f"There is no file '{path}'.")
+    try:
+        if path.suffix.lower() == ".npy":
+            return np.load(path, allow_pickle=False)
+        if path.suffix.lower() == ".exr":
+            return _read_exr(path)
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise InputError(f"'{path.name}' is too large; the limit is {MAX_PIXELS // 10**6} megapixels.")
+            return np.asarray(image.convert("RGB") if image.mode in ("P", "RGBA", "LA") else image)
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"'{path.name}' is not a depth map that can be read ({type(error).__name__}); give PNG, TIFF, NPY or EXR."
+        ) from error
+
+
+def _read_exr(path: Path) -> np.ndarray:
+    try:
+        import OpenEXR  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        raise InputError("Reading EXR needs the package OpenEXR: run 'pip install OpenEXR', or save as NPY.") from None
+    with OpenEXR.File(str(path)) as file:
+        channels = file.channels()
+        first = next((channels[c] for c in ("Z", "Y", "R") if c in channels), next(iter(channels.values())))
+        pixels = np.asarray(first.pixels)
+        return pixels[..., 0] if pixels.ndim == 3 else pixels

@@ -1,0 +1,82 @@
+"""A photo held open: change a parameter, and only the stages that it touches run again."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, TypeVar
+
+from cuts3d.config import CutS3DConfig
+from cuts3d.depth.file import DepthInput, read_depth
+from cuts3d.image_io import ImageInput, read_image
+from cuts3d.pipeline import Stage, StageResult, run_pipeline
+from cuts3d.types import DepthKind, Segmentation
+
+T = TypeVar("T")
+
+KEEP = {"features": 2, "depth": 4, "affinity": 1, "sharpened": 2}  # the large ones; every other stage keeps 48
+KEEP_OTHERS = 48
+
+
+class Explorer:
+    """Keeps one photo's stage results.
+
+    Attributes:
+        image: The photo, uint8 [H, W, 3].
+        config: The configuration of the last run.
+        calls: How often each stage was computed (not remembered) since the photo was opened.
+    """
+
+    def __init__(
+        self,
+        photo: ImageInput,
+        config: CutS3DConfig | None = None,
+        *,
+        depth: DepthInput | None = None,
+        depth_kind: DepthKind = "relative",
+        max_side: int | None = None,
+    ) -> None:
+        """Open a photo.
+
+        Args:
+            photo: Path, PIL image or array.
+            config: Starting configuration.
+            depth: A depth map of the user's own.
+            depth_kind: What its values mean.
+            max_side: Reduce larger photos to this longer side.
+        """
+        self.image = read_image(photo, max_side=max_side)
+        shape = (self.image.shape[0], self.image.shape[1])
+        self.depth = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=shape)
+        self.config = config or CutS3DConfig()
+        self.calls: Counter[str] = Counter()
+        self._memory: dict[str, OrderedDict[Hashable, Any]] = {}
+
+    def stages(self, **params: Any) -> Iterator[StageResult]:
+        """Change parameters and yield every stage's result in order; see `run_pipeline`."""
+        self.config = self.config.replace(**params)
+        return run_pipeline(self.image, self.config, depth=self.depth, memo=self._remember)
+
+    def update(self, **params: Any) -> Segmentation:
+        """Change parameters and return the new segmentation.
+
+        Raises:
+            ConfigError: A parameter is unknown or out of range; the former configuration stays.
+        """
+        result: StageResult | None = None
+        for result in self.stages(**params):  # noqa: B007 - the last one counts
+            pass
+        assert result is not None
+        return result.value
+
+    def _remember(self, stage: Stage, key: Hashable, compute: Callable[[], T]) -> T:
+        memory = self._memory.setdefault(stage, OrderedDict())
+        if key in memory:
+            memory.move_to_end(key)
+            return memory[key]
+        self.calls[stage] += 1
+        value = compute()
+        memory[key] = value
+        while len(memory) > KEEP.get(stage, KEEP_OTHERS):
+            memory.popitem(last=False)
+        return value

@@ -1,0 +1,79 @@
+"""Resampling between patch grid, cut grid and photo, in one place so that all stages agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from scipy import ndimage
+
+from cuts3d.types import BoolArray, FloatArray, ImageArray
+
+
+def resize_map(values: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """Bilinear resize of a float map, antialiased when it shrinks.
+
+    Args:
+        values: Float [h, w].
+        shape: New (height, width).
+
+    Returns:
+        float32 [height, width].
+    """
+    if values.shape == shape:
+        return values.astype(np.float32)
+    tensor = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))[None, None]
+    shrinks = shape[0] < values.shape[0] or shape[1] < values.shape[1]
+    out = F.interpolate(tensor, size=tuple(shape), mode="bilinear", align_corners=False, antialias=shrinks)
+    return out[0, 0].numpy()
+
+
+def resize_mask(mask: BoolArray, shape: tuple[int, ...]) -> BoolArray:
+    """Resize a mask: smooth edges when it grows, majority vote when it shrinks.
+
+    Args:
+        mask: bool [h, w].
+        shape: New (height, width).
+
+    Returns:
+        bool [height, width].
+    """
+    return mask.copy() if mask.shape == shape else resize_map(mask.astype(np.float32), shape) >= 0.5
+
+
+def resize_image(image: ImageArray, shape: tuple[int, int]) -> ImageArray:
+    """Antialiased bilinear resize of a uint8 [H, W, 3] photo to (height, width)."""
+    if image.shape[:2] == tuple(shape):
+        return image
+    resized = Image.fromarray(image).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
+    return np.asarray(resized)
+
+
+def component_of(mask: BoolArray, position: tuple[int, int]) -> BoolArray:
+    """The 4-connected part of a mask that holds a grid position; empty where the mask does not.
+
+    Args:
+        mask: bool [h, w].
+        position: (row, column).
+
+    Returns:
+        bool [h, w].
+    """
+    labels, _ = ndimage.label(mask)
+    label = labels[position]
+    return (labels == label) & (label > 0)
+
+
+def iou(first: BoolArray, second: BoolArray) -> float:
+    """Intersection over union of two masks of one shape; 0 where both are empty."""
+    union = np.count_nonzero(first | second)
+    return np.count_nonzero(first & second) / union if union else 0.0
+
+
+def without_crumbs(mask: BoolArray, least: float) -> BoolArray:
+    """A mask without its 4-connected parts of at most `least` cells; bool [h, w] to the same."""
+    labels, count = ndimage.label(mask)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    sizes[0] = 0
+    return (sizes > least)[labels]

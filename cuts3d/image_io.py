@@ -1,0 +1,107 @@
+"""Photos in: any file that Pillow knows, any mode, any orientation, to one honest uint8 RGB array."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from cuts3d.errors import InputError
+
+ImageInput = str | Path | Image.Image | np.ndarray
+
+MAX_PIXELS = 120_000_000  # beyond this a file is refused before it is decoded
+WORKING_SIDE = 2048  # masks and overlays of larger photos are made at this longer side
+MIN_SIDE = 8
+
+
+def read_image(source: ImageInput, *, max_side: int | None = WORKING_SIDE) -> NDArray[np.uint8]:
+    """Read a photo as RGB.
+
+    EXIF orientation is applied, transparency is laid over white, 16-bit and float images are scaled to their range,
+    the first frame of an animation is taken.
+
+    Args:
+        source: Path, PIL image, or array: uint8/uint16/float [H, W], [H, W, 1], [H, W, 3] or [H, W, 4]
+            (float in [0, 1]).
+        max_side: Longer photos are reduced to this longer side, in pixels; None keeps the size.
+
+    Returns:
+        uint8 [H, W, 3].
+
+    Raises:
+        InputError: The file is missing, no image, damaged, too large or too small.
+    """
+    image = _from_array(source) if isinstance(source, np.ndarray) else _open(source)
+    if min(image.size) < MIN_SIDE:
+        raise InputError(f"The photo is {image.width}×{image.height} pixels; at least {MIN_SIDE}×{MIN_SIDE} are needed.")
+    if max_side is not None and max(image.size) > max_side:
+        image.draft("RGB", (max_side, max_side))  # lets the JPEG decoder skip pixels
+    try:
+        image = ImageOps.exif_transpose(image)
+        image = _reduced(image, max_side)
+        return np.array(_to_rgb(image), dtype=np.uint8)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"The photo could not be decoded: the file is damaged or incomplete ({error}).") from error
+
+
+def _open(source: str | Path | Image.Image) -> Image.Image:
+    if isinstance(source, Image.Image):
+        return source
+    path = Path(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(path)
+    except FileNotFoundError:
+        raise InputError(f"There is no file '{path}'.") from None
+    except IsADirectoryError:
+        raise InputError(f"'{path}' is a folder; give one photo.") from None
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"'{path.name}' is not an image that can be read ({type(error).__name__}).") from error
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(
+            f"'{path.name}' has {image.width}×{image.height} pixels; the limit is {MAX_PIXELS // 10**6} megapixels."
+        )
+    return image
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or array.size == 0:
+        raise InputError(f"An image array must be [H, W], [H, W, 3] or [H, W, 4]; this one is {list(array.shape)}.")
+    if array.dtype == np.uint8:
+        return Image.fromarray(array)
+    if array.dtype == np.uint16:
+        return Image.fromarray((array // 257).astype(np.uint8))
+    if array.dtype == np.bool_:
+        return Image.fromarray(array.astype(np.uint8) * 255)
+    if np.issubdtype(array.dtype, np.floating):
+        return Image.fromarray(np.rint(np.clip(np.nan_to_num(array), 0, 1) * 255).astype(np.uint8))
+    raise InputError(f"An image array must be uint8, uint16, or float in [0, 1]; this one is {array.dtype}.")
+
+
+def _reduced(image: Image.Image, max_side: int | None) -> Image.Image:
+    if max_side is None or max(image.size) <= max_side:
+        return image
+    scale = max_side / max(image.size)
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    if image.mode == "P":
+        image = image.convert("RGBA")
+    return image.resize(size, Image.Resampling.BOX if image.mode.startswith("I") else Image.Resampling.LANCZOS)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
+        low, high = (0.0, 65535.0) if image.mode != "F" and values.max() > 255 else (0.0, max(1.0, values.max()))
+        return Image.fromarray(np.clip((values - low) / (high - low) * 255, 0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        background = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(background, rgba).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,100 @@
+"""Where weights come from: a local folder, an installed package, a hub. Safetensors or `weights_only` only."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from cuts3d.errors import WeightsUnavailableError
+
+WEIGHTS_VARIABLE = "CUTS3D_WEIGHTS"
+CACHE_VARIABLE = "CUTS3D_CACHE"
+
+
+def cache_dir() -> Path:
+    """Folder for converted weights: `$CUTS3D_CACHE`, else the user's cache folder."""
+    if CACHE_VARIABLE in os.environ:
+        return Path(os.environ[CACHE_VARIABLE])
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cuts3d"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file as lower-case hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_safetensors(path: Path) -> dict[str, torch.Tensor] | None:
+    """Tensors of a safetensors file; None where it is missing or damaged (it will be made again)."""
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError):
+        return None
+
+
+def save_safetensors(state: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> bool:
+    """Write atomically; a full disk or read-only folder costs the cache, not the run.
+
+    Returns:
+        Whether the file was written.
+    """
+    tensors = {k: v.contiguous() for k, v in state.items()}
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        os.close(handle)
+        save_file(tensors, temporary, metadata=metadata)
+        os.replace(temporary, path)
+    except (OSError, SafetensorError):
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        return False
+    return True
+
+
+def find_local(name: str) -> Path | None:
+    """Checkpoint `name` (.safetensors, .pth or .pt) in the folder `$CUTS3D_WEIGHTS`, if any."""
+    folder = os.environ.get(WEIGHTS_VARIABLE)
+    if not folder:
+        return None
+    candidates = (Path(folder) / f"{name}{suffix}" for suffix in (".safetensors", ".pth", ".pt"))
+    return next((p for p in candidates if p.is_file()), None)
+
+
+def load_checkpoint(path: Path) -> dict[str, torch.Tensor]:
+    """State dict of a local checkpoint, without running any code in it.
+
+    Common wrappers (`state_dict`, `model`, `teacher`, `student`) are opened.
+
+    Raises:
+        WeightsUnavailableError: The file is no checkpoint of plain tensors.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise WeightsUnavailableError(
+            f"'{path.name}' is not a checkpoint of plain tensors ({type(error).__name__}); "
+            "save it with torch.save(model.state_dict(), ...) or as safetensors."
+        ) from error
+    for wrapper in ("state_dict", "model", "teacher", "student"):
+        if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
+            state = state[wrapper]
+    return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
+
+
+def unavailable(name: str, *, hub: str, reason: str) -> WeightsUnavailableError:
+    """The one error for weights that cannot be had: what, from where, and three ways out."""
+    return WeightsUnavailableError(
+        f"The weights of '{name}' could not be had from {hub} ({reason}). "
+        f"Go online once, or put '{name}.safetensors' or '{name}.pth' into a folder and name it in the environment "
+        f"variable {WEIGHTS_VARIABLE}, or use the embedded models, which need no download."
+    )

@@ -1,0 +1,1 @@
+"""Trains the embedded depth head: `python -m training.depth_head --help`."""

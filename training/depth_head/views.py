@@ -1,0 +1,120 @@
+"""Cached training views: random crops and flips of photos, their backbone tokens and the teacher's depth.
+
+The backbone is frozen and costs ten times what the head costs, so every view passes it once. Views are stored in
+memory-mapped arrays, one set per grid size; a killed run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+
+from cuts3d.backbones import ViTBackbone, extract_features, get_backbone
+from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, output_size
+from cuts3d.image_io import read_image
+from training.depth_head.teachers import Teacher
+
+HELD_OUT_PERCENT = 6
+
+
+def is_held_out(path: Path) -> bool:
+    """Whether a photo is kept out of the training, decided by its name alone."""
+    return int(hashlib.sha256(path.name.encode()).hexdigest(), 16) % 100 < HELD_OUT_PERCENT
+
+
+@dataclass(frozen=True, slots=True)
+class ViewStore:
+    """Memory-mapped views of one grid size.
+
+    Attributes:
+        tokens: float16 [N, layers, g*g, C].
+        guide: uint8 [N, 3, 7g, 7g], the view itself.
+        target: float32 [N, o, o], the teacher's inverse depth.
+        count: Views written so far.
+    """
+
+    tokens: np.ndarray
+    guide: np.ndarray
+    target: np.ndarray
+    count: int
+
+
+def open_store(folder: Path, grid: int, size: int | None = None, channels: int = 384) -> ViewStore:
+    """Open the views of one grid size; create room for `size` of them where there are none."""
+    out = output_size(grid)
+    shapes = {
+        "tokens": ((len(TOKEN_LAYERS), grid * grid, channels), np.float16),
+        "guide": ((3, GUIDE_PER_PATCH * grid, GUIDE_PER_PATCH * grid), np.uint8),
+        "target": ((out, out), np.float32),
+    }
+    arrays = {}
+    for name, (shape, dtype) in shapes.items():
+        path = folder / f"{name}-{grid}.npy"
+        if path.exists():
+            arrays[name] = np.lib.format.open_memmap(path, mode="r" if size is None else "r+")
+        else:
+            arrays[name] = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=(size or 0, *shape))
+    counter = folder / f"count-{grid}.json"
+    count = json.loads(counter.read_text()) if counter.exists() else 0
+    return ViewStore(arrays["tokens"], arrays["guide"], arrays["target"], count)
+
+
+def random_view(photo: np.ndarray, rng: np.random.Generator, smallest: float) -> np.ndarray:
+    """A random crop (each side `smallest` to 1 of the photo's) with a random flip; uint8 [h, w, 3]."""
+    height, width = photo.shape[:2]
+    scale = rng.uniform(smallest, 1.0)
+    h, w = (max(32, round(side * scale * rng.uniform(0.85, 1.0))) for side in (height, width))
+    h, w = min(h, height), min(w, width)
+    top, left = rng.integers(0, height - h + 1), rng.integers(0, width - w + 1)
+    view = photo[top : top + h, left : left + w]
+    return view[:, ::-1] if rng.random() < 0.5 else view
+
+
+def resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Antialiased bilinear resize of float [H, W] or uint8 [H, W, 3]; returns float32."""
+    tensor = torch.from_numpy(np.ascontiguousarray(array)).float()
+    tensor = tensor[None, None] if array.ndim == 2 else tensor.permute(2, 0, 1)[None]
+    out = F.interpolate(tensor, size=size, mode="bilinear", align_corners=False, antialias=True)[0]
+    return (out[0] if array.ndim == 2 else out.permute(1, 2, 0)).numpy()
+
+
+def write_view(store: ViewStore, index: int, view: np.ndarray, network: ViTBackbone, teacher: Teacher, grid: int) -> None:
+    """Compute one view's tokens, guide and target and write them at `index`."""
+    spec = get_backbone("dinov2_vits14_focus")
+    features = extract_features(network, spec, view, image_size=grid * spec.patch_size, token_layers=TOKEN_LAYERS)
+    store.tokens[index] = np.stack(features.tokens)
+    side = GUIDE_PER_PATCH * grid
+    store.guide[index] = np.rint(resize(view, (side, side))).astype(np.uint8).transpose(2, 0, 1)
+    out = output_size(grid)
+    store.target[index] = resize(teacher(view), (out, out))
+
+
+def make_views(
+    photos: list[Path], folder: Path, teacher: Teacher, *, grid: int, smallest: float, seed: int
+) -> ViewStore:
+    """Write one random view of every photo; goes on after the last complete one.
+
+    Args:
+        photos: Training photos.
+        folder: Where the arrays live.
+        teacher: See `load_teacher`.
+        grid: Patches a side.
+        smallest: Smallest crop as a fraction of the photo's side; 1 keeps whole photos, unflipped.
+        seed: Every view depends on this and its index only.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    store = open_store(folder, grid, len(photos))
+    network = get_backbone("dinov2_vits14_focus").load()
+    for index in tqdm(range(store.count, len(photos)), initial=store.count, total=len(photos), desc=f"views {grid}"):
+        photo = read_image(photos[index])
+        view = photo if smallest >= 1 else random_view(photo, np.random.default_rng((seed, grid, index)), smallest)
+        write_view(store, index, view, network, teacher, grid)
+        (folder / f"count-{grid}.json").write_text(json.dumps(index + 1))
+    return open_store(folder, grid)
