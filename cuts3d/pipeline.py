@@ -13,7 +13,7 @@ from cuts3d.backbones import extract_features, get_backbone
 from cuts3d.confidence import spatial_confidence
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import estimate_depth, get_depth, normalise_depth
-from cuts3d.grids import iou, resize_image, resize_map, resize_mask, without_crumbs
+from cuts3d.grids import iou, resize_image, resize_map, resize_mask, sample_map, without_crumbs
 from cuts3d.importance import sharpen_affinity, spatial_importance
 from cuts3d.local_cut import eigenvector_on, knn_graph, local_cut
 from cuts3d.models import loaded_backbone
@@ -198,7 +198,7 @@ class _Iteration:
         self.shape = cut_grid(grid_shape, image.shape[:2], config.cloud.cut_size)
         options = config.cloud
         self.cloud = back_project(
-            resize_map(z, self.shape),
+            sample_map(z, self.shape),
             image.shape[:2],
             camera=options.camera,
             field_of_view=options.field_of_view,
