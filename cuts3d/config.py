@@ -65,7 +65,7 @@ class CloudConfig:
 
     camera: Literal["orthographic", "perspective"] = _param("orthographic", "How depth becomes points.")
     field_of_view: float = _param(55.0, "Degrees along the longer side, for the perspective camera.", 5.0, 150.0)
-    depth_scale: float = _param(1.0, "Depth range against the photo's longer side; larger pulls objects apart.", 0.01, 20)
+    depth_scale: float = _param(1.0, "Depth range over the photo's longer side; more pulls objects apart.", 0.01, 20)
     depth_clip: float = _param(1.0, "Percent of the nearest and farthest depth values that are clipped.", 0.0, 20.0)
     background_depth: float = _param(2.0, "Depth given to points outside the bipartition, in depth ranges.", 0.0, 100.0)
     cut_size: int | None = _param(None, "Points along a side of the cut's grid; None is the patch grid.", 8, 240)

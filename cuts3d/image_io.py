@@ -37,7 +37,9 @@ def read_image(source: ImageInput, *, max_side: int | None = WORKING_SIDE) -> ND
     """
     image = _from_array(source) if isinstance(source, np.ndarray) else _open(source)
     if min(image.size) < MIN_SIDE:
-        raise InputError(f"The photo is {image.width}×{image.height} pixels; at least {MIN_SIDE}×{MIN_SIDE} are needed.")
+        raise InputError(
+            f"The photo is {image.width}×{image.height} pixels; at least {MIN_SIDE}×{MIN_SIDE} are needed."
+        )
     if max_side is not None and max(image.size) > max_side:
         image.draft("RGB", (max_side, max_side))  # lets the JPEG decoder skip pixels
     try:

@@ -212,9 +212,7 @@ def local_cut(  # noqa: PLR0913 - the stage's parameters, all named
         The cut; its `fallback` says where and why the component was taken.
     """
     sources, sinks = choose_terminals(eigenvector, region, terminals=terminals, fraction=terminal_fraction)
-    side, flow, connected, kept = min_cut(
-        graph, sources, sinks, tau_knn=tau_knn, sigma_c=sigma_c, capacity=capacity
-    )
+    side, flow, connected, kept = min_cut(graph, sources, sinks, tau_knn=tau_knn, sigma_c=sigma_c, capacity=capacity)
     mask = keep_seed_part(side, region, sources)
     fallback = ""
     if component is not None:

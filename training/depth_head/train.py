@@ -38,7 +38,9 @@ class TrainConfig:
     seed: int = 0
 
 
-def load_batch(store: ViewStore, index: np.ndarray, flip: bool) -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
+def load_batch(
+    store: ViewStore, index: np.ndarray, flip: bool
+) -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
     """Tokens (one [B, g*g, C] a layer), guide [B, 3, 7g, 7g] in [0, 1] and target [B, o, o] of some views.
 
     A flip turns the token grid round as well, which a frozen ViT would nearly do itself.

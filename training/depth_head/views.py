@@ -85,7 +85,9 @@ def resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return (out[0] if array.ndim == 2 else out.permute(1, 2, 0)).numpy()
 
 
-def write_view(store: ViewStore, index: int, view: np.ndarray, network: ViTBackbone, teacher: Teacher, grid: int) -> None:
+def write_view(
+    store: ViewStore, index: int, view: np.ndarray, network: ViTBackbone, teacher: Teacher, grid: int
+) -> None:
     """Compute one view's tokens, guide and target and write them at `index`."""
     spec = get_backbone("dinov2_vits14_focus")
     features = extract_features(network, spec, view, image_size=grid * spec.patch_size, token_layers=TOKEN_LAYERS)
