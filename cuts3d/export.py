@@ -76,7 +76,7 @@ def encode_rle(mask: BoolArray) -> dict[str, Any]:
     """COCO run-length encoding of a mask, compressed, with `counts` as text."""
     from pycocotools import mask as coco
 
-    rle = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+    rle: Any = coco.encode(np.asfortranarray(mask.astype(np.uint8)))
     return {"size": [int(s) for s in rle["size"]], "counts": rle["counts"].decode("ascii")}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,14 +23,14 @@ class ViTBackbone(nn.Module):
     (timm's own resampling antialiases, which moves the features).
     """
 
-    def __init__(self, vit: nn.Module) -> None:
+    def __init__(self, vit: Any) -> None:
         super().__init__()
-        self.vit = vit.eval().requires_grad_(False)
+        self.vit: Any = vit.eval().requires_grad_(False)
 
     @property
     def num_layers(self) -> int:
         """Number of transformer blocks."""
-        return len(self.vit.blocks)  # pyright: ignore[reportArgumentType]
+        return len(self.vit.blocks)
 
     def _embed(self, pixels: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
         vit = self.vit
@@ -67,7 +67,7 @@ class ViTBackbone(nn.Module):
         last = max((wanted, *(i % self.num_layers for i in token_layers)))
         vectors = torch.empty(0)
         tokens: dict[int, torch.Tensor] = {}
-        for index, block in enumerate(self.vit.blocks):  # pyright: ignore[reportArgumentType]
+        for index, block in enumerate(self.vit.blocks):
             if index == wanted and feature != "token":
                 qkv = block.attn.qkv(block.norm1(x))
                 vectors = qkv.chunk(3, dim=-1)[("query", "key", "value").index(feature)][:, 1:]

@@ -27,8 +27,8 @@ def load_head(path: Path = WEIGHTS) -> DepthHead:
     state = load_safetensors(path)
     if state is None:
         raise WeightsUnavailableError(
-            f"The embedded depth head '{path.name}' is missing or damaged; it belongs to the project in assets/weights, "
-            "so check the project out again, or train it with 'python -m training.depth_head'."
+            f"The embedded depth head '{path.name}' is missing or damaged; it belongs to assets/weights, so "
+            "check the project out again, or train it with 'python -m training.depth_head'."
         )
     head = DepthHead()
     head.load_state_dict({k: v.float() for k, v in state.items()})

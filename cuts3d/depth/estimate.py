@@ -26,7 +26,7 @@ def estimate_depth(image: ImageArray, name: str = "embedded", *, features: Patch
     if not spec.tokens_of:
         return estimate(image, None)
     fits = features is not None and features.backbone == spec.tokens_of
-    if not (fits and len(features.tokens) == len(spec.token_layers)):
+    if features is None or not fits or len(features.tokens) != len(spec.token_layers):
         network, backbone = loaded_backbone(spec.tokens_of), get_backbone(spec.tokens_of)
         features = extract_features(network, backbone, image, token_layers=spec.token_layers)
     return estimate(image, features)
