@@ -1,6 +1,9 @@
 """Self-supervised backbones, one file per family; importing this package registers them all."""
 
-from cuts3d.backbones import embedded
+from cuts3d.backbones import embedded  # first, so that it leads the list
+
+# isort: split
+from cuts3d.backbones import diffncuts, hub
 from cuts3d.backbones.registry import BackboneSpec, FeatureKind, get_backbone, list_backbones, register_backbone
 from cuts3d.backbones.vit import ViTBackbone, extract_features
 
@@ -8,9 +11,11 @@ __all__ = [
     "BackboneSpec",
     "FeatureKind",
     "ViTBackbone",
+    "diffncuts",
     "embedded",
     "extract_features",
     "get_backbone",
+    "hub",
     "list_backbones",
     "register_backbone",
 ]

@@ -46,13 +46,13 @@ def load_batch(
     A flip turns the token grid round as well, which a frozen ViT would nearly do itself.
     """
     grid = math.isqrt(store.tokens.shape[2])
-    tokens = torch.from_numpy(store.tokens[index].astype(np.float32))  # [B, L, g*g, C]
-    guide = torch.from_numpy(store.guide[index].astype(np.float32)) / 255
-    target = torch.from_numpy(store.target[index].copy())
+    tokens = torch.from_numpy(store.tokens[index])  # [B, L, g*g, C]
+    guide = torch.from_numpy(store.guide[index])
+    target = torch.from_numpy(store.target[index])
     if flip:
         tokens = tokens.unflatten(2, (grid, grid)).flip(3).flatten(2, 3)
         guide, target = guide.flip(3), target.flip(2)
-    return [t.contiguous() for t in tokens.unbind(1)], guide, target
+    return [t.float() for t in tokens.unbind(1)], guide.float() / 255, target
 
 
 def train_head(stores: list[ViewStore], config: TrainConfig, out: Path, *, device: str = "cpu") -> DepthHead:
@@ -76,12 +76,17 @@ def train_head(stores: list[ViewStore], config: TrainConfig, out: Path, *, devic
         optimiser,
         lambda s: min((s + 1) / warm_up, 0.5 * (1 + math.cos(math.pi * min(1.0, s / config.steps)))),
     )
+    stores = [s.in_memory() for s in stores]
     sizes = np.array([s.count for s in stores], dtype=float)
-    running, history = 0.0, []
-    for step in (bar := tqdm(range(config.steps), desc="training", mininterval=5)):
+
+    def draw() -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
         store = stores[rng.choice(len(stores), p=sizes / sizes.sum())]
         index = np.sort(rng.choice(store.count, size=min(config.batch, store.count), replace=False))
-        tokens, guide, target = load_batch(store, index, flip=bool(rng.random() < 0.5))
+        return load_batch(store, index, flip=bool(rng.random() < 0.5))
+
+    running, history = 0.0, []
+    for step in (bar := tqdm(range(config.steps), desc="training", mininterval=5)):
+        tokens, guide, target = draw()
         grid = math.isqrt(tokens[0].shape[1])
         prediction = head([t.to(device) for t in tokens], guide.to(device), (grid, grid))
         loss = depth_loss(prediction, target.to(device), gradient_weight=config.gradient_weight)

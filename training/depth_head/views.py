@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from cuts3d.backbones import ViTBackbone, extract_features, get_backbone
+from cuts3d.backbones.embedded import NAME as BACKBONE
 from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, output_size
 from cuts3d.image_io import read_image
 from training.depth_head.teachers import Teacher
@@ -44,6 +45,10 @@ class ViewStore:
     guide: np.ndarray
     target: np.ndarray
     count: int
+
+    def in_memory(self) -> ViewStore:
+        """The written views, read into memory: random access to a mapped file costs more than the training step."""
+        return ViewStore(*(np.array(a[: self.count]) for a in (self.tokens, self.guide, self.target)), self.count)
 
 
 def open_store(folder: Path, grid: int, size: int | None = None, channels: int = 384) -> ViewStore:
@@ -89,7 +94,7 @@ def write_view(
     store: ViewStore, index: int, view: np.ndarray, network: ViTBackbone, teacher: Teacher, grid: int
 ) -> None:
     """Compute one view's tokens, guide and target and write them at `index`."""
-    spec = get_backbone("dinov2_vits14_focus")
+    spec = get_backbone(BACKBONE)
     features = extract_features(network, spec, view, image_size=grid * spec.patch_size, token_layers=TOKEN_LAYERS)
     store.tokens[index] = np.stack(features.tokens)
     side = GUIDE_PER_PATCH * grid
@@ -113,7 +118,7 @@ def make_views(
     """
     folder.mkdir(parents=True, exist_ok=True)
     store = open_store(folder, grid, len(photos))
-    network = get_backbone("dinov2_vits14_focus").load()
+    network = get_backbone(BACKBONE).load()
     for index in tqdm(range(store.count, len(photos)), initial=store.count, total=len(photos), desc=f"views {grid}"):
         photo = read_image(photos[index])
         view = photo if smallest >= 1 else random_view(photo, np.random.default_rng((seed, grid, index)), smallest)

@@ -1,0 +1,25 @@
+"""Entry of the Hugging Face Space and of `make app`: builds the page and serves it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # nothing leaves the machine unasked
+
+from ui.page import build_page, launch_options
+
+demo = build_page()
+
+
+def main() -> None:
+    """Serve the page."""
+    parser = argparse.ArgumentParser(description="CutS3D Explorer")
+    parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"))
+    parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
+    options = parser.parse_args()
+    demo.launch(server_name=options.host, server_port=options.port, **launch_options())
+
+
+if __name__ == "__main__":
+    main()

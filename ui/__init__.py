@@ -1,0 +1,1 @@
+"""What a person sees. No computing here: it asks `cuts3d` and draws the answer."""
