@@ -24,9 +24,7 @@ def run() -> list[str]:
     laplacian = np.diag(degree) - weights
 
     fast = measure(lambda: second_eigenvector(weights))
-    dense = measure(
-        lambda: scipy.linalg.eigh(laplacian, np.diag(degree), subset_by_index=(1, 1)), repeats=1, warm_up=0
-    )
+    dense = measure(lambda: scipy.linalg.eigh(laplacian, np.diag(degree), subset_by_index=(1, 1)), repeats=1, warm_up=0)
     x, eigenvalue, solver = second_eigenvector(weights)
     values, vectors = scipy.linalg.eigh(laplacian, np.diag(degree), subset_by_index=(1, 1))
     reference = vectors[:, 0]

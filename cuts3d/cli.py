@@ -66,7 +66,7 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
         group = groups.setdefault(stage, parser.add_argument_group(f"{stage.replace('_', ' ')} parameters"))
         kind, optional = parameter_type(name)
         field = parameter_field(name)
-        default = "the backbone's own" if field.default is None and stage != "masks" else str(field.default).lower()
+        default = "the backbone's own" if optional and stage in ("features", "affinity") else str(field.default).lower()
         shared: dict[str, Any] = {
             "dest": name,
             "default": argparse.SUPPRESS,
@@ -79,7 +79,6 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
             group.add_argument(flag, choices=get_args(kind), **shared)
         else:
             group.add_argument(flag, type=kind, metavar="NAME" if kind is str else "X", **shared)
-        del optional
 
 
 def read_config(options: argparse.Namespace) -> CutS3DConfig:

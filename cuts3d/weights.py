@@ -20,7 +20,7 @@ CACHE_VARIABLE = "CUTS3D_CACHE"
 def cache_dir() -> Path:
     """Folder for converted weights: `$CUTS3D_CACHE`, else the user's cache folder."""
     if CACHE_VARIABLE in os.environ:
-        return Path(os.environ[CACHE_VARIABLE])
+        return Path(os.environ[CACHE_VARIABLE]).expanduser()
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cuts3d"
 
 
@@ -64,7 +64,7 @@ def find_local(name: str) -> Path | None:
     folder = os.environ.get(WEIGHTS_VARIABLE)
     if not folder:
         return None
-    candidates = (Path(folder) / f"{name}{suffix}" for suffix in (".safetensors", ".pth", ".pt"))
+    candidates = (Path(folder).expanduser() / f"{name}{suffix}" for suffix in (".safetensors", ".pth", ".pt"))
     return next((p for p in candidates if p.is_file()), None)
 
 
@@ -88,6 +88,8 @@ def load_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     for wrapper in ("state_dict", "model", "teacher", "student"):
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
+    if not isinstance(state, dict):
+        raise WeightsUnavailableError(f"'{path.name}' holds a {type(state).__name__}, not a state dict of tensors.")
     return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
 
 

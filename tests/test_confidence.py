@@ -104,7 +104,5 @@ def test_after_a_fallback_the_sweep_judges_the_component_by_real_cuts():
 def test_a_higher_floor_never_lowers_the_confidence(seed):
     graph, cut, region = a_cut(seed, 0.3)
     assume(cut.mask.any())
-    low, high = (
-        spatial_confidence(graph, cut, region, tau_knn=0.3, confidence_floor=f).values for f in (0.1, 0.6)
-    )
+    low, high = (spatial_confidence(graph, cut, region, tau_knn=0.3, confidence_floor=f).values for f in (0.1, 0.6))
     assert (high >= low).all()

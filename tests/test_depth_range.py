@@ -48,7 +48,9 @@ def test_scale_and_shift_of_relative_depth_do_not_matter(seed, scale, shift, kin
 
 
 def test_metric_depth_keeps_its_linear_scale():
-    assert np.allclose(normalise_depth(depth_map([[1.0, 2.0, 3.0, 5.0]], "metric"), clip_percent=0), [[0, 0.25, 0.5, 1]])
+    assert np.allclose(
+        normalise_depth(depth_map([[1.0, 2.0, 3.0, 5.0]], "metric"), clip_percent=0), [[0, 0.25, 0.5, 1]]
+    )
 
 
 def test_disparity_is_turned_not_inverted():

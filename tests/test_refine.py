@@ -58,14 +58,15 @@ def test_a_mask_without_holes_is_unchanged_without_the_crf():
 
 
 def test_a_mask_that_the_crf_changes_too_much_is_dropped_with_a_reason():
-    """Scattered pixels on a photo without edges: smoothing takes most of them away."""
-    image = np.full((60, 60, 3), 128, np.uint8)
+    """A mask of two thirds of a plain square grows over the whole of it."""
+    image = np.zeros((60, 60, 3), np.uint8)
+    image[10:50, 10:50] = 220
     mask = np.zeros((60, 60), bool)
-    mask[20:40, 20:40] = True
-    mask[::7, ::3] = True
+    mask[10:50, 10:38] = True
     refined, reason = refine_mask(image, mask, RefineConfig(crf_min_iou=0.9))
     assert "CRF changed it too much" in reason
     assert f"{iou(mask, refined):.2f}" in reason
+    assert refine_mask(image, mask, RefineConfig(crf_min_iou=0.5))[1] == ""
 
 
 def test_a_mask_of_which_nothing_is_left_is_dropped_with_a_reason():

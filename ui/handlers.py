@@ -9,8 +9,6 @@ import gradio as gr
 import numpy as np
 
 from cuts3d.backbones import get_backbone
-from cuts3d.config import CutS3DConfig
-from cuts3d.depth import normalise_depth
 from cuts3d.errors import CutS3DError
 from cuts3d.explorer import Explorer
 from cuts3d.pipeline import StageResult
@@ -117,8 +115,8 @@ def _draw(session: Session, step: StageResult) -> Update:
         rows, columns = step.value.grid_shape
         session.patch = (rows // 2, columns // 2)
     if step.stage == "depth":
-        nearness = 1.0 - normalise_depth(step.value, clip_percent=session.explorer.config.cloud.depth_clip)
-        return {"depth": pictures.fit(pictures.colour_map(nearness, low=0, high=1, name="Inferno"), shape, smooth=True)}
+        clip = session.explorer.config.cloud.depth_clip
+        return {"depth": pictures.depth_picture(step.value, shape, clip_percent=clip)}
     if step.stage == "sharpened":
         return _patch_pictures(session)
     if step.stage == "ncut" and step.index == 0:
@@ -193,8 +191,3 @@ def _error(text: str) -> str:
 
 def _row(update: Update) -> tuple[Any, ...]:
     return tuple(update.get(name, gr.skip()) for name in OUTPUTS)
-
-
-def defaults() -> CutS3DConfig:
-    """The configuration that the page starts from."""
-    return CutS3DConfig()

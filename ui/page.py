@@ -44,7 +44,9 @@ def build_page() -> gr.Blocks:
             with gr.Column(elem_id="results", scale=4, min_width=300):
                 status = gr.Markdown(EMPTY, elem_id="status")
                 shown = _stage_row()
-                gr.Markdown("### Point cloud\nDrag to turn, scroll to zoom. Every point is a pixel, set back by its depth.")
+                gr.Markdown(
+                    "### Point cloud\nDrag to turn, scroll to zoom. Every point is a pixel, set back by its depth."
+                )
                 cloud = gr.Plot(label="Point cloud", show_label=False, container=False, elem_id="cloud")
                 gr.Markdown("### Instances")
                 table = gr.Markdown("_Nothing yet._", elem_id="table")

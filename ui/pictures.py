@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 from plotly.colors import sample_colorscale
 
+from cuts3d.depth import normalise_depth
 from cuts3d.export import draw_overlay, instance_colour
-from cuts3d.types import Bipartition, BoolArray, FloatArray, ImageArray, Instance, Segmentation
+from cuts3d.types import Bipartition, BoolArray, DepthMap, FloatArray, ImageArray, Instance, Segmentation
 
 SIDE = 476  # longer side of every picture on the page, pixels
 SOURCE_COLOUR, SINK_COLOUR = (240, 228, 66), (86, 180, 233)
@@ -76,6 +77,12 @@ def mark_cells(
 def photo_picture(image: ImageArray, grid: tuple[int, int], patch: Position) -> ImageArray:
     """The photo with the chosen patch."""
     return mark_cells(fit(image, image.shape[:2], smooth=True), [patch], grid, (255, 255, 255))
+
+
+def depth_picture(depth: DepthMap, photo_shape: tuple[int, int], *, clip_percent: float = 1.0) -> ImageArray:
+    """Nearness as brightness, whatever the values mean."""
+    nearness = 1.0 - normalise_depth(depth, clip_percent=clip_percent)
+    return fit(colour_map(nearness, low=0.0, high=1.0, name="Inferno"), photo_shape, smooth=True)
 
 
 def affinity_picture(

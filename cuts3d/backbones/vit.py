@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cuts3d.errors import ConfigError
 from cuts3d.grids import resize_image
 from cuts3d.types import PatchFeatures
 
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 class ViTBackbone(nn.Module):
     """Wraps `timm.models.vision_transformer.VisionTransformer` for any input that is a multiple of the patch.
 
-    Position embeddings are resampled by plain bicubic interpolation, as the DINO and DINOv2 code does
-    (timm's own resampling antialiases, which moves the features).
+    Position embeddings are resampled by plain bicubic interpolation to the grid, without the antialiasing of timm's
+    own resampling, which would move the features.
     """
 
     def __init__(self, vit: Any) -> None:
@@ -31,6 +32,11 @@ class ViTBackbone(nn.Module):
     def num_layers(self) -> int:
         """Number of transformer blocks."""
         return len(self.vit.blocks)
+
+    @property
+    def patch_size(self) -> int:
+        """Pixels a patch side, as the weights have it."""
+        return int(self.vit.patch_embed.patch_size[0])
 
     def _embed(self, pixels: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
         vit = self.vit
@@ -61,10 +67,16 @@ class ViTBackbone(nn.Module):
         Returns:
             Vectors float32 [B, h*w, C], class token dropped; the tokens of `token_layers`, each
             [B, h*w, C]; and the grid (h, w).
+
+        Raises:
+            ConfigError: The network has no such layer.
         """
         x, grid = self._embed(pixels)
+        if not -self.num_layers <= layer < self.num_layers:
+            raise ConfigError(f"layer must lie between {-self.num_layers} and {self.num_layers - 1}; it is {layer}.")
         wanted = layer % self.num_layers
-        last = max((wanted, *(i % self.num_layers for i in token_layers)))
+        token_layers = tuple(i % self.num_layers for i in token_layers)
+        last = max((wanted, *token_layers))
         vectors = torch.empty(0)
         tokens: dict[int, torch.Tensor] = {}
         for index, block in enumerate(self.vit.blocks):
@@ -128,8 +140,16 @@ def extract_features(
 
     Returns:
         Features on the patch grid, and the tokens asked for.
+
+    Raises:
+        ConfigError: The size or the layer does not fit the network.
     """
     side = image_size or spec.image_size
+    patch = network.patch_size
+    if side % patch:
+        raise ConfigError(
+            f"image_size must be a multiple of the backbone's patch, {patch}; {side} is not, try {side // patch * patch}."
+        )
     device = next(network.parameters()).device
     pixels = normalise_pixels(image, spec, (side, side)).to(device)
     vectors, tokens, grid = network(
