@@ -51,6 +51,7 @@ def save_safetensors(state: dict[str, torch.Tensor], path: Path, metadata: dict[
         handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
         os.close(handle)
         save_file(tensors, temporary, metadata=metadata)
+        Path(temporary).chmod(0o644)  # mkstemp makes it private; the file is not
         os.replace(temporary, path)
     except (OSError, SafetensorError):
         if temporary:

@@ -13,10 +13,11 @@ from hypothesis import HealthCheck, settings
 REPO = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPO))  # `pytest` alone finds the packages too
 
+from helpers import SHARED, Photo, pixel_spec, squares_photo  # noqa: E402
+
 from cuts3d.backbones import BackboneSpec, ViTBackbone, get_backbone, registry  # noqa: E402
 from cuts3d.config import CutS3DConfig  # noqa: E402
 from cuts3d.scenes import MadeScene, make_scene  # noqa: E402
-from helpers import SHARED, Photo, pixel_spec, squares_photo  # noqa: E402
 
 settings.register_profile(
     "suite", deadline=None, max_examples=25, derandomize=True, suppress_health_check=[HealthCheck.too_slow]

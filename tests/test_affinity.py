@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from helpers import TOLERANCE, blobs
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cuts3d.affinity import cosine_affinity, graph_weights, normalise_features
-from helpers import TOLERANCE, blobs
 
 vectors = hnp.arrays(
     np.float32,

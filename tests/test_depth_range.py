@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 
 from cuts3d.depth import normalise_depth
 from cuts3d.errors import InputError
-from cuts3d.types import DepthMap
+from cuts3d.types import DepthKind, DepthMap
 
 KINDS = ["metric", "relative", "disparity"]
 seeds = st.integers(0, 1000)
 
 
-def depth_map(values, kind="relative") -> DepthMap:
+def depth_map(values, kind: DepthKind = "relative") -> DepthMap:
     return DepthMap(values=np.asarray(values, dtype=np.float32), kind=kind, estimator="test")
 
 

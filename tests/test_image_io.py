@@ -2,12 +2,13 @@
 
 import struct
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, features
 
 from cuts3d.errors import InputError
 from cuts3d.image_io import MAX_PIXELS, WORKING_SIDE, read_image
@@ -124,7 +125,9 @@ def test_exif_orientation_is_applied(tmp_path, orientation, suffix):
     stored = Image.fromarray(np.ascontiguousarray(TURNS[orientation](UPRIGHT)))
     exif = Image.Exif()
     exif[0x0112] = orientation
-    lossless = {"lossless": True} if suffix == "webp" else {"quality": 95, "subsampling": 0} if suffix == "jpg" else {}
+    lossless: dict[str, Any] = (
+        {"lossless": True} if suffix == "webp" else {"quality": 95, "subsampling": 0} if suffix == "jpg" else {}
+    )
     stored.save(tmp_path / f"p.{suffix}", exif=exif, **lossless)
     found = read_image(tmp_path / f"p.{suffix}")
     assert found.shape == UPRIGHT.shape
@@ -265,6 +268,7 @@ def test_a_file_that_claims_a_huge_size_is_refused_before_it_is_decoded(tmp_path
         read_image(tmp_path / "bomb.png")
 
 
+AVIF = ["avif"] if features.check("avif") else []
 NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60, 3)).astype(np.uint8))
 
 
@@ -272,7 +276,7 @@ NOISE = Image.fromarray(np.random.default_rng(0).integers(0, 255, (40, 60, 3)).a
 def photo_files(tmp_path_factory) -> dict[str, bytes]:
     folder = tmp_path_factory.mktemp("photos")
     files = {}
-    for suffix in ("png", "jpg", "gif", "tiff", "bmp", "webp"):
+    for suffix in ("png", "jpg", "gif", "tiff", "bmp", "webp", *AVIF):
         ImageOps.posterize(NOISE, 3).save(folder / f"p.{suffix}")
         files[suffix] = (folder / f"p.{suffix}").read_bytes()
     return files
@@ -298,9 +302,23 @@ def test_a_truncated_or_damaged_file_is_either_read_or_refused_clearly(photo_fil
         assert found.dtype == np.uint8
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff"])
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tiff", *AVIF])
 def test_half_a_file_is_refused_as_damaged(photo_files, tmp_path, suffix):
     content = photo_files[suffix]
     (tmp_path / f"p.{suffix}").write_bytes(content[: len(content) // 2])
-    with pytest.raises(InputError, match="damaged|not an image"):
+    with pytest.raises(InputError, match=r"damaged|not an image"):
         read_image(tmp_path / f"p.{suffix}")
+
+
+@pytest.mark.parametrize("error", [RuntimeError, EOFError])
+def test_whatever_a_decoder_raises_becomes_a_clear_refusal(error):
+    """Pillow's AVIF decoder raises RuntimeError on damaged files, others their own kinds."""
+
+    class Broken(Image.Image):
+        def load(self):
+            raise error("decoding failed")
+
+    broken = Broken()
+    broken._mode, broken._size = "RGB", (20, 20)
+    with pytest.raises(InputError, match="damaged or incomplete"):
+        read_image(broken)
