@@ -125,7 +125,7 @@ CHANGES = {
     "affinity": "soft", "epsilon": 1e-3, "camera": "perspective", "field_of_view": 90.0, "depth_scale": 0.7,
     "depth_clip": 8.0, "background_depth": 0.5, "cut_size": 40, "k_neighbors": 5, "tau_knn": 0.4, "sigma_c": 0.2,
     "terminals": "single", "terminal_fraction": 0.05, "capacity": "euclidean", "num_cuts": 2, "tau_knn_min": 0.1,
-    "confidence_floor": 0.9, "max_instances": 2, "region": "once", "min_area": 0.08, "max_overlap": 0.0,
+    "confidence_floor": 0.9, "max_instances": 2, "region": "once", "min_area": 0.12, "max_overlap": 0.0,
     "max_ncut": 0.5, "crf": False, "crf_iterations": 1, "foreground_probability": 0.55, "gaussian_sxy": 1.0,
     "gaussian_compat": 1.0, "bilateral_sxy": 10.0, "bilateral_srgb": 40.0, "bilateral_compat": 1.0,
     "crf_min_iou": 0.99,
@@ -143,6 +143,7 @@ def test_remembered_stages_never_change_the_result(monkeypatch, photo, pixel_con
     base = pixel_config.replace(
         crf=True,
         tau_knn=0.2,
+        min_area=0.06,  # above the bar: a larger one changes the fallback only
         depth="embedded" if name == "depth" else "none",
         camera="perspective" if name == "field_of_view" else "orthographic",
     )

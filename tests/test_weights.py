@@ -145,6 +145,7 @@ class Harmful:
         return (open, (str(self.victim), "w"))
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_a_pickle_that_would_run_code_is_refused_and_runs_none(tmp_path):
     victim = tmp_path / "victim"
     torch.save({"model": Harmful(victim)}, tmp_path / "a.pth")

@@ -47,7 +47,7 @@ def cloud_figure(result: Segmentation, config: CutS3DConfig) -> go.Figure:
             "yaxis": hidden,
             "zaxis": hidden,
             "aspectmode": "data",
-            "camera": {"eye": {"x": 0.3, "y": -1.25, "z": 0.32}, "center": {"x": 0, "y": 0, "z": -0.12}},
+            "camera": {"eye": {"x": 0.3, "y": -1.25, "z": 0.32}, "center": {"x": 0, "y": 0, "z": 0.06}},
             "dragmode": "orbit",
         },
     )

@@ -102,7 +102,7 @@ def _stage_row() -> dict[str, gr.Image]:
                     show_label=False,
                     interactive=False,
                     format="webp",
-                    height=236,
+                    height=210,
                     buttons=["fullscreen", "download"],
                     elem_id=f"stage-{name}",
                     elem_classes="stage-picture",
