@@ -181,7 +181,8 @@ def test_updates_add_up_and_the_configuration_is_kept(explorer):
 
 
 @pytest.mark.parametrize(
-    "params", [{"beta": 7}, {"beta": 0.3, "betta": 1}, {"backbone": "nobody"}, {"depth": "nothing"}]
+    "params",
+    [{"beta": 7}, {"beta": 0.3, "betta": 1}, {"backbone": "nobody"}, {"depth": "nothing"}, {"image_size": 101}],
 )
 def test_a_bad_parameter_keeps_the_former_configuration(explorer, params):
     before, result = explorer.config, explorer.update()
