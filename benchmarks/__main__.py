@@ -19,7 +19,9 @@ def main() -> None:
     parts = [f"# Benchmarks\n\nMade by `make bench` on {os.cpu_count()} cores. Median, and smallest to largest.\n"]
     for name in chosen:
         module = importlib.import_module(f"benchmarks.{name}")
-        part = "\n".join([f"## {name}\n\n{module.__doc__.strip()}\n\n| what | figure |\n|:--|--:|", *module.run(), ""])
+        part = "\n".join(
+            [f"## {name}\n\n{(module.__doc__ or '').strip()}\n\n| what | figure |\n|:--|--:|", *module.run(), ""]
+        )
         print(part, flush=True)
         parts.append(part)
     if chosen == list(NAMES):

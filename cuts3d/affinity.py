@@ -65,4 +65,4 @@ def graph_weights(
     linked = weights > tau_ncut
     if mode == "binary":
         return torch.where(linked, 1.0, epsilon).numpy()
-    return torch.where(linked, weights, epsilon).numpy()
+    return torch.where(linked, weights.clamp(min=epsilon), epsilon).numpy()

@@ -135,7 +135,7 @@ def _summary(result: Any, paths: list[Path]) -> None:
     for index, instance in enumerate(result.instances, start=1):
         share = 100 * instance.area / instance.mask.size
         note = f"  fallback: {instance.cut.fallback}" if instance.cut.fallback else ""
-        print(f"  {index}: {share:5.1f} % of the photo, confidence {instance.score:.2f}{note}")
+        print(f"  {index}: {share:5.1f} % of the photo, confidence {instance.mean_confidence:.2f}{note}")
     for dropped in result.dropped:
         print(f"  stopped or dropped at NCut {dropped.ncut + 1}: {dropped.reason}")
     print("wrote " + ", ".join(str(p) for p in paths))

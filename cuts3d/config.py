@@ -65,7 +65,7 @@ class CloudConfig:
 
     camera: Literal["orthographic", "perspective"] = _param("orthographic", "How depth becomes points.")
     field_of_view: float = _param(55.0, "Degrees along the longer side, for the perspective camera.", 5.0, 150.0)
-    depth_scale: float = _param(1.0, "Depth range over the photo's longer side; more pulls objects apart.", 0.01, 20)
+    depth_scale: float = _param(4.0, "Depth range over the photo's longer side; more pulls objects apart.", 0.01, 20)
     depth_clip: float = _param(1.0, "Percent of the nearest and farthest depth values that are clipped.", 0.0, 20.0)
     background_depth: float = _param(2.0, "Depth given to points outside the bipartition, in depth ranges.", 0.0, 100.0)
     cut_size: int | None = _param(None, "Points along a side of the cut's grid; None is the patch grid.", 8, 240)
@@ -146,7 +146,7 @@ class CutS3DConfig:
         for stage in fields(self):
             _validate(getattr(self, stage.name))
 
-    def replace(self, **params: Any) -> CutS3DConfig:
+    def replace(self, /, **params: Any) -> CutS3DConfig:
         """A copy with some parameters changed, by their own names: `replace(beta=0.3, tau_knn=0.1)`.
 
         Raises:
@@ -216,7 +216,7 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
         if value in get_args(kind):
             return value
         raise ConfigError(f"{name} must be one of {', '.join(get_args(kind))}; it is {value!r}.")
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
     if kind is float and number and math.isfinite(value):
         return float(value)
     if kind is int and number and math.isfinite(value) and value == int(value):

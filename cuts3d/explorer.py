@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth.file import DepthInput, read_depth
+from cuts3d.errors import ConfigError
 from cuts3d.image_io import ImageInput, read_image
 from cuts3d.pipeline import Stage, StageResult, run_pipeline
 from cuts3d.types import DepthKind, Segmentation
@@ -54,8 +55,16 @@ class Explorer:
 
     def stages(self, **params: Any) -> Iterator[StageResult]:
         """Change parameters and yield every stage's result in order; see `run_pipeline`."""
-        self.config = self.config.replace(**params)
-        return run_pipeline(self.image, self.config, depth=self.depth, memo=self._remember)
+        before, self.config = self.config, self.config.replace(**params)
+
+        def run() -> Iterator[StageResult]:
+            try:
+                yield from run_pipeline(self.image, self.config, depth=self.depth, memo=self._remember)
+            except ConfigError:  # some values are only known to be wrong once a network is there
+                self.config = before
+                raise
+
+        return run()
 
     def update(self, **params: Any) -> Segmentation:
         """Change parameters and return the new segmentation.

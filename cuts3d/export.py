@@ -97,7 +97,7 @@ def coco_document(result: Segmentation, *, file_name: str, config: CutS3DConfig)
             "area": instance.area,
             "iscrowd": 0,
             "score": round(instance.score, 6),
-            "mean_confidence": round(float(result.confidences[index - 1].mean), 6),
+            "mean_confidence": round(instance.mean_confidence, 6),
             "cut_value": instance.cut.flow,
             "ncut": instance.ncut,
             "fallback": instance.cut.fallback or None,
@@ -206,9 +206,10 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         temporary.chmod(0o644)
         os.replace(temporary, path)
     except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
         raise InputError(f"'{path}' could not be written: {error.strerror or error}.") from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)  # gone already where all went well
 
 
 def save_all(result: Segmentation, folder: Path, *, file_name: str, config: CutS3DConfig) -> list[Path]:
@@ -222,7 +223,8 @@ def save_all(result: Segmentation, folder: Path, *, file_name: str, config: CutS
         folder / name for name in ("overlay.png", "instances.json", "cloud.ply", "stages.npz")
     )
     write_atomically(overlay, lambda p: Image.fromarray(draw_overlay(result)).save(p))
-    write_atomically(json_file, lambda p: p.write_text(json.dumps(document, indent=1, ensure_ascii=False)))
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    write_atomically(json_file, lambda p: p.write_text(text, encoding="utf-8"))
     write_ply(ply, *dense_cloud(result, config))
     write_atomically(npz, lambda p: np.savez_compressed(p, **stage_arrays(result)))  # pyright: ignore[reportArgumentType]
     return [overlay, json_file, ply, npz]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from cuts3d.errors import InputError
 
@@ -46,7 +46,7 @@ def read_image(source: ImageInput, *, max_side: int | None = WORKING_SIDE) -> ND
         image = ImageOps.exif_transpose(image)
         image = _reduced(image, max_side)
         return np.array(_to_rgb(image), dtype=np.uint8)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Exception as error:  # decoders raise their own kinds: AVIF's is RuntimeError
         raise InputError(f"The photo could not be decoded: the file is damaged or incomplete ({error}).") from error
 
 
@@ -62,7 +62,9 @@ def _open(source: str | Path | Image.Image) -> Image.Image:
         raise InputError(f"There is no file '{path}'.") from None
     except IsADirectoryError:
         raise InputError(f"'{path}' is a folder; give one photo.") from None
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:
+        raise InputError(f"'{path.name}' is too large; the limit is {MAX_PIXELS // 10**6} megapixels.") from None
+    except Exception as error:  # decoders raise their own kinds
         raise InputError(f"'{path.name}' is not an image that can be read ({type(error).__name__}).") from error
     if image.width * image.height > MAX_PIXELS:
         raise InputError(

@@ -126,7 +126,8 @@ def min_cut(
     edges, lengths, n = graph.edges[:kept], graph.lengths[:kept], graph.num_nodes
     i, j = edges[:, 0], edges[:, 1]
     _, labels = connected_components(csr_matrix((np.ones(kept, np.int8), (i, j)), shape=(n, n)), directed=False)
-    source_labels = np.unique(labels[sources])
+    sources = sources[labels[sources] == labels[sources[0]]]  # one object: that of the strongest source
+    source_labels = labels[sources[:1]]
     joined = np.intersect1d(source_labels, labels[sinks])
     side = np.isin(labels, np.setdiff1d(source_labels, joined))
     if not joined.size:

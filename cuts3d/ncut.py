@@ -77,9 +77,11 @@ def orient(x: FloatArray, nodes: BoolArray) -> tuple[FloatArray, BoolArray, bool
     inside = np.where(nodes, x, np.nan)
     mask = nodes & (x > np.nanmean(inside))
     seed = np.unravel_index(np.nanargmax(np.abs(inside)), x.shape)
-    flipped = _corners(mask) >= CORNERS_FOR_FLIP or not mask[seed]
-    if flipped:
+    flipped = not mask[seed]
+    if flipped:  # the solver's sign is arbitrary: with the seed up first, the corners judge the same side every time
         x, mask = -x, nodes & ~mask
+    if _corners(mask) >= CORNERS_FOR_FLIP:
+        x, mask, flipped = -x, nodes & ~mask, not flipped
     return x, mask, bool(flipped), _corners(mask)
 
 

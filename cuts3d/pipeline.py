@@ -101,8 +101,8 @@ def run_pipeline(
     yield StageResult("depth", found)
     z = normalise_depth(found, clip_percent=config.cloud.depth_clip)
 
-    importance_key = (depth_key, config.importance.sharpen, config.importance.beta, config.importance.sigma,
-                      config.cloud.depth_clip)  # fmt: skip
+    importance_key = (depth_key, features.grid_shape, config.importance.sharpen, config.importance.beta,
+                      config.importance.sigma, config.cloud.depth_clip)  # fmt: skip
     importance = memo("importance", importance_key, lambda: _importance(z, features, config))
     yield StageResult("importance", importance)
     affinity = memo("affinity", features_key, lambda: cosine_affinity(features.vectors, center=features.center))
@@ -351,7 +351,7 @@ class _Iteration:
             taken |= mask
             instance = Instance(
                 mask=mask,
-                score=confidence.mean,
+                score=confidence.mean / (number + 1),
                 coarse_mask=cut.mask,
                 coarse_confidence=confidence.values,
                 ncut=index,

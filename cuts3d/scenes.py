@@ -122,7 +122,7 @@ def make_scene(name: str = "two boxes", *, size: tuple[int, int] = (360, 480), o
         name=name,
         image=np.rint(np.clip(np.sqrt(np.clip(image, 0, 1)) + grain, 0, 1) * 255).astype(np.uint8),
         depth=depth.astype(np.float32),
-        labels=label.reshape(h, w)[pick].astype(np.int32),
+        labels=np.maximum(label, 0).reshape(h, w)[pick].astype(np.int32),
     )
 
 

@@ -162,7 +162,8 @@ class Instance:
 
     Attributes:
         mask: bool [H, W] at the photo's size.
-        score: Rank among masks, in [0, 1]: mean spatial confidence inside the mask.
+        score: Rank among the masks of all photos, in [0, 1]: mean spatial confidence over the place in the order of
+            cutting, since what is cut first is likelier an object (ours; see `benchmarks/coco_dev.md`).
         coarse_mask: The mask before the CRF, bool [h, w] on the cut's grid.
         coarse_confidence: Spatial confidence, float32 [h, w] on the cut's grid.
         ncut: Index of the bipartition it was cut from.
@@ -184,6 +185,12 @@ class Instance:
         values = resize_map(self.coarse_confidence, self.mask.shape)
         values[~self.mask] = 1.0
         return np.clip(values, 0.0, 1.0, out=values)
+
+    @property
+    def mean_confidence(self) -> float:
+        """Mean spatial confidence inside the mask, in [0, 1] (method 1.6)."""
+        inside = self.coarse_confidence[self.coarse_mask]
+        return float(inside.mean()) if inside.size else 0.0
 
     @property
     def area(self) -> int:

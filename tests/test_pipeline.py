@@ -38,7 +38,8 @@ def check_segmentation(found: Segmentation, config: CutS3DConfig) -> None:
         assert (instance.confidence[~instance.mask] == 1).all()
         assert type(instance.score) is float
         assert 0 <= instance.score <= 1
-        assert instance.score == confidence.mean
+        assert instance.mean_confidence == pytest.approx(confidence.mean)
+        assert instance.score <= confidence.mean
         assert instance.coarse_mask.shape == found.cloud.grid_shape
         assert not (instance.coarse_mask & np.isnan(confidence.values)).any()
         assert 0 <= instance.ncut < len(found.bipartitions)

@@ -43,6 +43,14 @@ def test_every_touching_object_becomes_an_instance_of_its_own(segmented, name):
         assert best_iou(truth, masks) >= LEAST_IOU, f"object {number}"
 
 
+@pytest.mark.parametrize("name", ["two boxes", "box before ball"])
+def test_two_touching_objects_come_apart_at_the_default_parameters(embedded_network, scene, name):
+    made = scene(name)
+    found = CutS3D(CutS3DConfig().replace(crf=False)).segment(made.image, depth=made.depth_map)
+    for number, truth in enumerate(objects_of(made), start=1):
+        assert best_iou(truth, [i.mask for i in found.instances]) >= LEAST_IOU, f"object {number}"
+
+
 @pytest.mark.parametrize("name", SCENE_NAMES)
 def test_no_instance_covers_two_objects(segmented, name):
     made, found = segmented(name)
@@ -67,7 +75,7 @@ def test_objects_score_confidence_and_their_masks_come_from_real_cuts(segmented,
     for truth in objects_of(made):
         best = max(found.instances, key=lambda i: best_iou(truth, [i.mask]))
         assert best.cut.fallback == ""
-        assert 0.5 <= best.score <= 1
+        assert 0.5 <= best.mean_confidence <= 1
 
 
 def test_without_depth_the_same_pipeline_joins_them_too(embedded_network, scene):

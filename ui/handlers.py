@@ -170,9 +170,8 @@ def instance_table(result: Segmentation) -> str:
         joined = "yes" if instance.cut.connected else "no: τ_knn alone separated them"
         area = 100 * instance.area / instance.mask.size
         note = f"fallback to MaskCut: {instance.cut.fallback}" if instance.cut.fallback else ""
-        lines.append(
-            f"| {number} | {area:.1f} % | {instance.score:.2f} | {instance.cut.flow:.2f} | {joined} | {note} |"
-        )
+        confidence, cut = instance.mean_confidence, instance.cut.flow
+        lines.append(f"| {number} | {area:.1f} % | {confidence:.2f} | {cut:.2f} | {joined} | {note} |")
     lines += [f"\nNCut {d.ncut + 1}: {d.reason}." for d in result.dropped]
     return "\n".join(lines)
 

@@ -89,7 +89,8 @@ def _photo_controls() -> tuple[gr.Image, gr.Gallery]:
 
 def _slider(name: str, label: str, low: float, high: float, step: float) -> gr.Slider:
     field = parameter_field(name)
-    return gr.Slider(low, high, value=field.default, step=step, label=label, info=field.metadata["text"], elem_id=name)
+    value: Any = field.default
+    return gr.Slider(low, high, value=value, step=step, label=label, info=field.metadata["text"], elem_id=name)
 
 
 def _stage_row() -> dict[str, gr.Image]:

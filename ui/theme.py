@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gradio as gr
+from gradio.themes import Base, Soft
 
 
-def theme() -> gr.themes.Base:
+def theme() -> Base:
     """A quiet theme: system fonts (nothing is fetched), one accent."""
     fonts = ["system-ui", "-apple-system", "Segoe UI", "sans-serif"]
-    return gr.themes.Soft(
-        primary_hue="amber", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "Menlo", "monospace"]
-    )
+    return Soft(primary_hue="amber", neutral_hue="slate", font=fonts, font_mono=["ui-monospace", "Menlo", "monospace"])
 
 
 CSS = """

@@ -148,7 +148,7 @@ def extract_features(
     patch = network.patch_size
     if side % patch:
         raise ConfigError(
-            f"image_size must be a multiple of the backbone's patch, {patch}: {side} is not, {side // patch * patch} is."
+            f"image_size must be a multiple of the backbone's patch {patch}: {side} is not, {side // patch * patch} is."
         )
     device = next(network.parameters()).device
     pixels = normalise_pixels(image, spec, (side, side)).to(device)

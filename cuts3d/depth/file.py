@@ -37,9 +37,9 @@ def read_depth(
         return source
     name = "depth array" if isinstance(source, np.ndarray) else Path(source).name
     values = source if isinstance(source, np.ndarray) else _read_file(Path(source))
-    if values.ndim == 3 and (values.shape[2] == 1 or np.array_equal(values[..., 0], values[..., 1])):
+    if values.ndim == 3 and values.shape[2] in (1, 3) and (values == values[..., :1]).all():
         values = values[..., 0]
-    if values.ndim != 2 or min(values.shape) < 2 or not np.issubdtype(values.dtype, np.number):
+    if values.ndim != 2 or min(values.shape) < 2 or values.dtype.kind not in "iuf":
         raise InputError(f"'{name}' must hold one number a pixel, [H, W]; it is {list(values.shape)} {values.dtype}.")
     if photo_shape is not None:
         _check_aspect(name, values.shape, photo_shape)

@@ -48,7 +48,7 @@ def student(weights: Path) -> Predict:
 
 def main() -> None:
     """Make views, train, measure."""
-    parser = argparse.ArgumentParser(prog="python -m training.depth_head", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m training.depth_head", description="Train the embedded depth head.")
     parser.add_argument("--photos", type=Path, nargs="+", required=True, help="folders of unlabelled photos")
     parser.add_argument("--teacher", required=True, help="onnx:FILE, or an estimator of cuts3d.depth")
     parser.add_argument("--out", type=Path, required=True, help="weights to write (.safetensors)")

@@ -30,7 +30,7 @@ class TrainConfig:
         seed: Of initialisation, order and flips.
     """
 
-    steps: int = 1800
+    steps: int = 1100
     batch: int = 8
     lr: float = 1e-3
     weight_decay: float = 1e-2

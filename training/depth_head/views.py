@@ -48,7 +48,8 @@ class ViewStore:
 
     def in_memory(self) -> ViewStore:
         """The written views, read into memory: random access to a mapped file costs more than the training step."""
-        return ViewStore(*(np.array(a[: self.count]) for a in (self.tokens, self.guide, self.target)), self.count)
+        tokens, guide, target = (np.array(a[: self.count]) for a in (self.tokens, self.guide, self.target))
+        return ViewStore(tokens, guide, target, self.count)
 
 
 def open_store(folder: Path, grid: int, size: int | None = None, channels: int = 384) -> ViewStore:
