@@ -87,7 +87,7 @@ def test_a_flipped_batch_flips_tokens_guide_and_target_together() -> None:
 def test_training_learns_and_its_weights_load_again(tmp_path) -> None:
     store = made_store()
     out = tmp_path / "head.safetensors"
-    head = train_head([store], TrainConfig(steps=60, batch=4, lr=3e-3), out)
+    head = train_head([store], TrainConfig(steps=150, batch=4, lr=3e-3), out)
     tokens, guide, target = load_batch(store, np.arange(4), flip=False)
     with torch.inference_mode():
         prediction = head(tokens, guide, (6, 6))
