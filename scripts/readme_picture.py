@@ -1,4 +1,4 @@
-"""Draws `assets/stages.png`, the README's picture: `python -m scripts.readme_picture`."""
+"""Draws `assets/stages.jpg`, the README's picture: `python -m scripts.readme_picture`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from cuts3d.types import Bipartition, LocalCut
 from ui import pictures
 from ui.examples import load_example
 
-OUT = Path(__file__).resolve().parents[1] / "assets" / "stages.png"
-EXAMPLES = ("three balls", "astronaut")
+OUT = Path(__file__).resolve().parents[1] / "assets" / "stages.jpg"
+EXAMPLES = ("box before ball", "astronaut")
 TITLES = ("photo", "depth", "eigenvector", "bipartition", "spatial confidence", "masks")
 GAP, CAPTION = 10, 34
 
@@ -27,13 +27,13 @@ def panels(name: str) -> list[np.ndarray]:
     partition: Bipartition = last["ncut", 0]
     cut: LocalCut = last["local_cut", 0]
     grid = cut.mask.shape
-    cells = [[(int(i) // grid[1], int(i) % grid[1]) for i in ends] for ends in (cut.sources, cut.sinks)]
+    sources, sinks = ([(int(i) // grid[1], int(i) % grid[1]) for i in ends] for ends in (cut.sources, cut.sinks))
     values, covered = pictures.merged_confidence(result.instances)
     return [
         pictures.fit(image, shape, smooth=True),
         pictures.depth_picture(result.depth, shape),
         pictures.fit(pictures.colour_map(partition.eigenvector), shape),
-        pictures.bipartition_picture(image, partition, *cells, grid),
+        pictures.bipartition_picture(image, partition, sources, sinks, grid),
         pictures.confidence_picture(values, covered, shape),
         pictures.masks_picture(result),
     ]
@@ -57,7 +57,7 @@ def main() -> None:
         for index, panel in enumerate(row):
             x = round(slot * index + (slot - panel.width) / 2)
             sheet.paste(panel, (x, CAPTION + number * (height + GAP)))
-    sheet.quantize(256, dither=Image.Dither.NONE).save(OUT, optimize=True)
+    sheet.save(OUT, quality=88, optimize=True)
 
 
 if __name__ == "__main__":

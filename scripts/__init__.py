@@ -1,0 +1,1 @@
+"""Small tools around the project: system packages, the picture of the README."""
