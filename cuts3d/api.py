@@ -5,7 +5,8 @@ from __future__ import annotations
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth.file import DepthInput, read_depth
 from cuts3d.image_io import ImageInput, read_image
-from cuts3d.pipeline import StageResult, run_pipeline
+from cuts3d.pipeline import run_pipeline
+from cuts3d.stages import StageResult
 from cuts3d.types import DepthKind, Segmentation
 
 

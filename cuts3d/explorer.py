@@ -10,7 +10,8 @@ from cuts3d.config import CutS3DConfig
 from cuts3d.depth.file import DepthInput, read_depth
 from cuts3d.errors import ConfigError
 from cuts3d.image_io import ImageInput, read_image
-from cuts3d.pipeline import Stage, StageResult, run_pipeline
+from cuts3d.pipeline import run_pipeline
+from cuts3d.stages import Stage, StageResult
 from cuts3d.types import DepthKind, Segmentation
 
 T = TypeVar("T")

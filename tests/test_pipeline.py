@@ -12,7 +12,8 @@ from cuts3d import CutS3D, CutS3DConfig, DepthMap, Segmentation
 from cuts3d.backbones import registry
 from cuts3d.errors import ConfigError, InputError
 from cuts3d.grids import iou
-from cuts3d.pipeline import cut_grid, run_pipeline
+from cuts3d.iteration import cut_grid
+from cuts3d.pipeline import run_pipeline
 from cuts3d.types import Instance
 
 

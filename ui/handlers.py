@@ -11,7 +11,7 @@ import numpy as np
 from cuts3d.backbones import get_backbone
 from cuts3d.errors import CutS3DError
 from cuts3d.explorer import Explorer
-from cuts3d.pipeline import StageResult
+from cuts3d.stages import StageResult
 from cuts3d.types import Bipartition, LocalCut, Segmentation
 from ui import pictures
 from ui.examples import load_example

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from cuts3d.explorer import Explorer
-from cuts3d.pipeline import StageResult
+from cuts3d.stages import StageResult
 
 MAX_OPEN = 6  # about 60 MB each at 34×34 patches
 

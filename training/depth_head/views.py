@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from tqdm import tqdm
 
 from cuts3d.backbones import ViTBackbone, extract_features, get_backbone
 from cuts3d.backbones.embedded import NAME as BACKBONE
 from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, output_size
+from cuts3d.grids import resize_image, resize_map
 from cuts3d.image_io import read_image
 from training.depth_head.teachers import Teacher
 
@@ -83,14 +82,6 @@ def random_view(photo: np.ndarray, rng: np.random.Generator, smallest: float) ->
     return view[:, ::-1] if rng.random() < 0.5 else view
 
 
-def resize(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Antialiased bilinear resize of float [H, W] or uint8 [H, W, 3]; returns float32."""
-    tensor = torch.from_numpy(np.ascontiguousarray(array)).float()
-    tensor = tensor[None, None] if array.ndim == 2 else tensor.permute(2, 0, 1)[None]
-    out = F.interpolate(tensor, size=size, mode="bilinear", align_corners=False, antialias=True)[0]
-    return (out[0] if array.ndim == 2 else out.permute(1, 2, 0)).numpy()
-
-
 def write_view(
     store: ViewStore, index: int, view: np.ndarray, network: ViTBackbone, teacher: Teacher, grid: int
 ) -> None:
@@ -99,9 +90,9 @@ def write_view(
     features = extract_features(network, spec, view, image_size=grid * spec.patch_size, token_layers=TOKEN_LAYERS)
     store.tokens[index] = np.stack(features.tokens)
     side = GUIDE_PER_PATCH * grid
-    store.guide[index] = np.rint(resize(view, (side, side))).astype(np.uint8).transpose(2, 0, 1)
+    store.guide[index] = resize_image(view, (side, side)).transpose(2, 0, 1)
     out = output_size(grid)
-    store.target[index] = resize(teacher(view), (out, out))
+    store.target[index] = resize_map(teacher(view), (out, out))
 
 
 def make_views(

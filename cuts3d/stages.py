@@ -1,0 +1,51 @@
+"""What a stage hands on: its name, its result, and how results are remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, TypeVar
+
+Stage = Literal[
+    "features",
+    "depth",
+    "importance",
+    "affinity",
+    "sharpened",
+    "ncut",
+    "graph",
+    "local_cut",
+    "confidence",
+    "refine",
+    "segmentation",
+]
+T = TypeVar("T")
+
+
+class Memo(Protocol):
+    """Computes a stage, or returns what an equal key gave before."""
+
+    def __call__(self, stage: Stage, key: Hashable, compute: Callable[[], T]) -> T:
+        """Result of `compute()`, perhaps remembered."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StageResult:
+    """One finished stage.
+
+    Attributes:
+        stage: Its name.
+        value: What it made.
+        index: Which bipartition (`ncut`) or which cut (`graph` to `refine`) it belongs to; 0 before the iteration.
+    """
+
+    stage: Stage
+    value: Any
+    index: int = 0
+
+
+def compute_always(stage: Stage, key: Hashable, compute: Callable[[], T]) -> T:
+    """The memo that remembers nothing."""
+    del stage, key
+    return compute()
