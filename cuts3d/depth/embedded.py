@@ -72,7 +72,7 @@ register_depth(
         title="Embedded depth head",
         kind="disparity",
         source="assets/weights/depth_head.safetensors (trained by this project)",
-        trained_on="3,500 views of unlabelled COCO and ImageNet photos, taught by a small monocular depth network",
+        trained_on="2,096 views of unlabelled COCO-like and ImageNet photos, taught by a small monocular depth network",
         licence="Apache-2.0",
         load=load_embedded,
         tokens_of=BACKBONE,
