@@ -3,7 +3,8 @@
     python -m training.depth_head --photos FOLDER... --teacher onnx:FILE --out assets/weights/depth_head.safetensors
 
 Steps: views of the photos through the frozen backbone and the teacher (about 35 minutes for 2,100 views
-on two cores, 8 GB of disk), training (about 30 minutes), figures into a file beside the weights. A killed run keeps its views.
+on two cores, 8 GB of disk), training (about 30 minutes), figures into a file beside the weights. A
+killed run keeps its views.
 """
 
 from __future__ import annotations
