@@ -120,7 +120,9 @@ def _draw(session: Session, step: StageResult) -> Update:
     if step.stage == "sharpened":
         return _patch_pictures(session)
     if step.stage == "ncut" and step.index == 0:
-        return {"eigenvector": pictures.fit(pictures.colour_map(step.value.eigenvector), shape)}
+        plain = pictures.bipartition_picture(image, step.value, [], [], step.value.mask.shape)  # until a cut adds rings
+        eigenvector = pictures.fit(pictures.colour_map(step.value.eigenvector), shape)
+        return {"eigenvector": eigenvector, "bipartition": plain}
     if step.stage == "local_cut" and step.index == 0:
         return {"bipartition": _bipartition(session, step.value)}
     if step.stage == "segmentation":
