@@ -6,17 +6,23 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, TypeVar
 
+import numpy as np
+
+from cuts3d.affinity import graph_weights, normalise_features
+from cuts3d.backbones import get_backbone
+from cuts3d.baselines.maskcut import maskcut
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth.file import DepthInput, read_depth
 from cuts3d.errors import ConfigError
 from cuts3d.image_io import ImageInput, read_image
-from cuts3d.pipeline import run_pipeline
+from cuts3d.ncut import spectrum
+from cuts3d.pipeline import photo_features, run_pipeline
 from cuts3d.stages import Stage, StageResult
-from cuts3d.types import DepthKind, Segmentation
+from cuts3d.types import BoolArray, DepthKind, FloatArray, Segmentation
 
 T = TypeVar("T")
 
-KEEP = {"features": 2, "depth": 4, "affinity": 1, "sharpened": 2}  # the large ones; every other stage keeps 48
+KEEP = {"features": 2, "depth": 4, "affinity": 1, "sharpened": 2, "crf": 1}  # the large ones; the others keep 48
 KEEP_OTHERS = 48
 
 
@@ -27,6 +33,7 @@ class Explorer:
         image: The photo, uint8 [H, W, 3].
         config: The configuration of the last run.
         calls: How often each stage was computed (not remembered) since the photo was opened.
+        results: What the last run yielded, by stage and index.
     """
 
     def __init__(
@@ -52,6 +59,7 @@ class Explorer:
         self.depth = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=shape)
         self.config = config or CutS3DConfig()
         self.calls: Counter[str] = Counter()
+        self.results: dict[tuple[str, int], Any] = {}
         self._memory: dict[str, OrderedDict[Hashable, Any]] = {}
 
     def stages(self, **params: Any) -> Iterator[StageResult]:
@@ -59,8 +67,11 @@ class Explorer:
         before, self.config = self.config, self.config.replace(**params)
 
         def run() -> Iterator[StageResult]:
+            self.results = {}
             try:
-                yield from run_pipeline(self.image, self.config, depth=self.depth, memo=self._remember)
+                for step in run_pipeline(self.image, self.config, depth=self.depth, memo=self._remember):
+                    self.results[step.stage, step.index] = step.value
+                    yield step
             except ConfigError:  # some values are only known to be wrong once a network is there
                 self.config = before
                 raise
@@ -78,6 +89,37 @@ class Explorer:
             pass
         assert result is not None
         return result.value
+
+    def maskcut(self) -> BoolArray:
+        """MaskCut's masks from the same features and the same τ_ncut, before any CRF; bool [N, h, w]."""
+        features, key = photo_features(self.image, self.config, self.depth, self._remember)
+        tau, count, epsilon = self._tau_ncut(), self.config.masks.max_instances, self.config.affinity.epsilon
+
+        def compute() -> BoolArray:
+            vectors = normalise_features(features.vectors, center=features.center).T
+            grid = features.grid_shape
+            return maskcut(vectors, grid_shape=grid, tau=tau, max_instances=count, epsilon=epsilon)
+
+        return self._remember("maskcut", (key, tau, count, epsilon), compute)
+
+    def spectrum(self, ncut: int = 0, *, count: int = 10) -> FloatArray:
+        """Smallest generalised eigenvalues of one NCut of the last run, float64 [count]."""
+        partition, sharpened = self.results["ncut", ncut], self.results["sharpened", 0]
+        nodes = np.flatnonzero(~np.isnan(partition.eigenvector))
+        c = self.config
+        key = (c.features, c.depth, c.importance, c.affinity, c.cloud.depth_clip, nodes.tobytes(), count)
+
+        def compute() -> FloatArray:
+            part = sharpened if nodes.size == len(sharpened) else sharpened[np.ix_(nodes, nodes)]
+            options, tau = c.affinity, self._tau_ncut()
+            weights = graph_weights(part, tau_ncut=tau, epsilon=options.epsilon, mode=options.affinity)
+            return spectrum(weights, count=count)
+
+        return self._remember("spectrum", key, compute)
+
+    def _tau_ncut(self) -> float:
+        own = self.config.affinity.tau_ncut
+        return get_backbone(self.config.features.backbone).tau_ncut if own is None else own
 
     def _remember(self, stage: Stage, key: Hashable, compute: Callable[[], T]) -> T:
         memory = self._memory.setdefault(stage, OrderedDict())

@@ -56,8 +56,8 @@ def draw_overlay(result: Segmentation, *, opacity: float = 0.5) -> ImageArray:
     """
     out = result.image.copy()
     width = max(1, round(max(out.shape[:2]) / 320))
-    for index, instance in enumerate(result.instances):
-        colour = instance_colour(index).astype(np.float32)
+    for instance in result.instances:
+        colour = instance_colour(instance.number - 1).astype(np.float32)
         out[instance.mask] = (out[instance.mask] * (1 - opacity) + colour * opacity).astype(np.uint8)
         out[outline(instance.mask, width)] = colour
     return out

@@ -1,4 +1,4 @@
-"""Instances one after another: NCut, LocalCut inside its region, confidence; then each mask fitted to the photo."""
+"""Instances one after another: NCut, LocalCut inside its region, confidence. All on the grid."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from cuts3d.affinity import graph_weights
 from cuts3d.backbones import get_backbone
 from cuts3d.confidence import spatial_confidence
 from cuts3d.config import CutS3DConfig
-from cuts3d.grids import iou, resize_image, resize_mask, sample_map, without_crumbs
+from cuts3d.grids import resize_mask, sample_map, without_crumbs
 from cuts3d.local_cut import eigenvector_on, knn_graph, local_cut
 from cuts3d.ncut import bipartition
 from cuts3d.point_cloud import back_project, send_to_background
-from cuts3d.refine import refine_mask
 from cuts3d.stages import Memo, StageResult
 from cuts3d.types import (
     Bipartition,
@@ -22,7 +21,6 @@ from cuts3d.types import (
     Dropped,
     FloatArray,
     ImageArray,
-    Instance,
     KnnGraph,
     LocalCut,
     SpatialConfidence,
@@ -70,7 +68,6 @@ class Iteration:
         self.bipartitions: list[Bipartition] = []
         self.cuts: list[tuple[int, LocalCut]] = []
         self.confidences: list[SpatialConfidence] = []
-        self.instances: list[Instance] = []
         self.dropped: list[Dropped] = []
 
     @property
@@ -192,37 +189,3 @@ class Iteration:
             sigma_c=local.sigma_c,
             capacity=local.capacity,
         )
-
-    def refine(self) -> Iterator[StageResult]:
-        """Bring every cut to the photo: CRF at the network's input size, then the photo's; earlier masks win."""
-        spec = get_backbone(self.config.features.backbone)
-        side = self.config.features.image_size or spec.image_size
-        small = resize_image(self.image, (side, side))
-        taken = np.zeros(self.image.shape[:2], dtype=bool)
-        kept: list[SpatialConfidence] = []
-        for number, ((index, cut), confidence) in enumerate(zip(self.cuts, self.confidences, strict=True)):
-            coarse = resize_mask(cut.mask, (side, side))
-            key = (side, self.config.refine, cut.mask.shape, cut.mask.tobytes())
-            refined, reason = self.memo("refine", key, lambda m=coarse: refine_mask(small, m, self.config.refine))
-            mask = resize_mask(refined, self.image.shape[:2])
-            if not reason and iou(mask, taken) > self.config.masks.max_overlap:
-                reason = "it repeats an earlier mask"
-            mask &= ~taken
-            if not reason and not mask.any():
-                reason = "earlier masks cover it"
-            if reason:
-                self.dropped.append(Dropped(ncut=index, reason=reason))
-                continue
-            taken |= mask
-            instance = Instance(
-                mask=mask,
-                score=confidence.mean / (number + 1),
-                coarse_mask=cut.mask,
-                coarse_confidence=confidence.values,
-                ncut=index,
-                cut=cut,
-            )
-            self.instances.append(instance)
-            kept.append(confidence)
-            yield StageResult("refine", instance, number)
-        self.confidences = kept

@@ -228,6 +228,7 @@ def local_cut(  # noqa: PLR0913 - the stage's parameters, all named
         mask = component if fallback else mask
     return LocalCut(
         mask=mask,
+        region=region,
         sources=sources,
         sinks=sinks,
         flow=flow,

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Hashable, Iterator
 
 from cuts3d.affinity import cosine_affinity
 from cuts3d.backbones import extract_features, get_backbone
-from cuts3d.config import CutS3DConfig
+from cuts3d.config import CutS3DConfig, RefineConfig
 from cuts3d.depth import estimate_depth, get_depth, normalise_depth
 from cuts3d.grids import resize_map
 from cuts3d.importance import sharpen_affinity, spatial_importance
 from cuts3d.iteration import Iteration
+from cuts3d.masks import photo_masks
 from cuts3d.models import loaded_backbone
-from cuts3d.stages import Memo, StageResult, compute_always
-from cuts3d.types import DepthMap, FloatArray, ImageArray, PatchFeatures, Segmentation
+from cuts3d.stages import Memo, Stage, StageResult, compute_always
+from cuts3d.types import (
+    DepthMap,
+    Dropped,
+    FloatArray,
+    ImageArray,
+    Instance,
+    PatchFeatures,
+    Segmentation,
+    SpatialConfidence,
+)
 
 
 def run_pipeline(
@@ -28,9 +39,9 @@ def run_pipeline(
         memo: Remembers stages between calls; see `cuts3d.explorer`.
 
     Yields:
-        Every stage's result in order; the last is the `Segmentation`.
+        Every stage's result in order; `coarse` is the `Segmentation` before the CRF, the last is the final one.
     """
-    features, features_key = _features(image, config, depth, memo)
+    features, features_key = photo_features(image, config, depth, memo)
     yield StageResult("features", features)
     depth_key = ("own", id(depth)) if depth is not None else (config.depth, features_key)
     found = depth or memo("depth", depth_key, lambda: estimate_depth(image, config.depth.depth, features=features))
@@ -49,26 +60,40 @@ def run_pipeline(
 
     iteration = Iteration(image, config, features.grid_shape, z, memo, (sharpened_key, depth_key))
     yield from iteration.run(sharpened)
-    yield from iteration.refine()
-    yield StageResult(
-        "segmentation",
-        Segmentation(
+
+    def segmentation(name: Stage, options: RefineConfig) -> Iterator[StageResult]:
+        instances: list[Instance] = []
+        confidences: list[SpatialConfidence] = []
+        dropped = list(iteration.dropped)
+        for made in photo_masks(iteration, options):
+            if isinstance(made, Dropped):
+                dropped.append(made)
+                continue
+            instances.append(made[0])
+            confidences.append(made[1])
+            if name == "segmentation":
+                yield StageResult("refine", made[0], made[0].number - 1)
+        result = Segmentation(
             image=image,
-            instances=tuple(iteration.instances),
+            instances=tuple(instances),
             depth=found,
             features=features,
             importance=importance,
             bipartitions=tuple(iteration.bipartitions),
             cloud=iteration.cloud,
-            confidences=tuple(iteration.confidences),
-            dropped=tuple(iteration.dropped),
-        ),
-    )
+            confidences=tuple(confidences),
+            dropped=tuple(dropped),
+        )
+        yield StageResult(name, result)
+
+    yield from segmentation("coarse", dataclasses.replace(config.refine, crf=False))
+    yield from segmentation("segmentation", config.refine)
 
 
-def _features(
+def photo_features(
     image: ImageArray, config: CutS3DConfig, depth: DepthMap | None, memo: Memo
 ) -> tuple[PatchFeatures, Hashable]:
+    """Features of a photo, with the tokens that the depth estimator reads, and the key they are remembered by."""
     options, source = config.features, get_depth(config.depth.depth)
     shared = depth is None and source.tokens_of == options.backbone
     layers = source.token_layers if shared else ()

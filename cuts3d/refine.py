@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy import ndimage
 
@@ -10,48 +12,65 @@ from cuts3d.grids import iou
 from cuts3d.types import BoolArray, ImageArray
 
 
-def dense_crf(image: ImageArray, mask: BoolArray, config: RefineConfig) -> BoolArray:
-    """Fit a mask to the photo's edges by mean-field inference in a fully connected CRF.
+class PhotoCRF:
+    """A fully connected CRF over one photo. Its pairwise terms depend on the photo only and serve every mask."""
 
-    Args:
-        image: uint8 [H, W, 3].
-        mask: bool [H, W].
-        config: Its terms.
+    def __init__(self, image: ImageArray, config: RefineConfig) -> None:
+        """Build the pairwise terms.
 
-    Returns:
-        bool [H, W].
-    """
-    import pydensecrf.densecrf as crf
+        Args:
+            image: uint8 [H, W, 3].
+            config: Its terms.
+        """
+        import pydensecrf.densecrf as crf
 
-    h, w = mask.shape
-    p = config.foreground_probability
-    foreground = np.where(mask, p, 1.0 - p).ravel()
-    unary = -np.log(np.stack([1.0 - foreground, foreground])).astype(np.float32)
-    model = crf.DenseCRF2D(w, h, 2)
-    model.setUnaryEnergy(np.ascontiguousarray(unary))
-    model.addPairwiseGaussian(sxy=config.gaussian_sxy, compat=config.gaussian_compat)
-    model.addPairwiseBilateral(
-        sxy=config.bilateral_sxy,
-        srgb=config.bilateral_srgb,
-        rgbim=np.array(image, order="C"),  # it wants a writable buffer of its own
-        compat=config.bilateral_compat,
-    )
-    marginals = np.asarray(model.inference(config.crf_iterations))
-    return marginals.argmax(axis=0).reshape(h, w).astype(bool)
+        self.config = config
+        self.shape = image.shape[:2]
+        self._model = crf.DenseCRF2D(self.shape[1], self.shape[0], 2)
+        self._model.addPairwiseGaussian(sxy=config.gaussian_sxy, compat=config.gaussian_compat)
+        self._model.addPairwiseBilateral(
+            sxy=config.bilateral_sxy,
+            srgb=config.bilateral_srgb,
+            rgbim=np.array(image, order="C"),  # it wants a writable buffer of its own
+            compat=config.bilateral_compat,
+        )
+
+    def refine(self, mask: BoolArray) -> BoolArray:
+        """Fit a mask to the photo's edges by mean-field inference.
+
+        Args:
+            mask: bool [H, W].
+
+        Returns:
+            bool [H, W].
+        """
+        p = self.config.foreground_probability
+        foreground = np.where(mask, p, 1.0 - p).ravel()
+        unary = -np.log(np.stack([1.0 - foreground, foreground])).astype(np.float32)
+        self._model.setUnaryEnergy(np.ascontiguousarray(unary))
+        q, *buffers = self._model.startInference()
+        for _ in range(self.config.crf_iterations):  # step by step: a step holds the interpreter, a pause frees it
+            self._model.stepInference(q, *buffers)
+        return np.asarray(q).argmax(axis=0).reshape(self.shape).astype(bool)
 
 
-def refine_mask(image: ImageArray, mask: BoolArray, config: RefineConfig) -> tuple[BoolArray, str]:
+def refine_mask(
+    image: ImageArray, mask: BoolArray, config: RefineConfig, *, crf: Callable[[], PhotoCRF] | None = None
+) -> tuple[BoolArray, str]:
     """CRF (unless off), then filled holes.
 
     Args:
         image: The photo at the mask's size, uint8 [H, W, 3].
         mask: bool [H, W].
         config: The stage's parameters.
+        crf: Gives the photo's CRF, where one is at hand already.
 
     Returns:
         The refined mask, and empty or the reason to drop it.
     """
-    refined = dense_crf(image, mask, config) if config.crf else mask
+    refined = mask
+    if config.crf:
+        refined = (crf() if crf else PhotoCRF(image, config)).refine(mask)
     refined = np.asarray(ndimage.binary_fill_holes(refined))
     if not refined.any():
         return refined, "nothing was left of it after refinement"

@@ -16,8 +16,12 @@ Stage = Literal[
     "graph",
     "local_cut",
     "confidence",
+    "coarse",  # the Segmentation before the CRF
+    "crf",  # the photo's CRF, remembered but not yielded
     "refine",
     "segmentation",
+    "maskcut",
+    "spectrum",
 ]
 T = TypeVar("T")
 

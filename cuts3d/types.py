@@ -122,6 +122,7 @@ class LocalCut:
 
     Attributes:
         mask: What is kept: source side within B, in the component of the seed; bool [h, w].
+        region: What it was cut from: B, less earlier cuts and crumbs; bool [h, w].
         sources: Flat indices of the source terminals, int64 [S].
         sinks: Flat indices of the sink terminals, int64 [S'].
         flow: Cut value in capacity units (a Gaussian link of length 0 has 1); 0 where truncation alone separated them.
@@ -131,6 +132,7 @@ class LocalCut:
     """
 
     mask: BoolArray
+    region: BoolArray
     sources: IntArray
     sinks: IntArray
     flow: float
@@ -166,6 +168,7 @@ class Instance:
             cutting, since what is cut first is likelier an object (ours; see `benchmarks/coco_dev.md`).
         coarse_mask: The mask before the CRF, bool [h, w] on the cut's grid.
         coarse_confidence: Spatial confidence, float32 [h, w] on the cut's grid.
+        number: Its place in the order of cutting, from 1; what it is called, whatever becomes of the others.
         ncut: Index of the bipartition it was cut from.
         cut: The min-cut that made it.
     """
@@ -174,6 +177,7 @@ class Instance:
     score: float
     coarse_mask: BoolArray
     coarse_confidence: FloatArray
+    number: int
     ncut: int
     cut: LocalCut
 

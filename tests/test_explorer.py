@@ -7,7 +7,9 @@ import pytest
 from helpers import pixel_spec
 
 from cuts3d import ConfigError, CutS3D, CutS3DConfig, DepthMap, Explorer
+from cuts3d.affinity import normalise_features
 from cuts3d.backbones import registry
+from cuts3d.baselines.maskcut import maskcut
 from cuts3d.config import parameter_stages
 from cuts3d.depth import DepthSpec
 from cuts3d.depth import registry as depth_registry
@@ -217,3 +219,27 @@ def test_a_large_photo_is_reduced_on_request(photo, pixel_backbone):
 
 def test_opening_a_photo_computes_nothing(photo, pixel_config):
     assert not Explorer(photo.image, pixel_config).calls
+
+
+def test_maskcut_runs_on_the_same_features_once(explorer, photo):
+    masks = explorer.maskcut()
+    features = explorer.results["features", 0]
+    plain = maskcut(
+        normalise_features(features.vectors, center=features.center).T,
+        grid_shape=features.grid_shape,
+        tau=registry.get_backbone(explorer.config.features.backbone).tau_ncut,
+    )
+    assert (masks == plain).all()
+    assert not computed(explorer)
+    assert explorer.maskcut() is masks
+
+
+def test_the_spectrum_belongs_to_the_ncut_that_was_asked_for(explorer):
+    found = explorer.update()
+    values = explorer.spectrum(0)
+    assert values[0] == pytest.approx(0, abs=1e-4)
+    assert values[1] == pytest.approx(found.bipartitions[0].eigenvalue, abs=2e-3)
+    assert (np.diff(values) >= 0).all()
+    assert explorer.spectrum(0) is values
+    explorer.update(tau_ncut=0.5)
+    assert explorer.spectrum(0) is not values

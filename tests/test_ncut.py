@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pytest
+import scipy.linalg
 from helpers import TOLERANCE, blobs, cosine, dense_second_eigenpair
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from scipy.sparse.linalg import ArpackNoConvergence
 from cuts3d import ncut
 from cuts3d.affinity import cosine_affinity, graph_weights
 from cuts3d.grids import iou
-from cuts3d.ncut import DENSE_BELOW, bipartition, orient, second_eigenvector
+from cuts3d.ncut import DENSE_BELOW, bipartition, orient, second_eigenvector, spectrum
 
 
 def weights_of(grid=(10, 14), n_objects=2, *, seed=0, noise=0.6, mode: Literal["binary", "soft"] = "binary"):
@@ -241,3 +242,14 @@ def test_a_bipartition_is_consistent_with_itself(seed):
     assert (cut.component & ~cut.mask).sum() == 0
     assert cut.component[cut.seed]
     assert cut.corners <= 3 or cut.flipped
+
+
+@pytest.mark.parametrize("n", [3, 40, 150])
+def test_the_spectrum_is_that_of_the_dense_generalised_problem(n):
+    points = np.random.default_rng(n).standard_normal((n, 3))
+    weights = np.exp(-((points[:, None] - points[None]) ** 2).sum(-1)).astype(np.float32)
+    degree = np.diag(weights.sum(axis=1, dtype=np.float64))
+    dense = scipy.linalg.eigh(degree - weights.astype(np.float64), degree, eigvals_only=True)
+    found = spectrum(weights, count=8)
+    assert found.shape == (min(8, n),)
+    np.testing.assert_allclose(found, dense[: min(8, n)], atol=1e-3)

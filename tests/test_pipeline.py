@@ -69,11 +69,24 @@ def test_stages_come_in_the_order_of_the_paper(photo, pixel_config):
     assert names[:5] == ["features", "depth", "importance", "affinity", "sharpened"]
     assert names[5] == "ncut"
     assert names[-1] == "segmentation"
-    assert [n for n, _ in itertools.groupby(names[5:-1]) if n == "refine"] == ["refine"]  # once, at the end
-    allowed = {"ncut": {"graph", "segmentation", "refine"}, "graph": {"local_cut", "graph", "ncut", "refine"}}
-    for before, after in itertools.pairwise(names[5:]):
-        assert after in allowed.get(before, {"confidence", "graph", "ncut", "refine", "segmentation"})
+    cutting, refining = names[5 : names.index("coarse")], names[names.index("coarse") + 1 : -1]
+    assert set(refining) == {"refine"}
+    allowed = {"ncut": {"graph"}, "graph": {"local_cut", "graph", "ncut"}}
+    for before, after in itertools.pairwise(cutting):
+        assert after in allowed.get(before, {"confidence", "graph", "ncut"})
         assert (before == "local_cut") == (after == "confidence")
+
+
+def test_the_masks_before_the_crf_are_those_of_a_run_without_it(photo, pixel_config):
+    steps = {s.stage: s.value for s in run_pipeline(photo.image, pixel_config.replace(crf=True), depth=photo.depth)}
+    without = segment(photo.image, pixel_config.replace(crf=False), depth=photo.depth)
+    for before, plain in zip(steps["coarse"].instances, without.instances, strict=True):
+        assert (before.mask == plain.mask).all()
+        assert before.number == plain.number
+    assert any(
+        (a.mask != b.mask).any()
+        for a, b in zip(steps["coarse"].instances, steps["segmentation"].instances, strict=False)
+    )
 
 
 def test_what_is_yielded_is_what_the_segmentation_holds(photo, pixel_config):
@@ -280,7 +293,7 @@ def test_a_box_encloses_its_mask_tightly():
     mask[5:12, 7:20] = True
     mask[20, 33] = True
     instance = Instance(
-        mask=mask, score=1.0, coarse_mask=mask, coarse_confidence=np.ones((30, 40), np.float32), ncut=0,
+        mask=mask, score=1.0, coarse_mask=mask, coarse_confidence=np.ones((30, 40), np.float32), number=1, ncut=0,
         cut=None,  # pyright: ignore[reportArgumentType]
     )  # fmt: skip
     assert instance.bbox == (7, 5, 27, 16)

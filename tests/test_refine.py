@@ -5,7 +5,7 @@ import pytest
 
 from cuts3d.config import RefineConfig
 from cuts3d.grids import iou, resize_mask
-from cuts3d.refine import dense_crf, refine_mask
+from cuts3d.refine import PhotoCRF, refine_mask
 
 
 @pytest.mark.parametrize("name", ["two boxes", "box before ball"])
@@ -22,8 +22,8 @@ def test_the_crf_brings_a_coarse_mask_nearer_to_the_object(scene, name):
 def test_the_crf_gives_the_same_mask_on_every_call_and_leaves_its_inputs(scene):
     made = scene("two boxes")
     image, mask = made.image[::2, ::2].copy(), (made.labels == 1)[::2, ::2].copy()
-    first = dense_crf(image, mask, RefineConfig())
-    assert (dense_crf(image, mask, RefineConfig()) == first).all()
+    first = PhotoCRF(image, RefineConfig()).refine(mask)
+    assert (PhotoCRF(image, RefineConfig()).refine(mask) == first).all()
     assert (image == made.image[::2, ::2]).all()
     assert (mask == (made.labels == 1)[::2, ::2]).all()
 
@@ -32,7 +32,7 @@ def test_a_photo_that_is_read_only_can_be_refined(scene):
     made = scene("two boxes")
     image = made.image[::4, ::4].copy()
     image.flags.writeable = False
-    assert dense_crf(image, (made.labels == 1)[::4, ::4], RefineConfig()).any()
+    assert PhotoCRF(image, RefineConfig()).refine((made.labels == 1)[::4, ::4]).any()
 
 
 def ring(size: int = 40) -> np.ndarray:
@@ -84,3 +84,12 @@ def test_the_overlap_is_not_asked_for_where_the_crf_is_off():
     refined, reason = refine_mask(np.zeros((40, 40, 3), np.uint8), mask, RefineConfig(crf=False, crf_min_iou=0.9))
     assert reason == ""
     assert refined.sum() == 900
+
+
+def test_one_crf_serves_every_mask_of_a_photo_as_a_new_one_would(scene):
+    made = scene("two boxes")
+    image = made.image[::4, ::4]
+    shared = PhotoCRF(image, RefineConfig())
+    for label in (1, 2, 1):
+        mask = (made.labels == label)[::4, ::4]
+        assert (shared.refine(mask) == PhotoCRF(image, RefineConfig()).refine(mask)).all()
