@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -171,24 +173,32 @@ class CutS3DConfig:
         return cls().replace(**params)
 
 
-def parameter_stages() -> dict[str, str]:
+@cache
+def parameter_stages() -> Mapping[str, str]:
     """Parameter name -> name of the stage that holds it."""
     return {p.name: stage.name for stage in fields(CutS3DConfig) for p in fields(_stage_class(stage.name))}
 
 
+@cache
 def parameter_field(name: str) -> dataclasses.Field[Any]:
     """The dataclass field of a parameter: its default, and in `metadata` its `text`, `low` and `high`."""
     stage = _stage_class(parameter_stages()[name])
     return next(f for f in fields(stage) if f.name == name)
 
 
+@cache
 def parameter_type(name: str) -> tuple[Any, bool]:
     """A parameter's type without `None`, and whether `None` is allowed."""
-    return _split_optional(get_type_hints(_stage_class(parameter_stages()[name]))[name])
+    return _split_optional(_hints(_stage_class(parameter_stages()[name]))[name])
 
 
 def _stage_class(name: str) -> Any:
-    return get_type_hints(CutS3DConfig)[name]
+    return _hints(CutS3DConfig)[name]
+
+
+@cache
+def _hints(kind: Any) -> Mapping[str, Any]:
+    return get_type_hints(kind)  # slow, and asked for at every slider move
 
 
 def _split_optional(hint: Any) -> tuple[Any, bool]:
@@ -199,7 +209,7 @@ def _split_optional(hint: Any) -> tuple[Any, bool]:
 
 
 def _validate(stage: Any) -> None:
-    hints = get_type_hints(type(stage))
+    hints = _hints(type(stage))
     for f in fields(stage):
         value, (kind, optional) = getattr(stage, f.name), _split_optional(hints[f.name])
         if value is None and optional:

@@ -31,6 +31,7 @@ class Explorer:
 
     Attributes:
         image: The photo, uint8 [H, W, 3].
+        depth: A depth map of the user's own, or None; may be put aside and taken up again between runs.
         config: The configuration of the last run.
         calls: How often each stage was computed (not remembered) since the photo was opened.
         results: What the last run yielded, by stage and index.
@@ -93,7 +94,7 @@ class Explorer:
     def maskcut(self) -> BoolArray:
         """MaskCut's masks from the same features and the same τ_ncut, before any CRF; bool [N, h, w]."""
         features, key = photo_features(self.image, self.config, self.depth, self._remember)
-        tau, count, epsilon = self._tau_ncut(), self.config.masks.max_instances, self.config.affinity.epsilon
+        tau, count, epsilon = self.tau_ncut, self.config.masks.max_instances, self.config.affinity.epsilon
 
         def compute() -> BoolArray:
             vectors = normalise_features(features.vectors, center=features.center).T
@@ -107,17 +108,28 @@ class Explorer:
         partition, sharpened = self.results["ncut", ncut], self.results["sharpened", 0]
         nodes = np.flatnonzero(~np.isnan(partition.eigenvector))
         c = self.config
-        key = (c.features, c.depth, c.importance, c.affinity, c.cloud.depth_clip, nodes.tobytes(), count)
+        key = (
+            c.features,
+            c.depth,
+            c.importance,
+            c.affinity,
+            c.cloud.depth_clip,
+            id(self.depth),
+            nodes.tobytes(),
+            count,
+        )
 
         def compute() -> FloatArray:
             part = sharpened if nodes.size == len(sharpened) else sharpened[np.ix_(nodes, nodes)]
-            options, tau = c.affinity, self._tau_ncut()
+            options, tau = c.affinity, self.tau_ncut
             weights = graph_weights(part, tau_ncut=tau, epsilon=options.epsilon, mode=options.affinity)
             return spectrum(weights, count=count)
 
         return self._remember("spectrum", key, compute)
 
-    def _tau_ncut(self) -> float:
+    @property
+    def tau_ncut(self) -> float:
+        """τ_ncut in use: the configured one, or the backbone's own."""
         own = self.config.affinity.tau_ncut
         return get_backbone(self.config.features.backbone).tau_ncut if own is None else own
 

@@ -6,14 +6,13 @@ import dataclasses
 from collections.abc import Hashable, Iterator
 
 from cuts3d.affinity import cosine_affinity
-from cuts3d.backbones import extract_features, get_backbone
 from cuts3d.config import CutS3DConfig, RefineConfig
 from cuts3d.depth import estimate_depth, get_depth, normalise_depth
+from cuts3d.features import photo_vectors
 from cuts3d.grids import resize_map
 from cuts3d.importance import sharpen_affinity, spatial_importance
 from cuts3d.iteration import Iteration
 from cuts3d.masks import photo_masks
-from cuts3d.models import loaded_backbone
 from cuts3d.stages import Memo, Stage, StageResult, compute_always
 from cuts3d.types import (
     DepthMap,
@@ -98,21 +97,7 @@ def photo_features(
     shared = depth is None and source.tokens_of == options.backbone
     layers = source.token_layers if shared else ()
     key = (options, layers)
-    spec = get_backbone(options.backbone)
-
-    def compute() -> PatchFeatures:
-        return extract_features(
-            loaded_backbone(options.backbone),
-            spec,
-            image,
-            image_size=options.image_size,
-            feature=options.feature,
-            layer=options.layer,
-            center=options.center,
-            token_layers=layers,
-        )
-
-    return memo("features", key, compute), key
+    return memo("features", key, lambda: photo_vectors(image, options, layers)), key
 
 
 def _importance(z: FloatArray, features: PatchFeatures, config: CutS3DConfig) -> FloatArray | None:

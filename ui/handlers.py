@@ -1,194 +1,292 @@
-"""From an event on the page to pictures. Each handler asks the explorer and draws only what changed."""
+"""From an event on the page to updates of its outputs. Each asks the explorer and draws only what changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from html import escape
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
-from cuts3d.backbones import get_backbone
 from cuts3d.errors import CutS3DError
 from cuts3d.explorer import Explorer
 from cuts3d.stages import StageResult
-from cuts3d.types import Bipartition, LocalCut, Segmentation
-from ui import pictures
+from cuts3d.types import DepthMap
+from ui import controls, status
+from ui.downloads import write_downloads
+from ui.drawing import Drawing, Update
 from ui.examples import load_example
-from ui.figures import cloud_figure
-from ui.sessions import Session, Sessions
+from ui.render import photo_uri, to_image
+from ui.sessions import Session, Sessions, Source
+from ui.stages import affinity, cloud, confidence, export, instances, methods, ncut, pipeline
+from ui.viewer import standalone_html
 
 MAX_SIDE = 1600  # photos are worked on at this longer side on the page
+STILL = 0.25  # seconds without a newer request before the CRF starts
 SESSIONS = Sessions()
-PICTURES = ("photo", "depth", "before", "after", "eigenvector", "bipartition", "confidence", "masks")
-OUTPUTS = ("session", "status", *PICTURES, "cloud", "table")
-STAGE_WORDS = {
-    "features": "features of the backbone",
-    "depth": "depth",
-    "importance": "spatial importance",
-    "affinity": "affinity",
-    "sharpened": "sharpened affinity",
-    "ncut": "normalised cut",
-    "graph": "k-NN graph",
-    "local_cut": "min-cut in 3D",
-    "confidence": "spatial confidence",
-    "refine": "fit to the photo's edges",
+TABS = {
+    "affinity": affinity.draw,
+    "ncut": ncut.draw,
+    "3d": cloud.draw,
+    "confidence": confidence.draw,
+    "instances": instances.draw,
+    "methods": methods.draw,
+    "export": export.draw,
 }
-Update = dict[str, Any]
+Values = Sequence[Any]
 
 
-def open_example(name: str, old: str | None, beta: float, tau_knn: float) -> Iterator[tuple[Any, ...]]:
+def open_example(visitor: str, name: str, values: Values) -> Iterator[Update]:
     """Open an example scene or photo and segment it."""
-    image, depth = load_example(name)
-    yield from _open(image, depth, name, old, beta, tau_knn)
+    yield from _open(visitor, Source(title=name, example=name), values)
 
 
-def open_upload(path: str | None, old: str | None, beta: float, tau_knn: float) -> Iterator[tuple[Any, ...]]:
-    """Open an uploaded photo and segment it."""
+def open_upload(visitor: str, path: str | None, depth: str | None, depth_kind: Any, values: Values) -> Iterator[Update]:
+    """Open a photo of the visitor's own, with or without a depth map, and segment it."""
     if path is None:
-        yield _row({"status": "Upload a photo, or choose an example."})
+        yield {"status": status.words("Upload a photo, or choose an example.")}
         return
-    yield from _open(path, None, "your photo", old, beta, tau_knn)
+    yield from _open(visitor, Source(title="your photo", path=path, depth=depth, depth_kind=depth_kind), values)
 
 
-def change(session_id: str | None, beta: float, tau_knn: float) -> Iterator[tuple[Any, ...]]:
-    """Segment the open photo again with other parameters."""
-    session = SESSIONS.get(session_id)
+def change_depth(visitor: str, depth: str | None, depth_kind: Any, values: Values) -> Iterator[Update]:
+    """Give the open photo a depth map, or take it away."""
+    known = SESSIONS.source(visitor)
+    if known is None:
+        yield {"status": status.words("Open a photo first; the depth map goes with it.")}
+        return
+    yield from _open(visitor, Source(known.title, known.example, known.path, depth, depth_kind), values)
+
+
+def change(visitor: str, values: Values, *, progressive: bool = False) -> Iterator[Update]:
+    """Segment the open photo again with other parameters, up to the masks before the CRF."""
+    session = SESSIONS.get(visitor)
     if session is None:
-        yield _row({"status": _error("This photo was closed to make room for others. Open it again.")})
+        yield from _reopen(visitor, values)
         return
-    yield from _run(session, beta, tau_knn)
+    yield from _walk(session, values, session.take_ticket(), progressive=progressive)
 
 
-def pick_patch(session_id: str | None, event: gr.SelectData) -> tuple[Any, ...]:
-    """Show the affinity of the clicked patch."""
-    session = SESSIONS.get(session_id)
-    if session is None or ("sharpened", 0) not in session.last:
-        return _row({"status": _error("This photo was closed to make room for others. Open it again.")})
-    shape = session.explorer.image.shape[:2]
-    h, w = pictures.display_shape(shape)
-    rows, columns = session.last["features", 0].value.grid_shape
-    x, y = event.index[0], event.index[1]
-    session.patch = (min(rows - 1, int(y / h * rows)), min(columns - 1, int(x / w * columns)))
-    return _row(_patch_pictures(session))
-
-
-def _open(
-    source: Any, depth: Any, title: str, old: str | None, beta: float, tau_knn: float
-) -> Iterator[tuple[Any, ...]]:
-    blank: Update = dict.fromkeys((*PICTURES, "cloud"))
+def refine(visitor: str) -> Iterator[Update]:
+    """Fit the masks to the photo's edges once the visitor's hand is still."""
+    session = SESSIONS.get(visitor)
+    if session is None or ("coarse", 0) not in session.explorer.results:
+        return
+    ticket = session.ticket
+    time.sleep(STILL)
+    start = time.perf_counter()
     try:
-        explorer = Explorer(source, depth=depth, max_side=MAX_SIDE)
+        for _ in _steps(session, {}, ticket, depth=session.explorer.depth):
+            pass
+        with session.lock:
+            if not session.is_newest(ticket):
+                return
+            drawing = _draw(session)
+            seconds = time.perf_counter() - start
+            drawing.update["status"] = status.summary(
+                session.explorer, session.source.title, seconds, done=True, run=["crf"]
+            )
+            update = drawing.update
     except CutS3DError as error:
-        yield _row({"status": _error(str(error))})
-        return
-    SESSIONS.close(old)
-    session = Session(explorer=explorer, title=title)
-    yield _row({**blank, "session": SESSIONS.add(session), "status": "Loading the networks …", "table": ""})
-    yield from _run(session, beta, tau_knn)
+        update = {"status": status.error(error)}
+    yield update
 
 
-def _run(session: Session, beta: float, tau_knn: float) -> Iterator[tuple[Any, ...]]:
-    """Walk the stages; a picture is sent as soon as its stage is there, and only if it changed."""
+def pick_patch(visitor: str, y: float, x: float) -> Update:
+    """Choose the patch at a place of the photo, given as shares of its height and width."""
+    session = SESSIONS.get(visitor)
+    if session is None or ("features", 0) not in session.explorer.results:
+        return {}
     with session.lock:
-        before = dict(session.last)
-        try:
-            for step in session.explorer.stages(beta=beta, tau_knn=tau_knn):
-                key = (step.stage, step.index)
-                session.last[key] = step
-                known = before.get(key)
-                if known is not None and known.value is step.value:
-                    continue
-                update = _draw(session, step)
-                if step.stage in STAGE_WORDS:
-                    update.setdefault("status", f"Done: {STAGE_WORDS[step.stage]} …")
-                if update:
-                    yield _row(update)
-        except CutS3DError as error:
-            yield _row({"status": _error(str(error))})
+        rows, columns = session.explorer.results["features", 0].grid_shape
+        session.patch = (_cell(y, rows), _cell(x, columns))
+        return _draw(session).update
 
 
-def _draw(session: Session, step: StageResult) -> Update:
-    image = session.explorer.image
-    shape = image.shape[:2]
-    if step.stage == "features" and session.patch is None:
-        rows, columns = step.value.grid_shape
-        session.patch = (rows // 2, columns // 2)
-    if step.stage == "depth":
-        clip = session.explorer.config.cloud.depth_clip
-        return {"depth": pictures.depth_picture(step.value, shape, clip_percent=clip)}
-    if step.stage == "sharpened":
-        return _patch_pictures(session)
-    if step.stage == "ncut" and step.index == 0:
-        plain = pictures.bipartition_picture(image, step.value, [], [], step.value.mask.shape)  # until a cut adds rings
-        eigenvector = pictures.fit(pictures.colour_map(step.value.eigenvector), shape)
-        return {"eigenvector": eigenvector, "bipartition": plain}
-    if step.stage == "local_cut" and step.index == 0:
-        return {"bipartition": _bipartition(session, step.value)}
-    if step.stage == "segmentation":
-        return _final(session, step.value)
-    return {}
+def move_patch(visitor: str, rows: int, columns: int) -> Update:
+    """Choose the patch so many rows and columns away."""
+    session = SESSIONS.get(visitor)
+    if session is None or session.patch is None:
+        return {}
+    h, w = session.explorer.results["features", 0].grid_shape
+    return pick_patch(visitor, (session.patch[0] + 0.5 + rows) / h, (session.patch[1] + 0.5 + columns) / w)
 
 
-def _patch_pictures(session: Session) -> Update:
-    patch = session.patch or (0, 0)
-    grid = session.last["features", 0].value.grid_shape
-    image = session.explorer.image
-    shape = image.shape[:2]
-    return {
-        "photo": pictures.photo_picture(image, grid, patch),
-        "before": pictures.affinity_picture(session.last["affinity", 0].value, grid, patch, shape),
-        "after": pictures.affinity_picture(session.last["sharpened", 0].value, grid, patch, shape),
-    }
+def choose_instance(visitor: str, number: Any) -> Update:
+    """Show another instance on all tabs; `number` counts from 1."""
+    session = SESSIONS.get(visitor)
+    if session is None or number is None:
+        return {}
+    with session.lock:
+        session.instance = max(0, int(number) - 1)
+        return _draw(session).update
 
 
-def _bipartition(session: Session, cut: LocalCut) -> np.ndarray:
-    partition: Bipartition = session.last["ncut", 0].value
-    grid = cut.mask.shape
-    sources, sinks = ([(int(i) // grid[1], int(i) % grid[1]) for i in cells] for cells in (cut.sources, cut.sinks))
-    return pictures.bipartition_picture(session.explorer.image, partition, sources, sinks, grid)
+def show_tab(visitor: str, tab: str) -> Update:
+    """Draw what a tab shows beyond the overview."""
+    session = SESSIONS.get(visitor)
+    if session is None:
+        return {}
+    session.tab = tab
+    with session.lock:
+        return _draw(session).update
 
 
-def _final(session: Session, result: Segmentation) -> Update:
-    shape = result.image.shape[:2]
-    update: Update = {
-        "masks": pictures.masks_picture(result),
-        "cloud": cloud_figure(result, session.explorer.config),
-        "table": instance_table(result),
-        "status": summary(session, result),
-    }
-    if result.instances:
-        values, covered = pictures.merged_confidence(result.instances)
-        update["confidence"] = pictures.confidence_picture(values, covered, shape)
-    else:
-        update["confidence"] = pictures.fit(np.full((2, 2, 3), 128, np.uint8), shape)
-    return update
+def compare(visitor: str, left: str, right: str) -> Update:
+    """Put two pictures under the slider."""
+    session = SESSIONS.get(visitor)
+    if session is None:
+        return {}
+    session.compared = (left, right)
+    with session.lock:
+        return _draw(session).update
 
 
-def instance_table(result: Segmentation) -> str:
-    """Markdown table of the instances, and of what was dropped."""
-    lines = ["| # | area | confidence | cut value | joined before the cut | note |", "|--:|--:|--:|--:|:--|:--|"]
-    for number, instance in enumerate(result.instances, start=1):
-        joined = "yes" if instance.cut.connected else "no: τ_knn alone separated them"
-        area = 100 * instance.area / instance.mask.size
-        note = f"fallback to MaskCut: {instance.cut.fallback}" if instance.cut.fallback else ""
-        confidence, cut = instance.mean_confidence, instance.cut.flow
-        lines.append(f"| {number} | {area:.1f} % | {confidence:.2f} | {cut:.2f} | {joined} | {note} |")
-    lines += [f"\nNCut {d.ncut + 1}: {d.reason}." for d in result.dropped]
-    return "\n".join(lines)
+def prepare_files(visitor: str) -> Iterator[Update]:
+    """Write all files of the current result."""
+    session = SESSIONS.get(visitor)
+    if session is None or not session.explorer.results:
+        yield {"status": status.words("Open a photo first.")}
+        return
+    yield {"status": status.running("writing the files", 0.9)}
+    folder = Path(tempfile.mkdtemp(prefix="cuts3d-"))
+    try:
+        with session.lock:
+            result, config = session.explorer.update(), session.explorer.config
+            drawing = _draw(session, every_tab=True)
+            html = standalone_html(cloud.base_of(drawing), cloud.value_of(drawing), title=session.source.title)
+            shown = {name: to_image(picture, result.image) for name, picture in session.pictures.items()}
+            paths = write_downloads(folder, result, config, title=session.source.title, pictures=shown, view_html=html)
+        yield {
+            **drawing.update,
+            "files": gr.update(value=[str(p) for p in paths], visible=True),
+            "status": status.summary(session.explorer, session.source.title, None, done=True),
+        }
+    except CutS3DError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        yield {"status": status.error(error)}
 
 
-def summary(session: Session, result: Segmentation) -> str:
-    """One honest line: what was found, with which networks."""
-    spec = get_backbone(result.features.backbone)
-    count = len(result.instances)
-    found = f"**{count} instance{'s' if count != 1 else ''}** in {session.title}"
-    return f"{found} · backbone: {spec.title} · depth: {result.depth.estimator}"
+def close(visitor: str) -> None:
+    """Free what a visitor who left had open."""
+    SESSIONS.close(visitor)
 
 
-def _error(text: str) -> str:
-    return f'<span class="error">{text}</span>'
+def _open(visitor: str, source: Source, values: Values) -> Iterator[Update]:
+    try:
+        explorer = _explorer(source)
+    except CutS3DError as error:
+        yield {"status": status.error(error)}
+        return
+    old = SESSIONS.get(visitor)
+    session = Session(explorer=explorer, source=source, own_depth=explorer.depth)
+    if old is not None:
+        old.take_ticket()  # stops what still runs for the photo before
+        session.tab, session.compared = old.tab, old.compared
+    SESSIONS.put(visitor, session)
+    ticket = session.take_ticket()
+    yield {"status": status.running("loading the networks", 0.03), "photo_source": _photo_style(session)}
+    yield from _walk(session, values, ticket, progressive=True)
 
 
-def _row(update: Update) -> tuple[Any, ...]:
-    return tuple(update.get(name, gr.skip()) for name in OUTPUTS)
+def _reopen(visitor: str, values: Values) -> Iterator[Update]:
+    source = SESSIONS.source(visitor)
+    if source is None:
+        yield {"status": status.words("Choose an example or upload a photo to begin.")}
+        return
+    yield from _open(visitor, source, values)
+
+
+def _explorer(source: Source) -> Explorer:
+    if source.example is not None:
+        image, depth = load_example(source.example)
+        own = source.depth or depth
+        return Explorer(image, depth=own, depth_kind=source.depth_kind, max_side=MAX_SIDE)
+    return Explorer(str(source.path), depth=source.depth, depth_kind=source.depth_kind, max_side=MAX_SIDE)
+
+
+def _walk(session: Session, values: Values, ticket: int, *, progressive: bool) -> Iterator[Update]:
+    """Run the stages; the pictures are sent as each is ready, or all at the end."""
+    start = time.perf_counter()
+    before = session.explorer.calls.copy()
+    try:
+        params = controls.params_from(values)
+        own = session.own_depth if controls.wants_own_depth(values) else None
+        for step in _steps(session, params, ticket, depth=own, until="coarse"):
+            if progressive and step.stage in status.STAGES and step.index == 0:
+                with session.lock:
+                    drawing = _draw(session)
+                yield {**drawing.update, "status": status.stage(step.stage)}
+        with session.lock:
+            if not session.is_newest(ticket):
+                return
+            drawing = _draw(session)
+            run = list((session.explorer.calls - before).keys())
+            pending = session.explorer.config.refine.crf
+            seconds = time.perf_counter() - start
+            drawing.update["status"] = status.summary(
+                session.explorer, session.source.title, seconds, done=not pending, run=run
+            )
+            drawing.update["chosen"] = _selector(drawing)
+            update = drawing.update
+    except CutS3DError as error:
+        update = {"status": status.error(error)}
+    yield update
+
+
+def _steps(
+    session: Session, params: dict[str, Any], ticket: int, *, depth: DepthMap | None, until: str = "segmentation"
+) -> Iterator[StageResult]:
+    """Stages under the visitor's lock, one at a time; ends early when a newer request has come."""
+    steps: Iterator[StageResult] | None = None
+    while True:
+        with session.lock:
+            if not session.is_newest(ticket):
+                return
+            if steps is None:
+                session.explorer.depth = depth
+                steps = session.explorer.stages(**params)
+            step = next(steps, None)
+        if step is None:
+            return
+        if step.stage == "features":
+            session.patch = _moved(session.patch, step.value.grid_shape)
+        yield step
+        if step.stage == until:
+            return
+
+
+def _draw(session: Session, *, every_tab: bool = False) -> Drawing:
+    """The overview, and the tab in sight; the others are drawn when they are opened."""
+    drawing = Drawing(session)
+    pipeline.draw(drawing)
+    for name, draw in TABS.items():
+        if every_tab or name == session.tab:
+            draw(drawing)
+    return drawing
+
+
+def _selector(drawing: Drawing) -> Any:
+    count = len(drawing.cuts)
+    choices = [str(n + 1) for n in range(count)]
+    return gr.update(choices=choices, value=choices[drawing.chosen] if choices else None, visible=count > 0)
+
+
+def _moved(patch: tuple[int, int] | None, grid: tuple[int, int]) -> tuple[int, int]:
+    """The chosen patch, brought into a grid; its middle where none was chosen."""
+    if patch is None:
+        return (grid[0] // 2, grid[1] // 2)
+    return (min(patch[0], grid[0] - 1), min(patch[1], grid[1] - 1))
+
+
+def _cell(share: float, count: int) -> int:
+    return max(0, min(count - 1, int(float(share) * count)))
+
+
+def _photo_style(session: Session) -> str:
+    uri = photo_uri(session.explorer.image)
+    return f"<style>:root{{--photo:url({escape(uri, quote=True)})}}</style>"

@@ -1,142 +1,262 @@
-"""Arrays to pictures: colour maps, marks, labels. All are uint8 RGB at one display size."""
+"""Pictures as layers: the photo, colours on the patch grid over it, marks on top. Drawn by `ui.render`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageDraw
 from plotly.colors import sample_colorscale
 
 from cuts3d.depth import normalise_depth
-from cuts3d.export import draw_overlay, instance_colour
-from cuts3d.types import Bipartition, BoolArray, DepthMap, FloatArray, ImageArray, Instance, Segmentation
+from cuts3d.export import PALETTE, instance_colour
+from cuts3d.types import Bipartition, BoolArray, DepthMap, FloatArray, ImageArray, IntArray
+from ui.mask_view import inner_point
 
-SIDE = 476  # longer side of every picture on the page, pixels
-SOURCE_COLOUR, SINK_COLOUR = (240, 228, 66), (86, 180, 233)
-Position = tuple[int, int]
+MarkKind = Literal["patch", "source", "sink", "seed", "corner"]
+SHADE = (13, 17, 26, 205)  # laid over what a picture is not about
+UNKNOWN = (128, 128, 128)
 
 
-@lru_cache(maxsize=8)
-def _table(name: str) -> ImageArray:
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A colour map with its meaning: one per kind of value, the same on every picture, layer and legend.
+
+    Attributes:
+        name: Plotly's name of the colour map.
+        low: What its first colour says.
+        high: What its last colour says.
+    """
+
+    name: str
+    low: str
+    high: str
+
+
+DEPTH = Scale("Inferno", "far", "near")
+IMPORTANCE = Scale("Cividis", "flat", "edge")
+AFFINITY = Scale("Viridis", "unlike", "alike")
+EIGENVECTOR = Scale("PuOr_r", "background", "object")
+CONFIDENCE = Scale("ice", "few cuts", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A ring at a place, as shares of the photo's height and width."""
+
+    y: float
+    x: float
+    kind: MarkKind
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A number at a place, as shares of the photo's height and width, in an instance's colour."""
+
+    y: float
+    x: float
+    text: str
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Picture:
+    """What is to be drawn.
+
+    Attributes:
+        alt: What it shows, for who cannot see it.
+        photo: Whether the photo lies below.
+        pixels: uint8 [h, w, 3], or [h, w, 4] with opacity; stretched over the photo. None: nothing.
+        smooth: Whether stretching blends; patches stay squares otherwise.
+        marks: Rings on top.
+        labels: Numbers on top.
+        scale: Colour map of the legend.
+    """
+
+    alt: str
+    photo: bool = False
+    pixels: ImageArray | None = None
+    smooth: bool = False
+    marks: tuple[Mark, ...] = ()
+    labels: tuple[Label, ...] = ()
+    scale: Scale | None = None
+
+
+@lru_cache(maxsize=16)
+def colour_table(name: str) -> ImageArray:
+    """The 256 colours of a Plotly colour map, uint8 [256, 3]."""
     colours = sample_colorscale(name, [i / 255 for i in range(256)], colortype="tuple")
     return np.rint(np.array(colours) * 255).astype(np.uint8)
 
 
-def display_shape(photo_shape: tuple[int, int]) -> tuple[int, int]:
-    """Height and width of a photo's pictures."""
-    scale = SIDE / max(photo_shape)
-    return (max(1, round(photo_shape[0] * scale)), max(1, round(photo_shape[1] * scale)))
-
-
-def fit(picture: ImageArray, photo_shape: tuple[int, int], *, smooth: bool = False) -> ImageArray:
-    """Bring a picture to display size; patches stay visible as squares unless `smooth`."""
-    h, w = display_shape(photo_shape)
-    how = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(picture).resize((w, h), how))
-
-
-def colour_map(
-    values: FloatArray, *, low: float | None = None, high: float | None = None, name: str = "Viridis"
-) -> ImageArray:
+def colour_map(values: FloatArray, scale: Scale, *, low: float = 0.0, high: float = 1.0) -> ImageArray:
     """Colours of a float map; NaN becomes mid grey.
 
     Args:
         values: Float [h, w].
-        low: Value of the first colour; the smallest if None.
-        high: Value of the last colour; the largest if None.
-        name: A Plotly colour scale.
+        scale: Colour map.
+        low: Value of its first colour.
+        high: Value of its last colour.
 
     Returns:
         uint8 [h, w, 3].
     """
     known = np.isfinite(values)
-    low = float(values[known].min()) if low is None else low
-    high = float(values[known].max()) if high is None else high
     index = np.clip((np.where(known, values, low) - low) / max(high - low, 1e-12) * 255, 0, 255).astype(np.uint8)
-    colours = _table(name)[index]
-    colours[~known] = 128
+    colours = colour_table(scale.name)[index]
+    colours[~known] = UNKNOWN
     return colours
 
 
-def mark_cells(
-    picture: ImageArray, cells: list[Position], grid: tuple[int, int], colour: tuple[int, int, int]
-) -> ImageArray:
-    """Draw a ring round grid cells on a display-size picture."""
-    image = Image.fromarray(picture)
-    draw = ImageDraw.Draw(image)
-    step_y, step_x = image.height / grid[0], image.width / grid[1]
-    radius = max(6.0, 0.55 * max(step_x, step_y))
-    for row, column in cells:
-        x, y = (column + 0.5) * step_x, (row + 0.5) * step_y
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=(0, 0, 0), width=4)
-        draw.ellipse((x - radius + 1, y - radius + 1, x + radius - 1, y + radius - 1), outline=colour, width=2)
-    return np.asarray(image)
+def cell_marks(cells: Sequence[tuple[int, int]], grid: tuple[int, int], kind: MarkKind) -> tuple[Mark, ...]:
+    """Marks at the centres of grid cells (row, column)."""
+    return tuple(Mark((row + 0.5) / grid[0], (column + 0.5) / grid[1], kind) for row, column in cells)
 
 
-def photo_picture(image: ImageArray, grid: tuple[int, int], patch: Position) -> ImageArray:
+def flat_cells(indices: IntArray, grid: tuple[int, int]) -> list[tuple[int, int]]:
+    """Flat indices as (row, column)."""
+    return [(int(i) // grid[1], int(i) % grid[1]) for i in indices]
+
+
+def photo_picture(grid: tuple[int, int], patch: tuple[int, int]) -> Picture:
     """The photo with the chosen patch."""
-    return mark_cells(fit(image, image.shape[:2], smooth=True), [patch], grid, (255, 255, 255))
+    text = f"The photo; the chosen patch is in row {patch[0] + 1} of {grid[0]}, column {patch[1] + 1} of {grid[1]}"
+    return Picture(alt=text, photo=True, marks=cell_marks([patch], grid, "patch"))
 
 
-def depth_picture(depth: DepthMap, photo_shape: tuple[int, int], *, clip_percent: float = 1.0) -> ImageArray:
+def depth_picture(depth: DepthMap, *, clip_percent: float = 1.0) -> Picture:
     """Nearness as brightness, whatever the values mean."""
     nearness = 1.0 - normalise_depth(depth, clip_percent=clip_percent)
-    return fit(colour_map(nearness, low=0.0, high=1.0, name="Inferno"), photo_shape, smooth=True)
+    step = max(1, max(nearness.shape) // 480)
+    return Picture(
+        alt="Depth, near is bright", pixels=colour_map(nearness[::step, ::step], DEPTH), smooth=True, scale=DEPTH
+    )
 
 
-def affinity_picture(
-    affinity: FloatArray, grid: tuple[int, int], patch: Position, photo_shape: tuple[int, int]
-) -> ImageArray:
+def importance_picture(importance: FloatArray | None, beta: float) -> Picture:
+    """Spatial importance from β to 1; grey where there is nothing to sharpen by."""
+    if importance is None:
+        return Picture(alt="No sharpening: it is off, or the depth is constant", photo=True, pixels=_shade_all())
+    return Picture(
+        alt="Spatial importance, bright at depth edges",
+        pixels=colour_map(importance, IMPORTANCE, low=min(beta, 0.999)),
+        scale=IMPORTANCE,
+    )
+
+
+def affinity_picture(affinity: FloatArray, grid: tuple[int, int], patch: tuple[int, int], *, after: bool) -> Picture:
     """Similarity of every patch to the chosen one, on the fixed scale 0 to 1."""
-    row = affinity[patch[0] * grid[1] + patch[1]].reshape(grid)
-    picture = fit(colour_map(row, low=0.0, high=1.0), photo_shape)
-    return mark_cells(picture, [patch], grid, (255, 255, 255))
+    values = affinity[patch[0] * grid[1] + patch[1]].reshape(grid)
+    return Picture(
+        alt=f"Affinity of every patch to the chosen one {'after' if after else 'before'} sharpening",
+        pixels=colour_map(values, AFFINITY),
+        marks=cell_marks([patch], grid, "patch"),
+        scale=AFFINITY,
+    )
+
+
+def difference_picture(before: FloatArray, after: FloatArray, grid: tuple[int, int], patch: tuple[int, int]) -> Picture:
+    """How much sharpening moved the affinity of the chosen patch, on the scale of the affinity itself."""
+    row = patch[0] * grid[1] + patch[1]
+    change = np.abs(after[row] - before[row]).reshape(grid)
+    return Picture(
+        alt=f"Change of the affinity by sharpening, {float(change.max()):.2f} at most",
+        pixels=colour_map(change, AFFINITY),
+        marks=cell_marks([patch], grid, "patch"),
+        scale=AFFINITY,
+    )
+
+
+def centred(eigenvector: FloatArray) -> FloatArray:
+    """The eigenvector on a scale from 0 to 1 whose middle is its mean, where B is parted off; float [h, w]."""
+    values = eigenvector - np.nanmean(eigenvector)
+    reach = max(float(np.nanmax(np.abs(values))), 1e-12)
+    return 0.5 + 0.5 * values / reach
+
+
+def eigenvector_picture(partition: Bipartition) -> Picture:
+    """The eigenvector, its seed ringed."""
+    return Picture(
+        alt="The NCut eigenvector; orange is the object side",
+        pixels=colour_map(centred(partition.eigenvector), EIGENVECTOR),
+        marks=cell_marks([partition.seed], partition.eigenvector.shape, "seed"),  # pyright: ignore[reportArgumentType]
+        scale=EIGENVECTOR,
+    )
 
 
 def bipartition_picture(
-    image: ImageArray,
-    partition: Bipartition,
-    sources: list[Position],
-    sinks: list[Position],
-    cut_shape: tuple[int, int],
-) -> ImageArray:
-    """The photo where B is, dimmed elsewhere, with source and sink."""
-    photo_shape = image.shape[:2]
-    photo = fit(image, photo_shape, smooth=True).astype(np.float32)
-    inside = fit(np.repeat(partition.mask[..., None], 3, axis=2).astype(np.uint8) * 255, photo_shape) > 127
-    dimmed = photo * 0.22 + np.array([20.0, 24.0, 32.0])
-    picture = np.where(inside, photo, dimmed).astype(np.uint8)
-    picture = mark_cells(picture, sources, cut_shape, SOURCE_COLOUR)
-    return mark_cells(picture, sinks, cut_shape, SINK_COLOUR)
+    partition: Bipartition, region: BoolArray | None, sources: list[tuple[int, int]], sinks: list[tuple[int, int]]
+) -> Picture:
+    """The photo where B is, shaded elsewhere, half shaded where earlier cuts took their part, with the terminals."""
+    inside = partition.mask if region is None else region
+    grid = (inside.shape[0], inside.shape[1])
+    corners = [(r, c) for r in (0, grid[0] - 1) for c in (0, grid[1] - 1) if partition.mask[_corner(partition, r, c)]]
+    return Picture(
+        alt=f"The bipartition: {100 * float(partition.mask.mean()):.0f} % of the patches are foreground",
+        photo=True,
+        pixels=shade(inside),
+        marks=(
+            *cell_marks(corners, grid, "corner"),
+            *cell_marks(sources, grid, "source"),
+            *cell_marks(sinks, grid, "sink"),
+        ),
+    )
 
 
-def confidence_picture(values: FloatArray, mask: BoolArray, photo_shape: tuple[int, int]) -> ImageArray:
-    """Spatial confidence inside the masks, grey outside."""
-    return fit(colour_map(np.where(mask, values, np.nan), low=0.0, high=1.0, name="Plasma"), photo_shape)
+def _corner(partition: Bipartition, row: int, column: int) -> tuple[int, int]:
+    return (-1 if row else 0, -1 if column else 0)
 
 
-def merged_confidence(instances: tuple[Instance, ...]) -> tuple[FloatArray, BoolArray]:
-    """Confidence of all instances in one map, and where any of them is; [h, w] each."""
-    shape = instances[0].coarse_mask.shape
-    values, covered = np.ones(shape, dtype=np.float32), np.zeros(shape, dtype=bool)
-    for instance in instances:
-        values[instance.coarse_mask] = instance.coarse_confidence[instance.coarse_mask]
-        covered |= instance.coarse_mask
-    return values, covered
+def confidence_picture(values: FloatArray, covered: BoolArray) -> Picture:
+    """Spatial confidence inside the masks over the shaded photo."""
+    colours = colour_map(values, CONFIDENCE)
+    pixels = np.where(covered[..., None], np.dstack([colours, np.full(covered.shape, 255, np.uint8)]), SHADE)
+    return Picture(
+        alt="Spatial confidence inside the masks", photo=True, pixels=pixels.astype(np.uint8), scale=CONFIDENCE
+    )
 
 
-def masks_picture(result: Segmentation) -> ImageArray:
-    """The photo with its final masks, numbered."""
-    overlay = Image.fromarray(fit(draw_overlay(result), result.image.shape[:2], smooth=True))
-    draw = ImageDraw.Draw(overlay)
-    for index, instance in enumerate(result.instances):
-        rows, columns = np.nonzero(instance.mask)
-        y, x = (
-            float(np.median(v)) / n * m
-            for v, n, m in zip((rows, columns), instance.mask.shape, overlay.size[::-1], strict=True)
-        )
-        box = draw.textbbox((x, y), str(index + 1), anchor="mm", font_size=18)
-        draw.rounded_rectangle((box[0] - 7, box[1] - 5, box[2] + 7, box[3] + 5), 6, fill=(20, 22, 28))
-        draw.text((x, y), str(index + 1), fill=tuple(int(c) for c in instance_colour(index)), anchor="mm", font_size=18)
-    return np.asarray(overlay)
+def cut_picture(cut: BoolArray, colour: ImageArray, tau: float) -> Picture:
+    """One binary cut of the sweep in the instance's colour."""
+    pixels = np.where(cut[..., None], [*(int(c) for c in colour), 190], SHADE).astype(np.uint8)
+    return Picture(alt=f"The cut at τ_knn {tau:.3f}: {100 * float(cut.mean()):.1f} %", photo=True, pixels=pixels)
+
+
+def masks_picture(labels: IntArray, alt: str) -> Picture:
+    """Masks in their colours over the photo, each with its number.
+
+    Args:
+        labels: Number of the instance at every pixel, 0 none; int [h, w].
+        alt: What they are.
+    """
+    table = np.zeros((int(labels.max()) + 1, 4), dtype=np.uint8)
+    table[0] = (13, 17, 26, 110)
+    numbers = []
+    for number in range(1, len(table)):
+        colour = PALETTE[(number - 1) % len(PALETTE)]
+        table[number] = (*colour, 150)
+        mask = labels == number
+        if mask.any():
+            x, y = inner_point(mask)
+            numbers.append(Label(y, x, str(number), (int(colour[0]), int(colour[1]), int(colour[2]))))
+    return Picture(alt=alt, photo=True, pixels=table[labels], labels=tuple(numbers))
+
+
+def difference_of_masks(ours: BoolArray, theirs: BoolArray) -> Picture:
+    """Where two methods agree (clear), and what only one of them has."""
+    table = np.array([SHADE, (*instance_colour(0), 190), (*instance_colour(1), 190), (0, 0, 0, 0)], dtype=np.uint8)
+    labels = ours.astype(np.uint8) + 2 * theirs.astype(np.uint8)
+    return Picture(
+        alt="Only ours in orange, only MaskCut in blue, both clear, neither dark", photo=True, pixels=table[labels]
+    )
+
+
+def shade(inside: BoolArray) -> ImageArray:
+    """Opacity picture that darkens what is not inside; uint8 [h, w, 4]."""
+    return np.where(inside[..., None], (0, 0, 0, 0), SHADE).astype(np.uint8)
+
+
+def _shade_all() -> ImageArray:
+    return shade(np.zeros((1, 1), dtype=bool))

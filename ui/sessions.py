@@ -1,16 +1,39 @@
-"""Open photos on the server: bounded, the least recently used is closed first. The page holds only an id."""
+"""Open photos on the server, one per visitor: bounded, the least recently used is closed first."""
 
 from __future__ import annotations
 
-import secrets
 import threading
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
 from cuts3d.explorer import Explorer
-from cuts3d.stages import StageResult
+from cuts3d.types import DepthKind, DepthMap
+from ui.pictures import Picture
 
-MAX_OPEN = 6  # about 60 MB each at 34×34 patches
+MAX_OPEN = 8  # about 80 MB each at 34×34 patches, 300 MB at 60×60
+MAX_IDLE = 3600.0  # seconds
+MAX_SOURCES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a visitor's photo comes from, so that a closed one can be opened again.
+
+    Attributes:
+        title: What it is called on the page.
+        example: Name of an example, or None.
+        path: Uploaded photo, or None.
+        depth: Uploaded depth map, or None.
+        depth_kind: What its values mean.
+    """
+
+    title: str
+    example: str | None = None
+    path: str | None = None
+    depth: str | None = None
+    depth_kind: DepthKind = "relative"
 
 
 @dataclass(slots=True, eq=False)
@@ -19,45 +42,84 @@ class Session:
 
     Attributes:
         explorer: Keeps the stages.
-        title: What the photo is called on the page.
-        patch: Clicked patch (row, column) on the grid, or None until the first click.
-        last: The latest result of every stage (and index).
+        source: Where it came from.
+        own_depth: The photo's own depth map, in use or not.
+        patch: Chosen patch (row, column) on the grid, or None until there is a grid.
+        instance: Place of the chosen instance in the order of cutting, from 0.
+        tab: The tab in sight.
+        compared: The two pictures under the slider.
+        drawn: What was drawn last under each name: the objects it was drawn from.
+        pictures: The pictures on the page, by name.
         lock: One run at a time.
+        used: When it was last asked for.
     """
 
     explorer: Explorer
-    title: str
+    source: Source
+    own_depth: DepthMap | None = None
     patch: tuple[int, int] | None = None
-    last: dict[tuple[str, int], StageResult] = field(default_factory=dict)
+    instance: int = 0
+    tab: str = "pipeline"
+    compared: tuple[str, str] = ("photo", "masks")
+    drawn: dict[str, Any] = field(default_factory=dict)
+    pictures: dict[str, Picture] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    used: float = field(default_factory=time.monotonic)
+    _ticket: int = 0
+
+    @property
+    def ticket(self) -> int:
+        """The newest request's number."""
+        return self._ticket
+
+    def take_ticket(self) -> int:
+        """A newer request's number; whoever holds an older one stops."""
+        self._ticket += 1
+        return self._ticket
+
+    def is_newest(self, ticket: int) -> bool:
+        """Whether no newer request has come."""
+        return ticket == self._ticket
 
 
 class Sessions:
-    """Bounded store of open photos."""
+    """Bounded store of open photos by visitor, and of what the closed ones were."""
 
     def __init__(self, capacity: int = MAX_OPEN) -> None:
         self.capacity = capacity
         self._open: OrderedDict[str, Session] = OrderedDict()
+        self._sources: OrderedDict[str, Source] = OrderedDict()
         self._lock = threading.Lock()
 
-    def add(self, session: Session) -> str:
-        """Keep a session; returns its unguessable id."""
-        key = secrets.token_urlsafe(16)
+    def put(self, visitor: str, session: Session) -> None:
+        """Keep a visitor's photo in place of an earlier one."""
         with self._lock:
-            self._open[key] = session
-            while len(self._open) > self.capacity:
+            self._open[visitor] = session
+            self._open.move_to_end(visitor)
+            self._sources[visitor] = session.source
+            self._sources.move_to_end(visitor)
+            oldest_allowed = time.monotonic() - MAX_IDLE
+            while len(self._open) > self.capacity or next(iter(self._open.values())).used < oldest_allowed:
                 self._open.popitem(last=False)
-        return key
+            while len(self._sources) > MAX_SOURCES:
+                self._sources.popitem(last=False)
 
-    def get(self, key: str | None) -> Session | None:
-        """The session, or None where it was never open or has been closed."""
+    def get(self, visitor: str) -> Session | None:
+        """The visitor's open photo, or None where there is none or it has been closed."""
         with self._lock:
-            if key is None or key not in self._open:
-                return None
-            self._open.move_to_end(key)
-            return self._open[key]
+            session = self._open.get(visitor)
+            if session is not None:
+                session.used = time.monotonic()
+                self._open.move_to_end(visitor)
+            return session
 
-    def close(self, key: str | None) -> None:
-        """Free a session."""
+    def source(self, visitor: str) -> Source | None:
+        """Where the visitor's last photo came from, open or closed."""
         with self._lock:
-            self._open.pop(key or "", None)
+            return self._sources.get(visitor)
+
+    def close(self, visitor: str) -> None:
+        """Free a visitor's photo and forget where it came from."""
+        with self._lock:
+            self._open.pop(visitor, None)
+            self._sources.pop(visitor, None)

@@ -18,8 +18,9 @@ def estimate_depth(image: ImageArray, name: str = "embedded", *, features: Patch
     Returns:
         The depth map at the estimator's own resolution.
     """
-    from cuts3d.backbones import extract_features, get_backbone
-    from cuts3d.models import loaded_backbone, loaded_estimator
+    from cuts3d.config import FeatureConfig
+    from cuts3d.features import photo_vectors
+    from cuts3d.models import loaded_estimator
 
     spec = get_depth(name)
     estimate = loaded_estimator(name)
@@ -27,6 +28,5 @@ def estimate_depth(image: ImageArray, name: str = "embedded", *, features: Patch
         return estimate(image, None)
     fits = features is not None and features.backbone == spec.tokens_of
     if features is None or not fits or len(features.tokens) != len(spec.token_layers):
-        network, backbone = loaded_backbone(spec.tokens_of), get_backbone(spec.tokens_of)
-        features = extract_features(network, backbone, image, token_layers=spec.token_layers)
+        features = photo_vectors(image, FeatureConfig(backbone=spec.tokens_of), spec.token_layers)
     return estimate(image, features)

@@ -1,0 +1,228 @@
+"""Public endpoints for scripts (`gradio_client`) and agents (MCP): segment, compare_depth, confidence_sweep.
+
+The photo is a hidden file component: its data model makes Gradio refuse every path that was not uploaded. The other
+inputs are typed by a JSON schema. Parameters may only be plain values: in MCP, Gradio's own client would upload any
+file of the server that a nested file object names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from anyio.to_thread import run_sync
+from gradio.components.api_component import Api
+from gradio.mcp import GradioMCPServer
+
+from cuts3d.compare import ComparedDepth, DepthComparison
+from cuts3d.compare import compare_depth as compare
+from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages
+from cuts3d.depth import list_depths
+from cuts3d.errors import ConfigError, CutS3DError, InputError
+from cuts3d.explorer import Explorer
+from cuts3d.export import coco_document, draw_overlay
+from cuts3d.sweep import confidence_sweep as sweep
+from cuts3d.types import FloatArray, ImageArray
+from ui.handlers import MAX_SIDE
+
+Json = dict[str, Any]
+Parameters = Json | str | None  # an object, or its JSON text
+NUMBER = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+WHOLE = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+NAMES = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]}
+VALUE = {"anyOf": [{"type": kind} for kind in ("number", "string", "boolean", "null")]}
+OBJECT = {"type": "object", "additionalProperties": True}
+
+
+def add_endpoints() -> None:
+    """Add the endpoints to the page; called inside its `Blocks` context. Nothing of them is seen."""
+    photo = gr.File(label="photo", visible=False)
+    overlay = gr.Image(label="overlay", format="png", visible=False)
+    parameters, result = _typed("parameters", _parameters_schema()), _typed("result", OBJECT)
+    estimators = _typed("estimators", NAMES)
+    sweep_inputs = [_typed("tau_knn_min", NUMBER), _typed("tau_knn", NUMBER), _typed("num_cuts", WHOLE)]
+    GradioMCPServer._execute_tool_without_progress = _outputs_apart
+    _add(segment, [photo, parameters], [result, overlay])
+    _add(compare_depth, [photo, estimators, parameters], [result])
+    _add(confidence_sweep, [photo, *sweep_inputs, parameters], [result])
+
+
+def segment(request: gr.Request, photo: str, parameters: Parameters = None) -> tuple[Json | str, ImageArray]:
+    """Find the objects of a photo without labels: instance masks by CutS3D.
+
+    Args:
+        request: Who asks; not an input.
+        photo: The photo: a file, or its http(s) address.
+        parameters: Parameters of the method that differ from the defaults, such as {"beta": 0.3, "tau_knn": 0.1}.
+
+    Returns:
+        A COCO document (one annotation per instance: mask, box, score, confidence), and the photo with its masks.
+    """
+    with _sentences():
+        config = _config(parameters)
+        result = Explorer(_given(photo), config, max_side=MAX_SIDE).update()
+        document = coco_document(result, file_name=Path(photo).name, config=config)
+        return _reply(document, request), draw_overlay(result)
+
+
+def compare_depth(
+    request: gr.Request, photo: str, estimators: list[str] | None = None, parameters: Parameters = None
+) -> Json | str:
+    """Segment a photo with several depth estimators and measure how far they agree.
+
+    Args:
+        request: Who asks; not an input.
+        photo: The photo: a file, or its http(s) address.
+        estimators: Names of depth estimators; all that need no download where none is named.
+        parameters: Parameters of the method that differ from the defaults, such as {"beta": 0.3, "tau_knn": 0.1}.
+
+    Returns:
+        Per estimator its kind, instances, mean score, milliseconds or error; matrices of agreement between them.
+    """
+    with _sentences():
+        config = _config(parameters)
+        names = estimators or _embedded()
+        return _reply(_comparison(compare(_given(photo), names, config=config, max_side=MAX_SIDE)), request)
+
+
+def confidence_sweep(
+    request: gr.Request,
+    photo: str,
+    tau_knn_min: float | None = None,
+    tau_knn: float | None = None,
+    num_cuts: int | None = None,
+    parameters: Parameters = None,
+) -> Json | str:
+    """Cut a photo in 3D at a row of thresholds and tell what each instance keeps at each of them.
+
+    Args:
+        request: Who asks; not an input.
+        photo: The photo: a file, or its http(s) address.
+        tau_knn_min: Smallest threshold of the sweep.
+        tau_knn: Largest threshold of the sweep, that of the final cut.
+        num_cuts: How many thresholds.
+        parameters: Parameters of the method that differ from the defaults, such as {"beta": 0.3, "k_neighbors": 16}.
+
+    Returns:
+        Per instance its thresholds, the share of the photo that each cut keeps, and its mean confidence.
+    """
+    with _sentences():
+        config = _config(parameters)
+        given = {"tau_knn_min": tau_knn_min, "tau_knn": tau_knn, "num_cuts": num_cuts}
+        found = sweep(_given(photo), config=config, max_side=MAX_SIDE, **given)  # pyright: ignore[reportArgumentType]
+        instances = [
+            {
+                "taus": _rounded(one.taus),
+                "area_shares": _rounded(one.area_shares),
+                "mean_confidence": round(one.mean_confidence, 6),
+            }
+            for one in found.instances
+        ]
+        return _reply({"instances": instances}, request)
+
+
+def _add(function: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
+    gr.Button(visible=False).click(
+        function,
+        inputs,
+        outputs,
+        api_name=function.__name__,
+        concurrency_id="heavy",
+        concurrency_limit=1,
+        show_progress="hidden",
+    )
+
+
+async def _outputs_apart(self: GradioMCPServer, job: Any) -> list[Any]:
+    """One entry per output, where Gradio 6.31 puts the list of all into one text for agents that ask no progress."""
+    outputs = await run_sync(job.result)
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
+def _typed(label: str, schema: Json) -> Api:
+    """An input or output that is nothing but its JSON schema, as `gr.api` makes them."""
+    return Api(None, schema, label=label)
+
+
+def _parameters_schema() -> Json:
+    """Every parameter with what it does. Ranges stay with the configuration, whose sentences say more."""
+    described = {name: {**VALUE, "description": parameter_text(name)} for name in parameter_stages()}
+    return {"type": "object", "properties": described, "additionalProperties": VALUE}
+
+
+def parameter_text(name: str) -> str:
+    """What a parameter does, its range and its default, in one sentence."""
+    field = parameter_field(name)
+    low, high = field.metadata["low"], field.metadata["high"]
+    between = "" if low is None else f" From {low:g} to {high:g}."
+    return f"{field.metadata['text']}{between} Default: {json.dumps(field.default)}."
+
+
+def _embedded() -> list[str]:
+    return [spec.name for spec in list_depths() if spec.embedded]
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Errors that are meant for people leave as their sentence, without a traceback."""
+    try:
+        yield
+    except CutS3DError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def _given(photo: str | None) -> str:
+    if photo is None:
+        raise InputError("No photo was given.")
+    return photo
+
+
+def _config(parameters: Parameters) -> CutS3DConfig:
+    if isinstance(parameters, str):
+        try:
+            parameters = json.loads(parameters or "{}")
+        except ValueError as error:
+            raise ConfigError(f"The parameters are not JSON ({error}).") from error
+    if not isinstance(parameters, dict | None):
+        raise ConfigError('The parameters must be one object, such as {"beta": 0.3}.')
+    return CutS3DConfig.from_dict(parameters or {})
+
+
+def _comparison(found: DepthComparison) -> Json:
+    return {
+        "estimators": [_entry(entry) for entry in found.entries],
+        "compared": list(found.names),
+        "mask_iou": _rounded(found.mask_iou),
+        "depth_spearman": _rounded(found.depth_spearman),
+    }
+
+
+def _entry(entry: ComparedDepth) -> Json:
+    instances = entry.segmentation.instances if entry.segmentation else ()
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "kind": entry.kind,
+        "instances": len(instances) if entry.segmentation else None,
+        "score": round(float(np.mean([i.score for i in instances])), 6) if instances else None,
+        "ms": round(entry.milliseconds, 1) if entry.segmentation else None,
+        "error": entry.error or None,
+    }
+
+
+def _rounded(values: FloatArray) -> list[Any]:
+    """Nested lists for JSON, which has no NaN."""
+    rounded = np.round(values, 6).astype(object)
+    rounded[np.isnan(values)] = None
+    return rounded.tolist()
+
+
+def _reply(document: Json, request: gr.Request) -> Json | str:
+    """The document; as JSON text for MCP, where Gradio would write a Python dictionary."""
+    by_agent = request.headers.get("x-gradio-user") == "mcp"
+    return json.dumps(document, ensure_ascii=False) if by_agent else document

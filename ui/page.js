@@ -1,0 +1,38 @@
+// One picture, several places: a card publishes its picture, mirrors adopt it. Clicks and keys on pictures go to the
+// server through one hidden component, the bus.
+window.cuts3d = (() => {
+  const pictures = {};
+  const mirrors = {};
+
+  function publish(name, html) {
+    pictures[name] = html || "";
+    mirrors[name] = (mirrors[name] || []).filter((frame) => frame.isConnected);
+    for (const frame of mirrors[name]) frame.innerHTML = pictures[name];
+  }
+
+  function adopt(name, frame) {
+    (mirrors[name] ||= []).push(frame);
+    frame.innerHTML = pictures[name] || "";
+  }
+
+  const api = { publish, adopt, send: () => {} };
+
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-open]");
+    if (opener) return api.send("click", { tab: opener.dataset.open });
+    const picture = event.target.closest("[data-pick] .picture");
+    if (!picture) return;
+    const box = picture.getBoundingClientRect();
+    api.send("select", { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height });
+  });
+
+  const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
+  document.addEventListener("keydown", (event) => {
+    if (!STEPS[event.key] || !event.target.matches?.("[data-pick]")) return;
+    event.preventDefault();
+    const [rows, columns] = STEPS[event.key];
+    api.send("change", { rows, columns });
+  });
+
+  return api;
+})();

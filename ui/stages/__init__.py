@@ -1,0 +1,1 @@
+"""The tabs, one file each: `build` lays it out, `draw` says what it shows."""

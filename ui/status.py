@@ -1,0 +1,81 @@
+"""The line that says what is going on: progress, result, or what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from cuts3d.backbones import get_backbone
+from cuts3d.depth import list_depths
+from cuts3d.explorer import Explorer
+
+STAGES = {  # finished stage -> what comes next, share of the way
+    "features": ("estimating depth", 0.45),
+    "depth": ("spatial importance", 0.55),
+    "importance": ("affinity", 0.6),
+    "affinity": ("sharpening the affinity", 0.65),
+    "sharpened": ("normalised cut", 0.72),
+    "ncut": ("cutting in 3D", 0.8),
+    "local_cut": ("spatial confidence", 0.86),
+    "confidence": ("masks", 0.9),
+}
+NAMES = {
+    "crf": "CRF",
+    "features": "features",
+    "depth": "depth",
+    "importance": "importance",
+    "affinity": "affinity",
+    "sharpened": "sharpening",
+    "ncut": "NCut",
+    "graph": "k-NN graph",
+    "local_cut": "min-cut",
+    "confidence": "confidence",
+    "refine": "masks",
+}
+
+
+def stage(name: str) -> str:
+    """Progress after a stage: the name of the next."""
+    return running(*STAGES[name])
+
+
+def running(what: str, share: float) -> str:
+    """Progress: what is being done, and how far it is."""
+    percent = round(100 * share)
+    return (
+        f'<div class="status running" role="status"><span>{escape(what.capitalize())} …</span>'
+        f'<progress max="100" value="{percent}" aria-label="{escape(what)}"></progress></div>'
+    )
+
+
+def words(text: str) -> str:
+    """A plain sentence."""
+    return f'<div class="status" role="status"><span>{escape(text)}</span></div>'
+
+
+def error(problem: Exception) -> str:
+    """What went wrong and what to do; the page stays as it was."""
+    return f'<div class="status error" role="alert"><span>{escape(str(problem))}</span></div>'
+
+
+def summary(explorer: Explorer, title: str, seconds: float | None, *, done: bool, run: Sequence[str] = ()) -> str:
+    """One honest line: what was found, with which networks, and what it cost."""
+    results = explorer.results
+    result = results.get(("segmentation", 0)) or results["coarse", 0]
+    count = len(result.instances)
+    spec = get_backbone(result.features.backbone)
+    trained = next((d.trained_on for d in list_depths() if d.title == result.depth.estimator), "")
+    parts = [
+        f"<b>{count} instance{'s' if count != 1 else ''}</b> in {escape(title)}",
+        f'<span title="{escape(spec.trained_on, quote=True)}">backbone: {escape(spec.title)}</span>',
+        f'<span title="{escape(trained, quote=True)}">depth: {escape(result.depth.estimator)}</span>',
+    ]
+    if result.num_fallbacks:
+        parts.append(f'<span class="warn">{result.num_fallbacks} fell back to MaskCut</span>')
+    state = "" if done else '<span class="pending">fitting to the photo\'s edges …</span>'
+    cost = ""
+    if seconds is not None:
+        names = [NAMES[r] for r in run if r in NAMES]
+        what = f"computed {', '.join(names)}" if names else "all remembered"
+        cost = f'<span class="cost">{1000 * seconds:.0f} ms · {what}</span>'
+    return f'<div class="status" role="status"><span>{" · ".join(parts)}</span>{cost}{state}</div>'
