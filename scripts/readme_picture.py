@@ -1,63 +1,47 @@
-"""Draws `assets/stages.jpg`, the README's picture: `python -m scripts.readme_picture`."""
+"""Photographs the real page for the README: `python -m scripts.readme_picture` writes `assets/page.jpg`.
+
+The page must run on http://127.0.0.1:7860 (`make app`); Debian's chromium does the looking.
+"""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
+from playwright.sync_api import sync_playwright
 
-from cuts3d.explorer import Explorer
-from cuts3d.types import Bipartition, LocalCut
-from ui import pictures
-from ui.examples import load_example
-
-OUT = Path(__file__).resolve().parents[1] / "assets" / "stages.jpg"
-EXAMPLES = ("box before ball", "astronaut")
-TITLES = ("photo", "depth", "eigenvector", "bipartition", "spatial confidence", "masks")
-GAP, CAPTION = 10, 34
-
-
-def panels(name: str) -> list[np.ndarray]:
-    """The six pictures of one example."""
-    image, depth = load_example(name)
-    explorer = Explorer(image, depth=depth)
-    last = {(s.stage, s.index): s.value for s in explorer.stages()}
-    result, shape = last["segmentation", 0], image.shape[:2]
-    partition: Bipartition = last["ncut", 0]
-    cut: LocalCut = last["local_cut", 0]
-    grid = cut.mask.shape
-    sources, sinks = ([(int(i) // grid[1], int(i) % grid[1]) for i in ends] for ends in (cut.sources, cut.sinks))
-    values, covered = pictures.merged_confidence(result.instances)
-    return [
-        pictures.fit(image, shape, smooth=True),
-        pictures.depth_picture(result.depth, shape),
-        pictures.fit(pictures.colour_map(partition.eigenvector), shape),
-        pictures.bipartition_picture(image, partition, sources, sinks, grid),
-        pictures.confidence_picture(values, covered, shape),
-        pictures.masks_picture(result),
-    ]
+OUT = Path(__file__).resolve().parents[1] / "assets" / "page.jpg"
+URL = "http://127.0.0.1:7860/?example=cup-of-coffee"
+SIZE = {"width": 1440, "height": 860}
+FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+READY = "document.querySelector('#status')?.innerText.includes('backbone:') && !document.querySelector('.pending')"
 
 
 def main() -> None:
-    """Compose and write."""
-    height = 240
-    rows = [
-        [Image.fromarray(p).resize((round(height * p.shape[1] / p.shape[0]), height)) for p in panels(name)]
-        for name in EXAMPLES
-    ]
-    width = max(sum(p.width for p in row) + GAP * (len(row) - 1) for row in rows)
-    sheet = Image.new("RGB", (width, CAPTION + len(rows) * (height + GAP) - GAP), "white")
-    draw = ImageDraw.Draw(sheet)
-    column = width / len(TITLES)
-    for index, title in enumerate(TITLES):
-        draw.text((column * (index + 0.5), CAPTION / 2), title, fill=(60, 64, 72), anchor="mm", font_size=18)
-    for number, row in enumerate(rows):
-        slot = width / len(row)
-        for index, panel in enumerate(row):
-            x = round(slot * index + (slot - panel.width) / 2)
-            sheet.paste(panel, (x, CAPTION + number * (height + GAP)))
-    sheet.save(OUT, quality=88, optimize=True)
+    """Pipeline in light above, 3D in dark below."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        shots = [shoot(browser, "light", None), shoot(browser, "dark", "3D")]
+        browser.close()
+    sheet = Image.new("RGB", (SIZE["width"], sum(s.height for s in shots)))
+    for index, shot in enumerate(shots):
+        sheet.paste(shot, (0, sum(s.height for s in shots[:index])))
+    sheet.save(OUT, quality=84, optimize=True)
+
+
+def shoot(browser: Any, scheme: str, tab: str | None) -> Image.Image:
+    """One tab of the page in one colour scheme."""
+    page = browser.new_page(viewport=SIZE, color_scheme=scheme)
+    page.goto(URL)
+    page.wait_for_function(READY, timeout=120_000)
+    if tab:
+        page.get_by_role("tab", name=tab, exact=True).click()
+        page.wait_for_timeout(2500)
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    page.close()
+    return picture.crop((0, 0, SIZE["width"], 790 if tab is None else SIZE["height"]))
 
 
 if __name__ == "__main__":

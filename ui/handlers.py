@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -20,7 +22,7 @@ from ui import controls, status
 from ui.downloads import write_downloads
 from ui.drawing import Drawing, Update
 from ui.examples import load_example
-from ui.render import photo_uri, to_image
+from ui.render import photo_uri, to_image, waiting
 from ui.sessions import Session, Sessions, Source
 from ui.stages import affinity, cloud, confidence, export, instances, methods, ncut, pipeline
 from ui.viewer import standalone_html
@@ -28,6 +30,8 @@ from ui.viewer import standalone_html
 MAX_SIDE = 1600  # photos are worked on at this longer side on the page
 STILL = 0.25  # seconds without a newer request before the CRF starts
 SESSIONS = Sessions()
+CRF_TURN = threading.Lock()
+LOG = logging.getLogger("cuts3d.page")
 TABS = {
     "affinity": affinity.draw,
     "ncut": ncut.draw,
@@ -37,6 +41,7 @@ TABS = {
     "methods": methods.draw,
     "export": export.draw,
 }
+PICTURES = (*pipeline.CARDS, "difference", "heatmap", "coarse", "ours", "maskcut", "methods")
 Values = Sequence[Any]
 
 
@@ -78,22 +83,16 @@ def refine(visitor: str) -> Iterator[Update]:
         return
     ticket = session.ticket
     time.sleep(STILL)
-    start = time.perf_counter()
+    session.read_clock()  # the pause is no cost
     try:
-        for _ in _steps(session, {}, ticket, depth=session.explorer.depth):
-            pass
-        with session.lock:
-            if not session.is_newest(ticket):
-                return
-            drawing = _draw(session)
-            seconds = time.perf_counter() - start
-            drawing.update["status"] = status.summary(
-                session.explorer, session.source.title, seconds, done=True, run=["crf"]
-            )
-            update = drawing.update
-    except CutS3DError as error:
-        update = {"status": status.error(error)}
-    yield update
+        with CRF_TURN:  # one at a time, so that sliders of others still get a core
+            for _ in _steps(session, {}, ticket, depth=session.explorer.depth):
+                pass
+        update = _finish(session, ticket)
+    except Exception as error:
+        update = _failed(error)
+    if update is not None:
+        yield update
 
 
 def pick_patch(visitor: str, y: float, x: float) -> Update:
@@ -164,11 +163,11 @@ def prepare_files(visitor: str) -> Iterator[Update]:
         yield {
             **drawing.update,
             "files": gr.update(value=[str(p) for p in paths], visible=True),
-            "status": status.summary(session.explorer, session.source.title, None, done=True),
+            "status": status.summary(session.explorer, session.source.title, costs=session.costs, done=True),
         }
-    except CutS3DError as error:
+    except Exception as error:
         shutil.rmtree(folder, ignore_errors=True)
-        yield {"status": status.error(error)}
+        yield _failed(error)
 
 
 def close(visitor: str) -> None:
@@ -179,8 +178,8 @@ def close(visitor: str) -> None:
 def _open(visitor: str, source: Source, values: Values) -> Iterator[Update]:
     try:
         explorer = _explorer(source)
-    except CutS3DError as error:
-        yield {"status": status.error(error)}
+    except Exception as error:
+        yield _failed(error)
         return
     old = SESSIONS.get(visitor)
     session = Session(explorer=explorer, source=source, own_depth=explorer.depth)
@@ -189,7 +188,7 @@ def _open(visitor: str, source: Source, values: Values) -> Iterator[Update]:
         session.tab, session.compared = old.tab, old.compared
     SESSIONS.put(visitor, session)
     ticket = session.take_ticket()
-    yield {"status": status.running("loading the networks", 0.03), "photo_source": _photo_style(session)}
+    yield {"status": status.running("loading the networks", 0.03), **_blank(session)}
     yield from _walk(session, values, ticket, progressive=True)
 
 
@@ -211,8 +210,7 @@ def _explorer(source: Source) -> Explorer:
 
 def _walk(session: Session, values: Values, ticket: int, *, progressive: bool) -> Iterator[Update]:
     """Run the stages; the pictures are sent as each is ready, or all at the end."""
-    start = time.perf_counter()
-    before = session.explorer.calls.copy()
+    session.start_clock()
     try:
         params = controls.params_from(values)
         own = session.own_depth if controls.wants_own_depth(values) else None
@@ -221,21 +219,31 @@ def _walk(session: Session, values: Values, ticket: int, *, progressive: bool) -
                 with session.lock:
                     drawing = _draw(session)
                 yield {**drawing.update, "status": status.stage(step.stage)}
-        with session.lock:
-            if not session.is_newest(ticket):
-                return
-            drawing = _draw(session)
-            run = list((session.explorer.calls - before).keys())
-            pending = session.explorer.config.refine.crf
-            seconds = time.perf_counter() - start
-            drawing.update["status"] = status.summary(
-                session.explorer, session.source.title, seconds, done=not pending, run=run
-            )
-            drawing.update["chosen"] = _selector(drawing)
-            update = drawing.update
-    except CutS3DError as error:
-        update = {"status": status.error(error)}
-    yield update
+        update = _finish(session, ticket)
+    except Exception as error:
+        update = _failed(error)
+    if update is not None:
+        yield update
+
+
+def _finish(session: Session, ticket: int) -> Update | None:
+    """Everything that a run changed, with what it cost; None where a newer request has come."""
+    with session.lock:
+        if not session.is_newest(ticket):
+            return None
+        drawing = _draw(session)
+        done = drawing.result("segmentation") is not None or not session.explorer.config.refine.crf
+        session.costs.append(status.cost(*session.read_clock()))
+        title = session.source.title
+        drawing.update["status"] = status.summary(session.explorer, title, costs=session.costs, done=done)
+        drawing.update["chosen"] = _selector(drawing)
+        return drawing.update
+
+
+def _failed(error: Exception) -> Update:
+    if not isinstance(error, CutS3DError):
+        LOG.exception("a run failed")
+    return {"status": status.error(error)}
 
 
 def _steps(
@@ -287,6 +295,13 @@ def _cell(share: float, count: int) -> int:
     return max(0, min(count - 1, int(float(share) * count)))
 
 
-def _photo_style(session: Session) -> str:
-    uri = photo_uri(session.explorer.image)
-    return f"<style>:root{{--photo:url({escape(uri, quote=True)})}}</style>"
+def _blank(session: Session) -> Update:
+    """The new photo, and nothing left of the one before it."""
+    uri, shape = photo_uri(session.explorer.image), session.explorer.image.shape
+    return {
+        "photo_source": f"<style>:root{{--photo:url({escape(uri, quote=True)})}}</style>",
+        **dict.fromkeys(PICTURES, waiting(shape)),
+        **dict.fromkeys(("histogram", "spectrum", "ncut_facts", "cuts", "areas", "instances", "method_table"), ""),
+        "compare": None,
+        "viewer": gr.update(base={}, value={}),
+    }

@@ -60,7 +60,13 @@ def build_page() -> gr.Blocks:
 
 def _head() -> dict[str, Any]:
     with gr.Row(elem_id="head"):
-        line = gr.HTML(status.words("Choose an example or upload a photo to begin."), js_on_load=None, elem_id="status")
+        line = gr.HTML(
+            status.words(
+                "Opening the first example. Where others are before you, your place in the queue stands here."
+            ),
+            js_on_load=None,
+            elem_id="status",
+        )
         chosen = gr.Radio([], label="Instance", visible=False, elem_id="chosen", min_width=200, scale=0)
     return {"status": line, "chosen": chosen}
 

@@ -65,6 +65,12 @@ def to_html(picture: Picture, photo_shape: tuple[int, ...]) -> str:
     )
 
 
+def waiting(photo_shape: tuple[int, ...]) -> str:
+    """An empty picture of the photo's proportions, so that nothing jumps when the real one comes."""
+    h, w = photo_shape[:2]
+    return f'<div class="picture waiting" style="aspect-ratio:{w}/{h}"></div>'
+
+
 def _ring(mark: Mark, h: int, w: int) -> str:
     radius = 0.028 * max(h, w)
     y, x = mark.y * h, mark.x * w

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,7 @@ class Session:
         pictures: The pictures on the page, by name.
         lock: One run at a time.
         used: When it was last asked for.
+        costs: What the parts of the last run took.
     """
 
     explorer: Explorer
@@ -65,12 +66,27 @@ class Session:
     pictures: dict[str, Picture] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     used: float = field(default_factory=time.monotonic)
+    costs: list[str] = field(default_factory=list)
     _ticket: int = 0
+    _started: float = 0.0
+    _calls: Counter[str] = field(default_factory=Counter)
 
     @property
     def ticket(self) -> int:
         """The newest request's number."""
         return self._ticket
+
+    def start_clock(self) -> None:
+        """Begin to count what a run costs."""
+        self.costs.clear()
+        self._started, self._calls = time.perf_counter(), self.explorer.calls.copy()
+
+    def read_clock(self) -> tuple[float, list[str]]:
+        """Seconds since the clock was read last, and the stages computed since; it starts anew."""
+        now, calls = time.perf_counter(), self.explorer.calls.copy()
+        spent = (now - self._started, list((calls - self._calls).keys()))
+        self._started, self._calls = now, calls
+        return spent
 
     def take_ticket(self) -> int:
         """A newer request's number; whoever holds an older one stops."""

@@ -7,6 +7,7 @@ from html import escape
 
 from cuts3d.backbones import get_backbone
 from cuts3d.depth import list_depths
+from cuts3d.errors import CutS3DError
 from cuts3d.explorer import Explorer
 
 STAGES = {  # finished stage -> what comes next, share of the way
@@ -30,7 +31,6 @@ NAMES = {
     "graph": "k-NN graph",
     "local_cut": "min-cut",
     "confidence": "confidence",
-    "refine": "masks",
 }
 
 
@@ -55,13 +55,27 @@ def words(text: str) -> str:
 
 def error(problem: Exception) -> str:
     """What went wrong and what to do; the page stays as it was."""
-    return f'<div class="status error" role="alert"><span>{escape(str(problem))}</span></div>'
+    if isinstance(problem, CutS3DError):
+        text = str(problem)
+    elif isinstance(problem, MemoryError):
+        text = "The server's memory is full. Try a smaller input side, or again in a minute."
+    else:
+        kind = type(problem).__name__
+        text = f"Something went wrong on the server ({kind}). Reset the parameters, or open another photo."
+    return f'<div class="status error" role="alert"><span>{escape(text)}</span></div>'
 
 
-def summary(explorer: Explorer, title: str, seconds: float | None, *, done: bool, run: Sequence[str] = ()) -> str:
+def cost(seconds: float, computed: Sequence[str]) -> str:
+    """What a run took on the server, and which stages it computed."""
+    names = [NAMES[stage] for stage in computed if stage in NAMES]
+    if "features" in computed:
+        names = ["all stages"]
+    return f"{1000 * seconds:.0f} ms: {', '.join(names) if names else 'all remembered'}"
+
+
+def summary(explorer: Explorer, title: str, *, costs: Sequence[str], done: bool) -> str:
     """One honest line: what was found, with which networks, and what it cost."""
-    results = explorer.results
-    result = results.get(("segmentation", 0)) or results["coarse", 0]
+    result = explorer.results.get(("segmentation", 0)) or explorer.results["coarse", 0]
     count = len(result.instances)
     spec = get_backbone(result.features.backbone)
     trained = next((d.trained_on for d in list_depths() if d.title == result.depth.estimator), "")
@@ -73,9 +87,5 @@ def summary(explorer: Explorer, title: str, seconds: float | None, *, done: bool
     if result.num_fallbacks:
         parts.append(f'<span class="warn">{result.num_fallbacks} fell back to MaskCut</span>')
     state = "" if done else '<span class="pending">fitting to the photo\'s edges …</span>'
-    cost = ""
-    if seconds is not None:
-        names = [NAMES[r] for r in run if r in NAMES]
-        what = f"computed {', '.join(names)}" if names else "all remembered"
-        cost = f'<span class="cost">{1000 * seconds:.0f} ms · {what}</span>'
-    return f'<div class="status" role="status"><span>{" · ".join(parts)}</span>{cost}{state}</div>'
+    spent = f'<span class="cost">{escape(" · ".join(costs))}</span>'
+    return f'<div class="status" role="status"><span>{" · ".join(parts)}</span>{spent}{state}</div>'

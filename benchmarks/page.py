@@ -1,0 +1,126 @@
+"""The page in headless Chromium (software GL): first result, weight, frames a second, eight visitors at once."""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+COARSE = "document.querySelector('#status')?.innerText.includes('backbone:')"
+DONE = f"{COARSE} && !document.querySelector('#status .pending')"
+VISITORS = 8
+PATIENCE = 300_000
+
+
+def run() -> list[str]:
+    from playwright.sync_api import sync_playwright
+
+    with served() as (url, started), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        lines = [f"| `python app.py` until it answers | {started:.1f} s |"]
+        lines += _first_visit(browser, url, "first visit, networks loading")
+        lines += _first_visit(browser, url, "a later visit")
+        lines += _frames(browser, url)
+        lines += _many(browser, url)
+        browser.close()
+    return lines
+
+
+@contextmanager
+def served() -> Iterator[tuple[str, float]]:
+    """The page on a free port, and how long it took to answer."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    start, url = time.perf_counter(), f"http://127.0.0.1:{port}/"
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
+    server = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, env=environment, stdout=-3)
+    try:
+        while not _answers(url):
+            time.sleep(0.1)
+        yield url, time.perf_counter() - start
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def _answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=2)
+        return True
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _first_visit(browser: Any, url: str, name: str) -> list[str]:
+    """From the address to the masks, and what travelled."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    sizes: list[float] = []
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    devtools.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
+    start = time.perf_counter()
+    page.goto(url)
+    page.wait_for_function(COARSE, timeout=PATIENCE)
+    coarse = time.perf_counter() - start
+    page.wait_for_function(DONE, timeout=PATIENCE)
+    done = time.perf_counter() - start
+    page.wait_for_timeout(500)
+    page.context.close() if page.context.pages == [page] else page.close()
+    return [
+        f"| {name}: masks, then after the CRF | {coarse:.1f} s, {done:.1f} s |",
+        f"| {name}: requests, weight | {len(sizes)}, {sum(sizes) / 1e6:.2f} MB |",
+    ]
+
+
+def _frames(browser: Any, url: str) -> list[str]:
+    """Frames a second of the largest cloud, drawn whole and as it is drawn while it moves."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{url}?example=astronaut")
+    page.wait_for_function(DONE, timeout=PATIENCE)
+    page.get_by_role("tab", name="3D", exact=True).click()
+    page.wait_for_function("document.querySelector('.c3v')?.dataset.state === 'ready'", timeout=PATIENCE)
+    points = page.evaluate("document.querySelector('.c3v').viewer.state().points")
+    whole = page.evaluate("document.querySelector('.c3v').viewer.bench(20)")
+    moving = page.evaluate("document.querySelector('.c3v').viewer.bench(20, 2)")
+    page.close()
+    return [
+        f"| viewer, {points:,} points, software GL, still | {whole:.0f} ms, {1000 / whole:.0f} frames a second |",
+        f"| viewer, the same while it moves | {moving:.0f} ms, {1000 / moving:.0f} frames a second |",
+    ]
+
+
+def _many(browser: Any, url: str) -> list[str]:
+    """Visitors who all come in one moment; each has its own browser context."""
+    contexts = [browser.new_context(viewport={"width": 1000, "height": 700}) for _ in range(VISITORS)]
+    start, times, places = time.perf_counter(), {}, set()
+    pages = [context.new_page() for context in contexts]
+    for page in pages:
+        page.goto(url, wait_until="commit")
+    while len(times) < VISITORS:
+        for index, page in enumerate(pages):
+            text = page.evaluate("document.querySelector('#status')?.innerText ?? ''")
+            places |= {word for word in text.split() if "/" in word and word.replace("/", "").isdigit()}
+            if index not in times and "backbone:" in text:
+                times[index] = time.perf_counter() - start
+        time.sleep(0.05)
+    for context in contexts:
+        context.close()
+    seconds = sorted(times.values())
+    told = ", ".join(sorted(places)) or "none"
+    median = statistics.median(seconds)
+    return [
+        f"| {VISITORS} visitors at once: first, median, last masks | {seconds[0]:.1f}, {median:.1f}, {seconds[-1]:.1f} s |",
+        f"| places in the queue that they were told | {told} |",
+    ]
