@@ -26,6 +26,10 @@ class DepthSpec:
         tokens_of: Backbone whose tokens it reads; empty where it needs none.
         token_layers: Blocks of that backbone whose tokens it reads.
         embedded: True where it needs no download.
+        input_rule: What the photo becomes before the network, for people.
+        download_mb: Size of the weights, megabytes.
+        revision: Commit of the hub repository that is read.
+        packages: What `pip install` must bring beyond the requirements; empty where nothing.
     """
 
     name: str
@@ -38,6 +42,10 @@ class DepthSpec:
     tokens_of: str = ""
     token_layers: tuple[int, ...] = ()
     embedded: bool = False
+    input_rule: str = ""
+    download_mb: float = 0.0
+    revision: str = ""
+    packages: str = ""
 
 
 _SPECS: dict[str, DepthSpec] = {}
