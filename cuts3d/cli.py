@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from cuts3d import __version__
+from cuts3d.cli_compare import run_compare
 from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages, parameter_type
 from cuts3d.errors import ConfigError, CutS3DError
 
@@ -46,17 +47,33 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"cuts3d {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     segment = commands.add_parser("segment", help="masks of one photo", description="Find the instances of one photo.")
-    segment.add_argument("photo", type=Path, help="JPEG, PNG, WebP, TIFF or whatever else Pillow reads")
-    segment.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
     segment.add_argument("--depth-map", type=Path, metavar="FILE", help="your own depth map: PNG, TIFF, NPY or EXR")
-    segment.add_argument(
-        "--depth-kind", choices=("metric", "relative", "disparity"), default="relative", help="what its values mean"
-    )
-    segment.add_argument("--config", type=Path, metavar="JSON", help="parameters from a file; options go before it")
-    segment.add_argument("--quiet", action="store_true", help="no progress, no summary")
-    _add_parameters(segment)
+    _add_shared(segment)
     segment.set_defaults(run=_segment)
+    compare = commands.add_parser(
+        "compare-depth", help="one photo with several depth estimators", description="Compare depth estimators."
+    )
+    compare.add_argument(
+        "--estimators", default="embedded,none", metavar="A,B,…", help="names; file:PATH is a depth map of your own"
+    )
+    _add_shared(compare)
+    compare.set_defaults(run=lambda options: run_compare(options, read_config(options)))
     return parser
+
+
+def _add_shared(parser: argparse.ArgumentParser) -> None:
+    """Photo, folder, and one option per parameter."""
+    parser.add_argument("photo", type=Path, help="JPEG, PNG, WebP, TIFF or whatever else Pillow reads")
+    parser.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
+    parser.add_argument(
+        "--depth-kind",
+        choices=("metric", "relative", "disparity"),
+        default="relative",
+        help="what the values of your own depth map mean",
+    )
+    parser.add_argument("--config", type=Path, metavar="JSON", help="parameters from a file; options go before it")
+    parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    _add_parameters(parser)
 
 
 def _add_parameters(parser: argparse.ArgumentParser) -> None:

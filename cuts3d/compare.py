@@ -13,6 +13,7 @@ from scipy.stats import spearmanr
 
 from cuts3d.config import CutS3DConfig, FeatureConfig
 from cuts3d.depth import estimate_depth, get_depth, normalise_depth
+from cuts3d.depth.edges import edge_f_score
 from cuts3d.depth.file import DepthInput, read_depth
 from cuts3d.errors import ConfigError, CutS3DError
 from cuts3d.features import photo_vectors
@@ -37,6 +38,7 @@ class ComparedDepth:
         kind: What its depth values mean.
         segmentation: What was found with it; None where it cannot be had.
         milliseconds: Depth and everything after it, without loading the network and without the shared features.
+        megabytes: Memory that its network holds, without the backbone shared by all.
         error: Why it cannot be had; empty where it worked.
     """
 
@@ -45,6 +47,7 @@ class ComparedDepth:
     kind: DepthKind
     segmentation: Segmentation | None
     milliseconds: float
+    megabytes: float
     error: str
 
 
@@ -57,12 +60,14 @@ class DepthComparison:
         names: The n estimators that worked: rows and columns of the matrices.
         mask_iou: Agreement of their masks, float64 [n, n] in [0, 1]; see `matched_iou`.
         depth_spearman: Rank correlation of their depth, float64 [n, n] in [−1, 1]; NaN beside a flat depth map.
+        edge_f: Agreement of their depth borders, float64 [n, n] in [0, 1]; see `edge_f_score`.
     """
 
     entries: tuple[ComparedDepth, ...]
     names: tuple[str, ...]
     mask_iou: FloatArray
     depth_spearman: FloatArray
+    edge_f: FloatArray
 
 
 def compare_depth(
@@ -101,11 +106,13 @@ def compare_depth(
     entries = tuple(_entry(name, image, config, own, features, memo) for name in names)
     worked = [(entry.name, entry.segmentation) for entry in entries if entry.segmentation is not None]
     found = [segmentation for _, segmentation in worked]
+    depths = [_compared_depth(result, config.cloud.depth_clip) for result in found]
     return DepthComparison(
         entries=entries,
         names=tuple(name for name, _ in worked),
         mask_iou=_matrix(found, matched_iou),
-        depth_spearman=_spearman_matrix(found, config.cloud.depth_clip),
+        depth_spearman=_matrix(depths, _spearman),
+        edge_f=_matrix(depths, edge_f_score),
     )
 
 
@@ -163,10 +170,10 @@ def _entry(
     mine = own if name == OWN_DEPTH else None
     title, kind = (mine.estimator, mine.kind) if mine else (get_depth(name).title, get_depth(name).kind)
     segmentation: Segmentation | None = None
-    milliseconds, error = 0.0, ""
+    milliseconds, megabytes, error = 0.0, 0.0, ""
     try:
         if mine is None:
-            loaded_estimator(name)  # before the clock starts
+            megabytes = _megabytes(loaded_estimator(name))  # it loads before the clock starts
         start = time.perf_counter()
         found = mine or estimate_depth(image, name, features=features)
         segmentation = _last(run_pipeline(image, config, depth=found, memo=memo)).value
@@ -174,7 +181,13 @@ def _entry(
     except CutS3DError as reason:
         error = str(reason)
     return ComparedDepth(
-        name=name, title=title, kind=kind, segmentation=segmentation, milliseconds=milliseconds, error=error
+        name=name,
+        title=title,
+        kind=kind,
+        segmentation=segmentation,
+        milliseconds=milliseconds,
+        megabytes=megabytes,
+        error=error,
     )
 
 
@@ -185,27 +198,30 @@ def _last(steps: Iterator[Any]) -> Any:
     return step
 
 
-def _matrix(results: Sequence[Segmentation], agreement: Callable[[Segmentation, Segmentation], float]) -> FloatArray:
+def _megabytes(estimate: Any) -> float:
+    """Memory of an estimator's network, megabytes; 0 where it has none."""
+    network = getattr(estimate, "network", None)
+    return sum(p.numel() * p.element_size() for p in network.parameters()) / 1e6 if network is not None else 0.0
+
+
+def _matrix(things: Sequence[Any], agreement: Callable[[Any, Any], float]) -> FloatArray:
     """Symmetric matrix of agreements, float64 [n, n]."""
-    matrix = np.empty((len(results), len(results)))
-    for i, first in enumerate(results):
-        for j, second in enumerate(results[: i + 1]):
+    matrix = np.empty((len(things), len(things)))
+    for i, first in enumerate(things):
+        for j, second in enumerate(things[: i + 1]):
             matrix[i, j] = matrix[j, i] = agreement(first, second)
     return matrix
 
 
-def _spearman_matrix(results: Sequence[Segmentation], clip_percent: float) -> FloatArray:
-    """Spearman's ρ of every two depth maps, on z (0 = nearest) at the cells of one grid, float64 [n, n]."""
-    depths = [_compared_depth(result, clip_percent) for result in results]
-    matrix = np.full((len(depths), len(depths)), np.nan)
-    for i, first in enumerate(depths):
-        for j, second in enumerate(depths[: i + 1]):
-            if np.ptp(first) > 0 and np.ptp(second) > 0:  # ranks of a flat map mean nothing
-                matrix[i, j] = matrix[j, i] = spearmanr(first, second).statistic
-    return matrix
+def _spearman(first: FloatArray, second: FloatArray) -> float:
+    """Spearman's ρ of two depth maps; NaN where one is flat: ranks of a flat map mean nothing."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(spearmanr(first.ravel(), second.ravel()).statistic)
 
 
 def _compared_depth(result: Segmentation, clip_percent: float) -> FloatArray:
+    """Z at the cells of the grid on which maps are compared, float [h, w]."""
     h, w = result.image.shape[:2]
     grid = tuple(max(2, round(COMPARED_SIDE * side / max(h, w))) for side in (h, w))
-    return sample_map(normalise_depth(result.depth, clip_percent=clip_percent), grid).ravel()
+    return sample_map(normalise_depth(result.depth, clip_percent=clip_percent), grid)

@@ -19,15 +19,15 @@ from anyio.to_thread import run_sync
 from gradio.components.api_component import Api
 from gradio.mcp import GradioMCPServer
 
-from cuts3d.compare import ComparedDepth, DepthComparison
 from cuts3d.compare import compare_depth as compare
+from cuts3d.compare_report import comparison_document
 from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages
 from cuts3d.depth import list_depths
 from cuts3d.errors import ConfigError, CutS3DError, InputError
 from cuts3d.explorer import Explorer
 from cuts3d.export import coco_document, draw_overlay
 from cuts3d.sweep import confidence_sweep as sweep
-from cuts3d.types import FloatArray, ImageArray
+from cuts3d.types import ImageArray
 from ui.handlers import MAX_SIDE
 
 Json = dict[str, Any]
@@ -87,7 +87,7 @@ def compare_depth(
     with _sentences():
         config = _config(parameters)
         names = estimators or _embedded()
-        return _reply(_comparison(compare(_given(photo), names, config=config, max_side=MAX_SIDE)), request)
+        return _reply(comparison_document(compare(_given(photo), names, config=config, max_side=MAX_SIDE)), request)
 
 
 def confidence_sweep(
@@ -117,8 +117,8 @@ def confidence_sweep(
         found = sweep(_given(photo), config=config, max_side=MAX_SIDE, **given)  # pyright: ignore[reportArgumentType]
         instances = [
             {
-                "taus": _rounded(one.taus),
-                "area_shares": _rounded(one.area_shares),
+                "taus": np.round(one.taus, 6).tolist(),
+                "area_shares": np.round(one.area_shares, 6).tolist(),
                 "mean_confidence": round(one.mean_confidence, 6),
             }
             for one in found.instances
@@ -191,35 +191,6 @@ def _config(parameters: Parameters) -> CutS3DConfig:
     if not isinstance(parameters, dict | None):
         raise ConfigError('The parameters must be one object, such as {"beta": 0.3}.')
     return CutS3DConfig.from_dict(parameters or {})
-
-
-def _comparison(found: DepthComparison) -> Json:
-    return {
-        "estimators": [_entry(entry) for entry in found.entries],
-        "compared": list(found.names),
-        "mask_iou": _rounded(found.mask_iou),
-        "depth_spearman": _rounded(found.depth_spearman),
-    }
-
-
-def _entry(entry: ComparedDepth) -> Json:
-    instances = entry.segmentation.instances if entry.segmentation else ()
-    return {
-        "name": entry.name,
-        "title": entry.title,
-        "kind": entry.kind,
-        "instances": len(instances) if entry.segmentation else None,
-        "score": round(float(np.mean([i.score for i in instances])), 6) if instances else None,
-        "ms": round(entry.milliseconds, 1) if entry.segmentation else None,
-        "error": entry.error or None,
-    }
-
-
-def _rounded(values: FloatArray) -> list[Any]:
-    """Nested lists for JSON, which has no NaN."""
-    rounded = np.round(values, 6).astype(object)
-    rounded[np.isnan(values)] = None
-    return rounded.tolist()
 
 
 def _reply(document: Json, request: gr.Request) -> Json | str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 
@@ -11,19 +13,50 @@ from cuts3d.types import DepthMap, FloatArray
 MIN_VALID = 0.01
 
 
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class DepthRange:
+    """z of a depth map, and what was done to its values.
+
+    Attributes:
+        z: float32 [H', W'] in [0, 1], 0 = nearest; all 0.5 where depth is constant.
+        low: Smallest value kept, in the map's own unit.
+        high: Largest value kept.
+        clipped: Share of the values moved to `low` or `high`, in [0, 1].
+        holes: Share of the values that were unknown and took their nearest neighbour's, in [0, 1].
+        turned: Whether larger meant nearer, so that the values were turned round.
+    """
+
+    z: FloatArray
+    low: float
+    high: float
+    clipped: float
+    holes: float
+    turned: bool
+
+    @property
+    def constant(self) -> bool:
+        """Whether there is no depth to speak of."""
+        return self.low == self.high
+
+
 def normalise_depth(depth: DepthMap, *, clip_percent: float = 1.0) -> FloatArray:
+    """Depth z in [0, 1], 0 = nearest, float32 [H', W']; see `depth_range`."""
+    return depth_range(depth, clip_percent=clip_percent).z
+
+
+def depth_range(depth: DepthMap, *, clip_percent: float = 1.0) -> DepthRange:
     """Bring any depth map to z in [0, 1], 0 = nearest.
 
     Metric and relative depth keep their linear scale. Disparity is turned round, not inverted: its scale and shift are
     unknown, and 1/d would blow its far end up. Holes (NaN, infinite, or metric depth ≤ 0) take their nearest valid
-    neighbour's value.
+    neighbour's value. `depth_scale` and the field of view come after it, in `back_project`.
 
     Args:
         depth: The depth map and what it means.
         clip_percent: Percent clipped at either end before scaling.
 
     Returns:
-        float32 [H', W'] in [0, 1]; all 0.5 where depth is constant.
+        z, and what was done to the values.
 
     Raises:
         InputError: Fewer than 1 % of the values are usable.
@@ -41,9 +74,22 @@ def normalise_depth(depth: DepthMap, *, clip_percent: float = 1.0) -> FloatArray
         nearest = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
         values = values[tuple(nearest)]
     low, high = np.percentile(values, (clip_percent, 100 - clip_percent))
-    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-30):
+    if _equal(low, high):
         low, high = values.min(), values.max()  # nearly constant: the few other values are all there is
-    if high - low <= 1e-9 * max(abs(low), abs(high), 1e-30):
-        return np.full(values.shape, 0.5, np.float32)
+    turned, holes = depth.kind == "disparity", 1.0 - float(valid.mean())
+    if _equal(low, high):
+        flat = np.full(values.shape, 0.5, np.float32)
+        return DepthRange(z=flat, low=float(low), high=float(low), clipped=0.0, holes=holes, turned=turned)
     z = (np.clip(values, low, high) - low) / (high - low)
-    return (1.0 - z if depth.kind == "disparity" else z).astype(np.float32)
+    return DepthRange(
+        z=(1.0 - z if turned else z).astype(np.float32),
+        low=float(low),
+        high=float(high),
+        clipped=float(np.mean((values < low) | (values > high))),
+        holes=holes,
+        turned=turned,
+    )
+
+
+def _equal(low: float, high: float) -> bool:
+    return high - low <= 1e-9 * max(abs(low), abs(high), 1e-30)
