@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from cuts3d.config import CutS3DConfig, FeatureConfig
-from cuts3d.depth import estimate_depth, get_depth, normalise_depth
+from cuts3d.depth import estimate_depth, get_depth, normalise_depth, remember_failure
 from cuts3d.depth.edges import edge_f_score
 from cuts3d.depth.file import DepthInput, read_depth
 from cuts3d.errors import ConfigError, CutS3DError
@@ -97,18 +97,37 @@ def compare_depth(
         InputError: The photo or the depth map cannot be used.
         WeightsUnavailableError: The backbone's weights cannot be had.
     """
-    names = _checked_names(estimators, has_depth=depth is not None)
     config = config or CutS3DConfig()
+    steps = compare_each(photo, estimators, config=config, depth=depth, depth_kind=depth_kind, max_side=max_side)
+    return summarise(tuple(steps), config)
+
+
+def compare_each(
+    photo: ImageInput,
+    estimators: Sequence[str],
+    *,
+    config: CutS3DConfig,
+    depth: DepthInput | None = None,
+    depth_kind: DepthKind = "relative",
+    max_side: int | None = None,
+) -> Iterator[ComparedDepth]:
+    """`compare_depth` one estimator after the other, each as soon as it is done."""
+    names = _checked_names(estimators, has_depth=depth is not None)
     image = read_image(photo, max_side=max_side)
     own = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=(image.shape[0], image.shape[1]))
     features = _shared_features(image, config.features, names)
     memo = _features_memo(features)
-    entries = tuple(_entry(name, image, config, own, features, memo) for name in names)
+    for name in names:
+        yield _entry(name, image, config, own, features, memo)
+
+
+def summarise(entries: Sequence[ComparedDepth], config: CutS3DConfig) -> DepthComparison:
+    """How far the estimators agree that worked."""
     worked = [(entry.name, entry.segmentation) for entry in entries if entry.segmentation is not None]
     found = [segmentation for _, segmentation in worked]
     depths = [_compared_depth(result, config.cloud.depth_clip) for result in found]
     return DepthComparison(
-        entries=entries,
+        entries=tuple(entries),
         names=tuple(name for name, _ in worked),
         mask_iou=_matrix(found, matched_iou),
         depth_spearman=_matrix(depths, _spearman),
@@ -180,6 +199,7 @@ def _entry(
         milliseconds = 1000 * (time.perf_counter() - start)
     except CutS3DError as reason:
         error = str(reason)
+        remember_failure(name, error)
     return ComparedDepth(
         name=name,
         title=title,

@@ -10,11 +10,12 @@ from cuts3d.scenes import SCENES, make_scene
 from cuts3d.types import DepthMap, ImageArray
 
 PHOTOS = {"astronaut": "astronaut", "cup of coffee": "coffee", "cat": "chelsea"}  # title -> name in skimage.data
+MOTORCYCLE = "motorcycle"  # a stereo pair with its disparity, measured by structured light
 
 
 def example_names() -> list[str]:
     """Titles of all examples, made scenes first."""
-    return [*SCENES, *PHOTOS]
+    return [*SCENES, *PHOTOS, MOTORCYCLE]
 
 
 @lru_cache(maxsize=16)
@@ -25,6 +26,10 @@ def load_example(name: str) -> tuple[ImageArray, DepthMap | None]:
         return scene.image, scene.depth_map
     import skimage.data
 
+    if name == MOTORCYCLE:
+        left, _, disparity = skimage.data.stereo_motorcycle()
+        values = np.where(np.isfinite(disparity), disparity, np.nan).astype(np.float32)
+        return np.asarray(left), DepthMap(values=values, kind="disparity", estimator="measured (structured light)")
     return np.asarray(getattr(skimage.data, PHOTOS[name])()), None
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from cuts3d.compare import compare_each, summarise
 from cuts3d.errors import CutS3DError
 from cuts3d.explorer import Explorer
 from cuts3d.stages import StageResult
@@ -24,7 +25,7 @@ from ui.drawing import Drawing, Update
 from ui.examples import load_example
 from ui.render import photo_uri, to_image, waiting
 from ui.sessions import Session, Sessions, Source
-from ui.stages import affinity, cloud, confidence, export, instances, methods, ncut, pipeline
+from ui.stages import affinity, cloud, confidence, depth, export, instances, methods, ncut, pipeline
 from ui.viewer import standalone_html
 
 MAX_SIDE = 1600  # photos are worked on at this longer side on the page
@@ -36,12 +37,17 @@ TABS = {
     "affinity": affinity.draw,
     "ncut": ncut.draw,
     "3d": cloud.draw,
+    "depth": depth.draw,
     "confidence": confidence.draw,
     "instances": instances.draw,
     "methods": methods.draw,
     "export": export.draw,
 }
 PICTURES = (*pipeline.CARDS, "difference", "heatmap", "coarse", "ours", "maskcut", "methods")
+TEXTS = (
+    *("histogram", "spectrum", "ncut_facts", "depth_facts", "depth_table"),
+    *("cuts", "areas", "instances", "method_table"),
+)
 Values = Sequence[Any]
 
 
@@ -143,6 +149,28 @@ def compare(visitor: str, left: str, right: str) -> Update:
     session.compared = (left, right)
     with session.lock:
         return _draw(session).update
+
+
+def compare_depths(visitor: str, names: Sequence[str]) -> Iterator[Update]:
+    """Segment the open photo with several depth estimators, a row as each is done."""
+    session = SESSIONS.get(visitor)
+    if session is None or not session.explorer.results:
+        yield {"status": status.words("Open a photo first.")}
+        return
+    explorer, entries = session.explorer, []
+    try:
+        yield {"status": status.running("comparing depth estimators", 0.05)}
+        steps = compare_each(explorer.image, list(names), config=explorer.config, depth=session.own_depth)
+        for entry in steps:
+            entries.append(entry)
+            share = 0.05 + 0.9 * len(entries) / len(names)
+            table = depth.rows(entries, None, explorer.config)
+            yield {"depth_table": table, "status": status.running("comparing depth estimators", share)}
+        done = summarise(entries, explorer.config)
+        line = status.summary(explorer, session.source.title, costs=session.costs, done=True)
+        yield {"depth_table": depth.rows(entries, done, explorer.config), "status": line}
+    except Exception as error:
+        yield _failed(error)
 
 
 def prepare_files(visitor: str) -> Iterator[Update]:
@@ -301,7 +329,20 @@ def _blank(session: Session) -> Update:
     return {
         "photo_source": f"<style>:root{{--photo:url({escape(uri, quote=True)})}}</style>",
         **dict.fromkeys(PICTURES, waiting(shape)),
-        **dict.fromkeys(("histogram", "spectrum", "ncut_facts", "cuts", "areas", "instances", "method_table"), ""),
+        **dict.fromkeys(
+            (
+                "histogram",
+                "depth_facts",
+                "depth_table",
+                "spectrum",
+                "ncut_facts",
+                "cuts",
+                "areas",
+                "instances",
+                "method_table",
+            ),
+            "",
+        ),
         "compare": None,
         "viewer": gr.update(base={}, value={}),
     }

@@ -20,6 +20,8 @@ window.cuts3d = (() => {
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-open]");
     if (opener) return api.send("click", { tab: opener.dataset.open });
+    const depth = event.target.closest("[data-depth]");
+    if (depth) return api.send("input", { depth: depth.dataset.depth });
     const picture = event.target.closest("[data-pick] .picture");
     if (!picture) return;
     const box = picture.getBoundingClientRect();

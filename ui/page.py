@@ -9,7 +9,7 @@ import gradio as gr
 from ui import controls, status
 from ui.endpoints import add_endpoints
 from ui.examples import example_names, thumbnail
-from ui.stages import affinity, cloud, confidence, export, instances, methods, ncut, pipeline
+from ui.stages import affinity, cloud, confidence, depth, export, instances, methods, ncut, pipeline
 from ui.theme import CSS, HEAD, theme
 from ui.wiring import Wiring
 
@@ -19,6 +19,7 @@ TABS = {  # name -> title, layout
     "affinity": ("Affinity", affinity.build),
     "ncut": ("NCut", ncut.build),
     "3d": ("3D", cloud.build),
+    "depth": ("Depth", depth.build),
     "confidence": ("Confidence", confidence.build),
     "instances": ("Instances", instances.build),
     "methods": ("Methods", methods.build),

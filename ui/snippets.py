@@ -8,7 +8,7 @@ from typing import Any
 
 from cuts3d.scenes import SCENES
 from cuts3d.types import DepthKind
-from ui.examples import PHOTOS
+from ui.examples import MOTORCYCLE, PHOTOS
 from ui.permalink import changed_parameters
 
 Params = Mapping[str, Any]
@@ -81,7 +81,7 @@ def shell_snippet(
     """
     saving, photo_file, known_depth = _saved_example(photo)
     if depth_file is None and known_depth and own_depth:
-        depth_file, depth_kind = known_depth, "metric"
+        depth_file, depth_kind = known_depth, "disparity" if photo == MOTORCYCLE else "metric"
     words = ["python", "-m", "cuts3d", "segment", _as_path(photo_file), "--out", "out/"]
     if depth_file is not None:
         words += ["--depth-map", _as_path(depth_file), "--depth-kind", depth_kind]
@@ -95,6 +95,9 @@ def _python_photo(photo: str) -> tuple[list[str], list[str], str, str]:
     if photo in SCENES:
         opening = [f"scene = make_scene({photo!r})"]
         return [ours, "from cuts3d.scenes import make_scene"], opening, "scene.image", ", depth=scene.depth_map"
+    if photo == MOTORCYCLE:
+        opening = ["left, _, disparity = skimage.data.stereo_motorcycle()"]
+        return ["import skimage.data", "", ours], opening, "left", ', depth=disparity, depth_kind="disparity"'
     if photo in PHOTOS:
         return ["import skimage.data", "", ours], [], f"skimage.data.{PHOTOS[photo]}()", ""
     return [ours], [], repr(photo), ""
@@ -108,6 +111,12 @@ def _saved_example(photo: str) -> tuple[list[str], str, str]:
             "import numpy; from PIL import Image; from cuts3d.scenes import make_scene; "
             f"scene = make_scene({photo!r}); Image.fromarray(scene.image).save({file!r}); "
             f"numpy.save({depth_file!r}, scene.depth)"
+        )
+        return [shlex.join(["python", "-c", code])], file, depth_file
+    if photo == MOTORCYCLE:
+        code = (
+            "import numpy, skimage.data; from PIL import Image; left, _, disparity = skimage.data.stereo_motorcycle(); "
+            f"Image.fromarray(left).save({file!r}); numpy.save({depth_file!r}, disparity)"
         )
         return [shlex.join(["python", "-c", code])], file, depth_file
     if photo in PHOTOS:

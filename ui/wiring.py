@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from cuts3d.compare import OWN_DEPTH
 from ui import controls, handlers
 from ui.drawing import Update
 from ui.examples import example_names
@@ -23,7 +24,7 @@ HEAVY: dict[str, Any] = {  # networks: one at a time, and the status line tells 
     "concurrency_limit": 1,
     "show_progress": "minimal",
 }
-NO_OUTPUT = ("prepare", "compare_left", "compare_right")
+NO_OUTPUT = ("prepare", "compare_left", "compare_right", "estimators", "compare_depth")
 
 
 class Wiring:
@@ -168,6 +169,7 @@ class Wiring:
         both = [self.parts["compare_left"], self.parts["compare_right"]]
         self._reply(_any_of([choice.input for choice in both]), handlers.compare, both)
         self._run(self.parts["prepare"].click, handlers.prepare_files, [], **self.heavy)
+        self._run(self.parts["compare_depth"].click, handlers.compare_depths, [self.parts["estimators"]], **self.heavy)
 
     def _tabs(self) -> None:
         def show(request: gr.Request, event: gr.SelectData) -> Row:
@@ -176,6 +178,12 @@ class Wiring:
         def open_tab(event: gr.EventData) -> Any:
             return gr.Tabs(selected=event._data["tab"])
 
+        def use_depth(event: gr.EventData) -> Row:
+            name = event._data["depth"]
+            return [controls.OWN_DEPTH if name == OWN_DEPTH else name, gr.Tabs(selected="3d")]
+
+        taken = self.bus.input(use_depth, None, [self.params["depth"], self.tabs], **QUIET)
+        self._run(taken.then, _thorough, self.values, **self.heavy)
         self.tabs.select(show, None, self.targets, **FAST)
         self.bus.click(open_tab, None, self.tabs, queue=False, **QUIET)
 

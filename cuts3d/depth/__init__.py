@@ -1,6 +1,7 @@
 """Depth estimators, one file each; importing this package registers them all."""
 
 from cuts3d.depth import embedded, flat
+from cuts3d.depth.available import missing_reason, remember_failure
 from cuts3d.depth.estimate import estimate_depth
 from cuts3d.depth.file import DepthInput, read_depth
 from cuts3d.depth.range import DepthRange, depth_range, normalise_depth
@@ -16,7 +17,9 @@ __all__ = [
     "flat",
     "get_depth",
     "list_depths",
+    "missing_reason",
     "normalise_depth",
     "read_depth",
     "register_depth",
+    "remember_failure",
 ]

@@ -13,6 +13,7 @@ from PIL import Image
 from cuts3d import CutS3D, CutS3DConfig
 from cuts3d.cli import build_parser, read_config
 from cuts3d.config import parameter_field, parameter_stages
+from cuts3d.depth import read_depth
 from cuts3d.types import DepthMap
 from ui.examples import example_names, load_example
 from ui.snippets import python_snippet, shell_snippet
@@ -95,11 +96,12 @@ def test_an_example_is_opened_from_python(name, segmented) -> None:
     call = run(python_snippet({}, photo=name), segmented)
     np.testing.assert_array_equal(call["photo"], image)
     if depth is not None:
-        assert call["depth"].kind == depth.kind
-        np.testing.assert_array_equal(call["depth"].values, depth.values)
+        given = read_depth(call["depth"], kind=call.get("depth_kind", "relative"))
+        assert given.kind == depth.kind
+        np.testing.assert_array_equal(given.values, depth.values)
 
 
-@pytest.mark.parametrize("name", ["two boxes", "cat"])
+@pytest.mark.parametrize("name", ["two boxes", "cat", "motorcycle"])
 def test_an_example_is_saved_before_the_command_line_opens_it(name, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     save, segment = shell_snippet({"beta": 0.3}, photo=name).splitlines()
@@ -111,7 +113,8 @@ def test_an_example_is_saved_before_the_command_line_opens_it(name, tmp_path, mo
     np.testing.assert_array_equal(np.asarray(Image.open(options.photo)), image)
     assert read_config(options) == CutS3DConfig().replace(beta=0.3)
     if isinstance(depth, DepthMap):
-        np.testing.assert_array_equal(np.load(options.depth_map), depth.values)
+        given = read_depth(options.depth_map, kind=options.depth_kind)
+        np.testing.assert_array_equal(given.values, depth.values)
         assert options.depth_kind == depth.kind
     else:
         assert options.depth_map is None
