@@ -121,6 +121,6 @@ def _many(browser: Any, url: str) -> list[str]:
     told = ", ".join(sorted(places)) or "none"
     median = statistics.median(seconds)
     return [
-        f"| {VISITORS} visitors at once: first, median, last masks | {seconds[0]:.1f}, {median:.1f}, {seconds[-1]:.1f} s |",
+        f"| {VISITORS} visitors at once: first, median, last | {seconds[0]:.1f}, {median:.1f}, {seconds[-1]:.1f} s |",
         f"| places in the queue that they were told | {told} |",
     ]

@@ -59,7 +59,7 @@ def _open(source: str | Path | Image.Image) -> Image.Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(path)
     except FileNotFoundError:
-        raise InputError(f"There is no file '{path}'.") from None
+        raise InputError(f"There is no file '{path.name}'.") from None
     except IsADirectoryError:
         raise InputError(f"'{path}' is a folder; give one photo.") from None
     except Image.DecompressionBombError:

@@ -54,17 +54,16 @@ def _splat(
     right: FloatArray, down: FloatArray, away: FloatArray, colours: FloatArray, photo_shape: tuple[int, int]
 ) -> ImageArray:
     """Paint far points first; uint8 [h, w, 4] with the photo's proportions."""
-    height = max(1, round(WIDTH * photo_shape[0] / photo_shape[1]))
-    scale = 0.94 * min(WIDTH / max(float(np.ptp(right)), 1e-9), height / max(float(np.ptp(down)), 1e-9))
-    columns = (right - (right.max() + right.min()) / 2) * scale + WIDTH / 2
+    longest = max(photo_shape)
+    height, width = (max(1, round(WIDTH * side / longest)) for side in photo_shape)
+    scale = 0.94 * min(width / max(float(np.ptp(right)), 1e-9), height / max(float(np.ptp(down)), 1e-9))
+    columns = (right - (right.max() + right.min()) / 2) * scale + width / 2
     rows = (down - (down.max() + down.min()) / 2) * scale + height / 2
-    canvas = np.zeros((height, WIDTH, 4), dtype=np.uint8)
+    canvas = np.zeros((height, width, 4), dtype=np.uint8)
     order = np.argsort(-away, kind="stable")
     painted = np.column_stack([colours, np.full(len(colours), 255)]).astype(np.uint8)[order]
-    size = max(2, round(scale / POINTS_SIDE * 1.4))
-    for dy in range(size):
-        for dx in range(size):
-            y = np.clip(rows[order] + dy, 0, height - 1).astype(int)
-            x = np.clip(columns[order] + dx, 0, WIDTH - 1).astype(int)
-            canvas[y, x] = painted  # of repeated places NumPy keeps the last, the nearest
+    reach = np.arange(max(2, round(scale / POINTS_SIDE * 1.4)))
+    y = np.clip(rows[order, None, None] + reach[:, None], 0, height - 1).astype(int)
+    x = np.clip(columns[order, None, None] + reach, 0, width - 1).astype(int)
+    canvas[y, x] = painted[:, None, None]
     return canvas

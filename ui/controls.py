@@ -147,7 +147,12 @@ def to_component(control: Control, value: Any) -> Any:
             return control.none_at if control.none_at is not None else _default_of_none(control.name)
         return min(max(value, control.low), control.high or value)
     kind, _ = parameter_type(control.name)
-    return value if kind is bool and not control.choices else _key(value)
+    if kind is bool and not control.choices:
+        return value
+    offered = [choice for _, choice in control.choices]
+    if offered and kind in (int, float) and value not in offered:
+        value = min((c for c in offered if c is not None), key=lambda choice: abs(choice - value))  # a link's, say
+    return _key(value)
 
 
 def from_component(control: Control, value: Any) -> Any:
@@ -157,7 +162,7 @@ def from_component(control: Control, value: Any) -> Any:
         ConfigError: The value is not one that the component offers.
     """
     if control.low is not None:
-        if value is None:
+        if not isinstance(value, int | float):
             raise ConfigError(f"{control.label}: give a number.")
         if control.none_at is not None and value >= control.none_at:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import tempfile
 import threading
@@ -15,6 +16,7 @@ from typing import Any
 import gradio as gr
 
 from cuts3d.compare import compare_each, summarise
+from cuts3d.depth import normalise_depth
 from cuts3d.errors import CutS3DError
 from cuts3d.explorer import Explorer
 from cuts3d.stages import StageResult
@@ -70,6 +72,8 @@ def change_depth(visitor: str, depth: str | None, depth_kind: Any, values: Value
     if known is None:
         yield {"status": status.words("Open a photo first; the depth map goes with it.")}
         return
+    if depth is None and known.depth is None:
+        return  # only what values of a map to come will mean
     yield from _open(visitor, Source(known.title, known.example, known.path, depth, depth_kind), values)
 
 
@@ -85,10 +89,16 @@ def change(visitor: str, values: Values, *, progressive: bool = False) -> Iterat
 def refine(visitor: str) -> Iterator[Update]:
     """Fit the masks to the photo's edges once the visitor's hand is still."""
     session = SESSIONS.get(visitor)
-    if session is None or ("coarse", 0) not in session.explorer.results:
-        return
+    if (
+        session is None
+        or ("coarse", 0) not in session.explorer.results
+        or ("segmentation", 0) in session.explorer.results
+    ):
+        return  # nothing to refine: a run goes on, or the last one was refused and its sentence stays
     ticket = session.ticket
     time.sleep(STILL)
+    if not session.is_newest(ticket):
+        return
     session.read_clock()  # the pause is no cost
     try:
         with CRF_TURN:  # one at a time, so that sliders of others still get a core
@@ -104,10 +114,15 @@ def refine(visitor: str) -> Iterator[Update]:
 def pick_patch(visitor: str, y: float, x: float) -> Update:
     """Choose the patch at a place of the photo, given as shares of its height and width."""
     session = SESSIONS.get(visitor)
-    if session is None or ("features", 0) not in session.explorer.results:
+    if session is None:
+        return _closed(visitor)
+    if not (_is_number(y) and _is_number(x)):
         return {}
     with session.lock:
-        rows, columns = session.explorer.results["features", 0].grid_shape
+        features = session.explorer.results.get(("features", 0))
+        if features is None:
+            return {}
+        rows, columns = features.grid_shape
         session.patch = (_cell(y, rows), _cell(x, columns))
         return _draw(session).update
 
@@ -115,19 +130,22 @@ def pick_patch(visitor: str, y: float, x: float) -> Update:
 def move_patch(visitor: str, rows: int, columns: int) -> Update:
     """Choose the patch so many rows and columns away."""
     session = SESSIONS.get(visitor)
-    if session is None or session.patch is None:
+    features = None if session is None else session.explorer.results.get(("features", 0))
+    if session is None or session.patch is None or features is None:
         return {}
-    h, w = session.explorer.results["features", 0].grid_shape
+    h, w = features.grid_shape
     return pick_patch(visitor, (session.patch[0] + 0.5 + rows) / h, (session.patch[1] + 0.5 + columns) / w)
 
 
 def choose_instance(visitor: str, number: Any) -> Update:
     """Show another instance on all tabs; `number` counts from 1."""
     session = SESSIONS.get(visitor)
-    if session is None or number is None:
+    if session is None:
+        return _closed(visitor)
+    if not _is_number(number):
         return {}
     with session.lock:
-        session.instance = max(0, int(number) - 1)
+        session.instance = max(0, int(float(number)) - 1)
         return _draw(session).update
 
 
@@ -135,7 +153,7 @@ def show_tab(visitor: str, tab: str) -> Update:
     """Draw what a tab shows beyond the overview."""
     session = SESSIONS.get(visitor)
     if session is None:
-        return {}
+        return _closed(visitor)
     session.tab = tab
     with session.lock:
         return _draw(session).update
@@ -192,14 +210,18 @@ def prepare_files(visitor: str) -> Iterator[Update]:
             **drawing.update,
             "files": gr.update(value=[str(p) for p in paths], visible=True),
             "status": status.summary(session.explorer, session.source.title, costs=session.costs, done=True),
-        }
+        }  # Gradio copies the files to its own cache before it asks for more
     except Exception as error:
-        shutil.rmtree(folder, ignore_errors=True)
         yield _failed(error)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def close(visitor: str) -> None:
     """Free what a visitor who left had open."""
+    session = SESSIONS.get(visitor)
+    if session is not None:
+        session.take_ticket()  # stops what still runs
     SESSIONS.close(visitor)
 
 
@@ -230,10 +252,13 @@ def _reopen(visitor: str, values: Values) -> Iterator[Update]:
 
 def _explorer(source: Source) -> Explorer:
     if source.example is not None:
-        image, depth = load_example(source.example)
-        own = source.depth or depth
-        return Explorer(image, depth=own, depth_kind=source.depth_kind, max_side=MAX_SIDE)
-    return Explorer(str(source.path), depth=source.depth, depth_kind=source.depth_kind, max_side=MAX_SIDE)
+        photo, depth = load_example(source.example)
+    else:
+        photo, depth = str(source.path), None
+    explorer = Explorer(photo, depth=source.depth or depth, depth_kind=source.depth_kind, max_side=MAX_SIDE)
+    if explorer.depth is not None:
+        normalise_depth(explorer.depth)  # raises where no value can be used
+    return explorer
 
 
 def _walk(session: Session, values: Values, ticket: int, *, progressive: bool) -> Iterator[Update]:
@@ -245,6 +270,8 @@ def _walk(session: Session, values: Values, ticket: int, *, progressive: bool) -
         for step in _steps(session, params, ticket, depth=own, until="coarse"):
             if progressive and step.stage in status.STAGES and step.index == 0:
                 with session.lock:
+                    if not session.is_newest(ticket):
+                        return
                     drawing = _draw(session)
                 yield {**drawing.update, "status": status.stage(step.stage)}
         update = _finish(session, ticket)
@@ -317,6 +344,20 @@ def _moved(patch: tuple[int, int] | None, grid: tuple[int, int]) -> tuple[int, i
     if patch is None:
         return (grid[0] // 2, grid[1] // 2)
     return (min(patch[0], grid[0] - 1), min(patch[1], grid[1] - 1))
+
+
+def _closed(visitor: str) -> Update:
+    """What to do where the visitor's photo was closed to make room for others."""
+    if SESSIONS.source(visitor) is None:
+        return {}
+    return {"status": status.words("Your photo was closed to make room for others. Press Run to open it again.")}
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except (TypeError, ValueError):
+        return False
 
 
 def _cell(share: float, count: int) -> int:

@@ -101,13 +101,8 @@ def _sidebar() -> tuple[dict[str, Any], dict[str, Any]]:
             height=110,
             elem_id="depth-file",
         )
-        kinds = [
-            ("depth, to scale (metric)", "metric"),
-            ("depth, any scale", "relative"),
-            ("disparity, near is large", "disparity"),
-        ]
         side["depth_kind"] = gr.Dropdown(
-            kinds, value="relative", label="Its values are", filterable=False, elem_id="depth-kind"
+            KINDS, value="relative", label="Its values are", filterable=False, elem_id="depth-kind"
         )
     presets = list(controls.PRESETS)
     side["preset"] = gr.Radio(presets, value=presets[0], label="Preset", elem_id="preset")
@@ -127,6 +122,7 @@ def _examples() -> gr.Gallery:
     gr.Markdown("**Examples.** The made scenes come with their true depth.", elem_id="examples-title")
     return gr.Gallery(
         value=[(thumbnail(name), name) for name in example_names()],
+        label="Examples",
         show_label=False,
         columns=4,
         height="auto",

@@ -189,7 +189,7 @@ def eigenvector_picture(partition: Bipartition) -> Picture:
 def bipartition_picture(
     partition: Bipartition, region: BoolArray | None, sources: list[tuple[int, int]], sinks: list[tuple[int, int]]
 ) -> Picture:
-    """The photo where B is, shaded elsewhere, half shaded where earlier cuts took their part, with the terminals."""
+    """The photo where B is, or what earlier cuts left of it; shaded elsewhere; with the terminals."""
     inside = partition.mask if region is None else region
     grid = (inside.shape[0], inside.shape[1])
     corners = [(r, c) for r in (0, grid[0] - 1) for c in (0, grid[1] - 1) if partition.mask[_corner(partition, r, c)]]

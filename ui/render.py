@@ -87,7 +87,7 @@ def legend(scale: Scale | None) -> str:
     """The colour map as a bar with what its ends mean."""
     if scale is None:
         return ""
-    stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in colour_table(scale.name)[::32])
+    stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in colour_table(scale.name)[np.linspace(0, 255, 9).astype(int)])
     return (
         f'<div class="legend"><span>{html.escape(scale.low)}</span>'
         f'<i style="background:linear-gradient(90deg,{stops})"></i><span>{html.escape(scale.high)}</span></div>'

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -68,6 +70,7 @@ class Session:
     used: float = field(default_factory=time.monotonic)
     costs: list[str] = field(default_factory=list)
     _ticket: int = 0
+    _tickets: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _started: float = 0.0
     _calls: Counter[str] = field(default_factory=Counter)
 
@@ -90,7 +93,7 @@ class Session:
 
     def take_ticket(self) -> int:
         """A newer request's number; whoever holds an older one stops."""
-        self._ticket += 1
+        self._ticket = next(self._tickets)
         return self._ticket
 
     def is_newest(self, ticket: int) -> bool:

@@ -43,7 +43,7 @@ def running(what: str, share: float) -> str:
     """Progress: what is being done, and how far it is."""
     percent = round(100 * share)
     return (
-        f'<div class="status running" role="status"><span>{escape(what.capitalize())} …</span>'
+        f'<div class="status running" role="status"><span>{escape(what[:1].upper() + what[1:])} …</span>'
         f'<progress max="100" value="{percent}" aria-label="{escape(what)}"></progress></div>'
     )
 

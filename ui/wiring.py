@@ -23,6 +23,7 @@ HEAVY: dict[str, Any] = {  # networks: one at a time, and the status line tells 
     "concurrency_id": "heavy",
     "concurrency_limit": 1,
     "show_progress": "minimal",
+    "trigger_mode": "multiple",
 }
 NO_OUTPUT = ("prepare", "compare_left", "compare_right", "estimators", "compare_depth")
 

@@ -1,38 +1,149 @@
-"""Open photos are bounded, private and freed."""
+"""Open photos are bounded, freed, and known by where they came from; newer requests outrank older ones."""
 
 from __future__ import annotations
 
+import threading
+import time
+
+import numpy as np
+import pytest
+
 from cuts3d.explorer import Explorer
-from cuts3d.scenes import make_scene
-from ui.sessions import Session, Sessions
+from ui import sessions
+from ui.sessions import MAX_IDLE, Session, Sessions, Source
 
 
-def session() -> Session:
-    return Session(explorer=Explorer(make_scene("two boxes", size=(48, 64)).image), title="boxes")
+def session(title: str = "photo", **changes) -> Session:
+    image = np.zeros((16, 16, 3), dtype=np.uint8)
+    return Session(explorer=Explorer(image), source=Source(title=title, path=f"{title}.png"), **changes)
 
 
-def test_the_least_recently_used_photo_is_closed_first() -> None:
+@pytest.mark.parametrize("capacity", [1, 2, 5])
+def test_no_more_photos_are_open_than_allowed_and_the_latest_stay(capacity):
+    store = Sessions(capacity=capacity)
+    for n in range(9):
+        store.put(f"visitor {n}", session())
+    still_open = [n for n in range(9) if store.get(f"visitor {n}") is not None]
+    assert still_open == list(range(9 - capacity, 9))
+
+
+def test_the_least_recently_used_photo_is_closed_first():
     store = Sessions(capacity=2)
-    first, second = store.add(session()), store.add(session())
-    assert store.get(first) is not None
-    third = store.add(session())
-    assert store.get(second) is None
-    assert store.get(first) is not None
-    assert store.get(third) is not None
+    store.put("ann", session())
+    store.put("bob", session())
+    assert store.get("ann") is not None  # ann's is now the more recent
+    store.put("cid", session())
+    assert store.get("bob") is None
+    assert store.get("ann") is not None
+    assert store.get("cid") is not None
 
 
-def test_ids_cannot_be_guessed_and_unknown_ones_find_nothing() -> None:
+def test_another_photo_of_the_same_visitor_takes_the_place_of_the_first():
+    store = Sessions(capacity=2)
+    first, second = session("first"), session("second")
+    store.put("bob", session())
+    store.put("ann", first)
+    store.put("ann", second)
+    assert store.get("ann") is second
+    assert store.get("bob") is not None
+    known = store.source("ann")
+    assert known is not None
+    assert known.title == "second"
+
+
+def test_idle_photos_are_closed_when_the_next_is_opened_and_the_others_stay():
     store = Sessions()
-    ids = {store.add(session()) for _ in range(4)}
-    assert len(ids) == 4
-    assert all(len(i) >= 16 for i in ids)
-    assert store.get(None) is None
-    assert store.get("0") is None
+    store.put("idle", session())
+    store.put("busy", session())
+    idle = store.get("idle")
+    assert idle is not None
+    assert store.get("busy") is not None
+    idle.used = time.monotonic() - MAX_IDLE - 1
+    store.put("new", session())
+    assert store.get("idle") is None
+    assert store.get("busy") is not None
+    assert store.get("new") is not None
 
 
-def test_a_closed_photo_is_gone() -> None:
+def test_asking_for_a_photo_makes_it_no_longer_idle():
     store = Sessions()
-    key = store.add(session())
-    store.close(key)
-    store.close(key)
-    assert store.get(key) is None
+    old = session(used=time.monotonic() - MAX_IDLE + 60)
+    store.put("ann", old)
+    before = old.used
+    assert store.get("ann") is old
+    assert old.used > before + MAX_IDLE / 2
+
+
+def test_the_source_of_a_closed_photo_is_still_known():
+    store = Sessions(capacity=1)
+    ann = session("ann's")
+    store.put("ann", ann)
+    store.put("bob", session())
+    assert store.get("ann") is None
+    assert store.source("ann") is ann.source
+
+
+def test_sources_are_bounded_too(monkeypatch):
+    monkeypatch.setattr(sessions, "MAX_SOURCES", 3)
+    store = Sessions(capacity=1)
+    for n in range(7):
+        store.put(f"visitor {n}", session())
+    assert [n for n in range(7) if store.source(f"visitor {n}") is not None] == [4, 5, 6]
+
+
+def test_a_visitor_who_left_leaves_nothing_behind():
+    store = Sessions()
+    store.put("ann", session())
+    store.put("bob", session())
+    store.close("ann")
+    store.close("ann")
+    assert store.get("ann") is None
+    assert store.source("ann") is None
+    assert store.get("bob") is not None
+
+
+def test_an_unknown_visitor_has_nothing():
+    store = Sessions()
+    store.put("ann", session())
+    for stranger in ("", "0", "None", "Ann"):
+        assert store.get(stranger) is None
+        assert store.source(stranger) is None
+
+
+def test_only_the_newest_ticket_counts():
+    one = session()
+    tickets = [one.take_ticket() for _ in range(5)]
+    assert len(set(tickets)) == 5
+    assert [one.is_newest(t) for t in tickets] == [False] * 4 + [True]
+    assert one.ticket == tickets[-1]
+
+
+def test_tickets_of_two_photos_have_nothing_to_do_with_each_other():
+    ann, bob = session(), session()
+    ticket = ann.take_ticket()
+    bob.take_ticket()
+    bob.take_ticket()
+    assert ann.is_newest(ticket)
+
+
+def test_many_visitors_at_once_keep_the_bound():
+    store = Sessions(capacity=3)
+    shared = [session(str(n)) for n in range(6)]
+    problems: list[BaseException] = []
+
+    def visit(number: int) -> None:
+        try:
+            for _ in range(200):
+                store.put(f"visitor {number}", shared[number])
+                found = store.get(f"visitor {number}")
+                assert found is None or found is shared[number]
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=visit, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not problems
+    assert sum(store.get(f"visitor {n}") is not None for n in range(6)) == 3

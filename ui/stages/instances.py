@@ -34,6 +34,7 @@ def build() -> dict[str, Any]:
             choices, value=SECOND, label="Right", filterable=False, elem_id="compare-right", min_width=140
         )
     slider = gr.ImageSlider(
+        label="Comparison",
         show_label=False,
         interactive=False,
         format="webp",
