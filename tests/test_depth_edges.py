@@ -17,7 +17,7 @@ def step(column: int, height: float = 0.5, shape: tuple[int, int] = (30, 40)) ->
 
 
 def test_a_step_is_a_border_and_a_slope_is_none() -> None:
-    assert depth_edges(step(20)).any(axis=0).nonzero()[0].tolist() == [18, 19]
+    assert np.flatnonzero(np.any(depth_edges(step(20)), axis=0)).tolist() == [18, 19]
     assert not depth_edges(np.linspace(0, 1, 40)[None].repeat(30, axis=0)).any()
 
 

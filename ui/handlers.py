@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import shutil
 import tempfile
@@ -17,40 +16,26 @@ import gradio as gr
 
 from cuts3d.compare import compare_each, summarise
 from cuts3d.depth import normalise_depth
-from cuts3d.errors import CutS3DError
 from cuts3d.explorer import Explorer
-from cuts3d.stages import StageResult
-from cuts3d.types import DepthMap
-from ui import controls, status
+from ui import status
 from ui.downloads import write_downloads
-from ui.drawing import Drawing, Update
+from ui.drawing import Update
 from ui.examples import load_example
 from ui.render import photo_uri, to_image, waiting
+from ui.runs import Values, draw_all, failed, finish, steps, walk
 from ui.sessions import Session, Sessions, Source
-from ui.stages import affinity, cloud, confidence, depth, export, instances, methods, ncut, pipeline
+from ui.stages import cloud, depth, pipeline
 from ui.viewer import standalone_html
 
 MAX_SIDE = 1600  # photos are worked on at this longer side on the page
 STILL = 0.25  # seconds without a newer request before the CRF starts
 SESSIONS = Sessions()
 CRF_TURN = threading.Lock()
-LOG = logging.getLogger("cuts3d.page")
-TABS = {
-    "affinity": affinity.draw,
-    "ncut": ncut.draw,
-    "3d": cloud.draw,
-    "depth": depth.draw,
-    "confidence": confidence.draw,
-    "instances": instances.draw,
-    "methods": methods.draw,
-    "export": export.draw,
-}
 PICTURES = (*pipeline.CARDS, "difference", "heatmap", "coarse", "ours", "maskcut", "methods")
 TEXTS = (
     *("histogram", "spectrum", "ncut_facts", "depth_facts", "depth_table"),
     *("cuts", "areas", "instances", "method_table"),
 )
-Values = Sequence[Any]
 
 
 def open_example(visitor: str, name: str, values: Values) -> Iterator[Update]:
@@ -83,7 +68,7 @@ def change(visitor: str, values: Values, *, progressive: bool = False) -> Iterat
     if session is None:
         yield from _reopen(visitor, values)
         return
-    yield from _walk(session, values, session.take_ticket(), progressive=progressive)
+    yield from walk(session, values, session.take_ticket(), progressive=progressive)
 
 
 def refine(visitor: str) -> Iterator[Update]:
@@ -102,11 +87,11 @@ def refine(visitor: str) -> Iterator[Update]:
     session.read_clock()  # the pause is no cost
     try:
         with CRF_TURN:  # one at a time, so that sliders of others still get a core
-            for _ in _steps(session, {}, ticket, depth=session.explorer.depth):
+            for _ in steps(session, {}, ticket, depth=session.explorer.depth):
                 pass
-        update = _finish(session, ticket)
+        update = finish(session, ticket)
     except Exception as error:
-        update = _failed(error)
+        update = failed(error)
     if update is not None:
         yield update
 
@@ -124,7 +109,7 @@ def pick_patch(visitor: str, y: float, x: float) -> Update:
             return {}
         rows, columns = features.grid_shape
         session.patch = (_cell(y, rows), _cell(x, columns))
-        return _draw(session).update
+        return draw_all(session).update
 
 
 def move_patch(visitor: str, rows: int, columns: int) -> Update:
@@ -146,7 +131,7 @@ def choose_instance(visitor: str, number: Any) -> Update:
         return {}
     with session.lock:
         session.instance = max(0, int(float(number)) - 1)
-        return _draw(session).update
+        return draw_all(session).update
 
 
 def show_tab(visitor: str, tab: str) -> Update:
@@ -156,7 +141,7 @@ def show_tab(visitor: str, tab: str) -> Update:
         return _closed(visitor)
     session.tab = tab
     with session.lock:
-        return _draw(session).update
+        return draw_all(session).update
 
 
 def compare(visitor: str, left: str, right: str) -> Update:
@@ -166,7 +151,7 @@ def compare(visitor: str, left: str, right: str) -> Update:
         return {}
     session.compared = (left, right)
     with session.lock:
-        return _draw(session).update
+        return draw_all(session).update
 
 
 def compare_depths(visitor: str, names: Sequence[str]) -> Iterator[Update]:
@@ -188,7 +173,7 @@ def compare_depths(visitor: str, names: Sequence[str]) -> Iterator[Update]:
         line = status.summary(explorer, session.source.title, costs=session.costs, done=True)
         yield {"depth_table": depth.rows(entries, done, explorer.config), "status": line}
     except Exception as error:
-        yield _failed(error)
+        yield failed(error)
 
 
 def prepare_files(visitor: str) -> Iterator[Update]:
@@ -202,7 +187,7 @@ def prepare_files(visitor: str) -> Iterator[Update]:
     try:
         with session.lock:
             result, config = session.explorer.update(), session.explorer.config
-            drawing = _draw(session, every_tab=True)
+            drawing = draw_all(session, every_tab=True)
             html = standalone_html(cloud.base_of(drawing), cloud.value_of(drawing), title=session.source.title)
             shown = {name: to_image(picture, result.image) for name, picture in session.pictures.items()}
             paths = write_downloads(folder, result, config, title=session.source.title, pictures=shown, view_html=html)
@@ -212,7 +197,7 @@ def prepare_files(visitor: str) -> Iterator[Update]:
             "status": status.summary(session.explorer, session.source.title, costs=session.costs, done=True),
         }  # Gradio copies the files to its own cache before it asks for more
     except Exception as error:
-        yield _failed(error)
+        yield failed(error)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -229,7 +214,7 @@ def _open(visitor: str, source: Source, values: Values) -> Iterator[Update]:
     try:
         explorer = _explorer(source)
     except Exception as error:
-        yield _failed(error)
+        yield failed(error)
         return
     old = SESSIONS.get(visitor)
     session = Session(explorer=explorer, source=source, own_depth=explorer.depth)
@@ -239,7 +224,7 @@ def _open(visitor: str, source: Source, values: Values) -> Iterator[Update]:
     SESSIONS.put(visitor, session)
     ticket = session.take_ticket()
     yield {"status": status.running("loading the networks", 0.03), **_blank(session)}
-    yield from _walk(session, values, ticket, progressive=True)
+    yield from walk(session, values, ticket, progressive=True)
 
 
 def _reopen(visitor: str, values: Values) -> Iterator[Update]:
@@ -259,91 +244,6 @@ def _explorer(source: Source) -> Explorer:
     if explorer.depth is not None:
         normalise_depth(explorer.depth)  # raises where no value can be used
     return explorer
-
-
-def _walk(session: Session, values: Values, ticket: int, *, progressive: bool) -> Iterator[Update]:
-    """Run the stages; the pictures are sent as each is ready, or all at the end."""
-    session.start_clock()
-    try:
-        params = controls.params_from(values)
-        own = session.own_depth if controls.wants_own_depth(values) else None
-        for step in _steps(session, params, ticket, depth=own, until="coarse"):
-            if progressive and step.stage in status.STAGES and step.index == 0:
-                with session.lock:
-                    if not session.is_newest(ticket):
-                        return
-                    drawing = _draw(session)
-                yield {**drawing.update, "status": status.stage(step.stage)}
-        update = _finish(session, ticket)
-    except Exception as error:
-        update = _failed(error)
-    if update is not None:
-        yield update
-
-
-def _finish(session: Session, ticket: int) -> Update | None:
-    """Everything that a run changed, with what it cost; None where a newer request has come."""
-    with session.lock:
-        if not session.is_newest(ticket):
-            return None
-        drawing = _draw(session)
-        done = drawing.result("segmentation") is not None or not session.explorer.config.refine.crf
-        session.costs.append(status.cost(*session.read_clock()))
-        title = session.source.title
-        drawing.update["status"] = status.summary(session.explorer, title, costs=session.costs, done=done)
-        drawing.update["chosen"] = _selector(drawing)
-        return drawing.update
-
-
-def _failed(error: Exception) -> Update:
-    if not isinstance(error, CutS3DError):
-        LOG.exception("a run failed")
-    return {"status": status.error(error)}
-
-
-def _steps(
-    session: Session, params: dict[str, Any], ticket: int, *, depth: DepthMap | None, until: str = "segmentation"
-) -> Iterator[StageResult]:
-    """Stages under the visitor's lock, one at a time; ends early when a newer request has come."""
-    steps: Iterator[StageResult] | None = None
-    while True:
-        with session.lock:
-            if not session.is_newest(ticket):
-                return
-            if steps is None:
-                session.explorer.depth = depth
-                steps = session.explorer.stages(**params)
-            step = next(steps, None)
-        if step is None:
-            return
-        if step.stage == "features":
-            session.patch = _moved(session.patch, step.value.grid_shape)
-        yield step
-        if step.stage == until:
-            return
-
-
-def _draw(session: Session, *, every_tab: bool = False) -> Drawing:
-    """The overview, and the tab in sight; the others are drawn when they are opened."""
-    drawing = Drawing(session)
-    pipeline.draw(drawing)
-    for name, draw in TABS.items():
-        if every_tab or name == session.tab:
-            draw(drawing)
-    return drawing
-
-
-def _selector(drawing: Drawing) -> Any:
-    count = len(drawing.cuts)
-    choices = [str(n + 1) for n in range(count)]
-    return gr.update(choices=choices, value=choices[drawing.chosen] if choices else None, visible=count > 0)
-
-
-def _moved(patch: tuple[int, int] | None, grid: tuple[int, int]) -> tuple[int, int]:
-    """The chosen patch, brought into a grid; its middle where none was chosen."""
-    if patch is None:
-        return (grid[0] // 2, grid[1] // 2)
-    return (min(patch[0], grid[0] - 1), min(patch[1], grid[1] - 1))
 
 
 def _closed(visitor: str) -> Update:

@@ -1,6 +1,7 @@
 """Depth estimators, one file each; importing this package registers them all."""
 
-from cuts3d.depth import embedded, flat
+from cuts3d.depth import embedded, flat  # isort: skip - the embedded one comes first in every list
+from cuts3d.depth import zoedepth, midas_small, dpt, depth_anything, depth_pro, marigold, slowtv, moge  # isort: skip
 from cuts3d.depth.available import missing_reason, remember_failure
 from cuts3d.depth.estimate import estimate_depth
 from cuts3d.depth.file import DepthInput, read_depth
@@ -11,15 +12,23 @@ __all__ = [
     "DepthInput",
     "DepthRange",
     "DepthSpec",
+    "depth_anything",
+    "depth_pro",
     "depth_range",
+    "dpt",
     "embedded",
     "estimate_depth",
     "flat",
     "get_depth",
     "list_depths",
+    "marigold",
+    "midas_small",
     "missing_reason",
+    "moge",
     "normalise_depth",
     "read_depth",
     "register_depth",
     "remember_failure",
+    "slowtv",
+    "zoedepth",
 ]

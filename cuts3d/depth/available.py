@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from importlib.util import find_spec
 
 from cuts3d.depth.registry import DepthSpec
@@ -21,7 +22,7 @@ def missing_reason(spec: DepthSpec) -> str:
 
     What the hub would answer is not known before it is asked, and it is asked only when somebody chooses the estimator.
     """
-    missing = [package for package in spec.packages.split() if find_spec(package.split("==")[0]) is None]
+    missing = [package for package in spec.packages.split() if find_spec(re.split("[=@]", package)[0]) is None]
     if missing:
         return f"Needs more packages: pip install {' '.join(missing)}."
     if spec.embedded or find_local(spec.name) is not None or _has_folder(spec.name):

@@ -22,8 +22,9 @@ from PIL import Image
 import cuts3d.iteration
 from cuts3d.config import parameter_type
 from cuts3d.errors import InputError
-from ui import controls, handlers
+from ui import controls, handlers, runs
 from ui.controls import ALL, values_from
+from ui.drawing import Drawing
 from ui.sessions import Session, Sessions
 from ui.stages.pipeline import CARDS
 
@@ -716,12 +717,12 @@ def test_the_chosen_patch_is_kept_on_a_change_and_brought_into_a_smaller_grid(op
 
 
 def chosen_cut(session: Session) -> Any:
-    return handlers.Drawing(session).chosen
+    return Drawing(session).chosen
 
 
 @pytest.mark.parametrize(("number", "place"), [(1, 0), ("2", 1), (2.0, 1), (0, 0), (-7, 0), (99, -1), ("99", -1)])
 def test_an_instance_out_of_range_is_the_nearest_that_there_is(opened, number, place):
-    count = len(handlers.Drawing(opened).cuts)
+    count = len(Drawing(opened).cuts)
     assert count >= 2
     handlers.choose_instance("ann", number)
     assert chosen_cut(opened) == place % count
@@ -744,14 +745,14 @@ def test_an_instance_that_is_no_number_changes_nothing(opened, bad):
 def test_the_selector_offers_every_cut_and_shows_the_chosen_one(opened, values):
     handlers.choose_instance("ann", "2")
     (update,) = handlers.change("ann", moved(values, beta=0.4))
-    count = len(handlers.Drawing(opened).cuts)
+    count = len(Drawing(opened).cuts)
     assert update["chosen"]["choices"] == [str(n + 1) for n in range(count)]
     assert update["chosen"]["value"] == "2"
     assert update["chosen"]["visible"] is True
 
 
 def test_every_tab_of_the_page_has_its_outputs():
-    assert set(handlers.TABS) == set(TAB_OUTPUTS) - {"pipeline"}
+    assert set(runs.TABS) == set(TAB_OUTPUTS) - {"pipeline"}
 
 
 @pytest.mark.parametrize("tab", TAB_OUTPUTS)

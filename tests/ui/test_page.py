@@ -10,7 +10,7 @@ import gradio as gr
 import pytest
 from gradio.components.api_component import Api
 
-from ui import controls, handlers, wiring
+from ui import controls, handlers, runs, wiring
 from ui.page import TABS, build_page, launch_options
 
 PUBLIC = ["segment", "compare_depth", "confidence_sweep"]
@@ -201,7 +201,7 @@ def test_tabs_have_the_names_that_events_and_cards_use(page):
     shown = {b.id: b.label for b in page.blocks.values() if isinstance(b, gr.Tab)}
     assert list(shown) == list(TABS)
     assert all(label is not None and label.lower() == name for name, label in shown.items())
-    assert set(handlers.TABS) | {"pipeline"} == set(shown)
+    assert set(runs.TABS) | {"pipeline"} == set(shown)
 
 
 def test_the_page_fetches_nothing(page):

@@ -15,12 +15,12 @@ from hypothesis.extra import numpy as hnp
 
 from cuts3d.explorer import Explorer
 from cuts3d.grids import iou
-from ui import handlers
+from ui import runs
 from ui.drawing import Drawing
 from ui.sessions import Session, Source
 from ui.stages import affinity, card, cloud, confidence, instances, labels, methods, ncut, pipeline
 
-DRAWS = {"pipeline": pipeline.draw, **handlers.TABS}
+DRAWS = {"pipeline": pipeline.draw, **runs.TABS}
 SHAPE = (6, 8)
 MASKS = hnp.arrays(np.bool_, SHAPE)
 
@@ -89,7 +89,7 @@ def test_every_card_has_a_title_a_caption_and_a_tab_to_open():
     for name, (title, caption, opens) in pipeline.CARDS.items():
         assert re.fullmatch(r"\d+ · .+", title), name
         assert len(caption) > 10
-        assert opens in handlers.TABS
+        assert opens in runs.TABS
     numbers = [int(title.split(" ")[0]) for title, *_ in pipeline.CARDS.values()]
     assert numbers == list(range(1, len(numbers) + 1))
 
