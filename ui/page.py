@@ -94,6 +94,7 @@ def _sidebar() -> tuple[dict[str, Any], dict[str, Any]]:
         ),
         "examples": _examples(),
     }
+    side["upload"].preprocess = lambda photo: photo.path if photo else None  # a broken file gets our own sentence
     with gr.Accordion("Your own depth map", open=False):
         side["depth_file"] = gr.File(
             label="PNG, TIFF, NPY or EXR of the photo's proportions",

@@ -17,7 +17,12 @@ from ui.permalink import from_query
 Row = list[Any]
 QUIET: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 FAST: dict[str, Any] = {**QUIET, "concurrency_id": "fast", "concurrency_limit": 2}
-REFINE: dict[str, Any] = {**QUIET, "concurrency_id": "refine", "concurrency_limit": 8}  # most of them wait for a pause
+REFINE: dict[str, Any] = {
+    **QUIET,
+    "trigger_mode": "always_last",
+    "concurrency_id": "refine",
+    "concurrency_limit": 8,
+}  # most of them wait for a pause
 HEAVY: dict[str, Any] = {  # networks: one at a time, and the status line tells the place in the queue
     "api_visibility": "private",
     "concurrency_id": "heavy",
@@ -176,8 +181,9 @@ class Wiring:
         def show(request: gr.Request, event: gr.SelectData) -> Row:
             return self._row(handlers.show_tab(str(request.session_hash), str(event.value).lower()))
 
-        def open_tab(event: gr.EventData) -> Any:
-            return gr.Tabs(selected=event._data["tab"])
+        def open_tab(request: gr.Request, event: gr.EventData) -> Row:
+            tab = str(event._data["tab"])
+            return [gr.Tabs(selected=tab), *self._row(handlers.show_tab(str(request.session_hash), tab))]
 
         def use_depth(event: gr.EventData) -> Row:
             name = event._data["depth"]
@@ -185,8 +191,8 @@ class Wiring:
 
         taken = self.bus.input(use_depth, None, [self.params["depth"], self.tabs], **QUIET)
         self._run(taken.then, _thorough, self.values, **self.heavy)
-        self.tabs.select(show, None, self.targets, **FAST)
-        self.bus.click(open_tab, None, self.tabs, queue=False, **QUIET)
+        self.tabs.select(show, None, self.targets, trigger_mode="multiple", **FAST)
+        self.bus.click(open_tab, None, [self.tabs, *self.targets], trigger_mode="multiple", **FAST)
 
 
 def _quick(visitor: str, *values: Any) -> Iterator[Update]:

@@ -54,7 +54,7 @@ def build() -> dict[str, Any]:
 def draw(d: Drawing) -> None:
     """Snippets and link for what is shown; files of an older result go."""
     source, params = d.session.source, d.session.explorer.config.to_dict()
-    key = (d.session.explorer.config, d.result("segmentation"))
+    key = (str(params),)  # by value: every run makes new records of the same
     photo = source.example or "photo.jpg"
     depth = None if source.depth is None else f"depth{Path(source.depth).suffix}"
     own = d.session.explorer.depth is not None
