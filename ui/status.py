@@ -70,7 +70,8 @@ def cost(seconds: float, computed: Sequence[str]) -> str:
     names = [NAMES[stage] for stage in computed if stage in NAMES]
     if "features" in computed:
         names = ["all stages"]
-    return f"{1000 * seconds:.0f} ms: {', '.join(names) if names else 'all remembered'}"
+    time = f"{1000 * seconds:.0f} ms" if seconds < 2 else f"{seconds:.1f} s"
+    return f"{time}: {', '.join(names) if names else 'all remembered'}"
 
 
 def summary(explorer: Explorer, title: str, *, costs: Sequence[str], done: bool) -> str:

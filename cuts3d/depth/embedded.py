@@ -45,7 +45,7 @@ def predict(head: DepthHead, image: ImageArray, features: PatchFeatures) -> np.n
         features: With the tokens of `TOKEN_LAYERS`.
 
     Returns:
-        float32 [ceil(3.5 h), ceil(3.5 w)], larger = nearer.
+        float32 [7 h, 7 w], larger = nearer.
     """
     h, w = features.grid_shape
     guide = np.array(resize_image(image, (GUIDE_PER_PATCH * h, GUIDE_PER_PATCH * w)))

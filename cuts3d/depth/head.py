@@ -1,6 +1,7 @@
 """The embedded depth head: a small convolutional decoder on backbone tokens, guided by the photo.
 
-Tokens of four blocks say what is near; a shallow stem on the half-resolution photo says where its edges are.
+Tokens of four blocks say what is near; a shallow stem on the half-resolution photo says where its edges are. What the
+network says is smooth; a step without weights then makes its borders sharp and fits them to the photo.
 """
 
 from __future__ import annotations
@@ -12,10 +13,81 @@ from torch import nn
 TOKEN_LAYERS = (2, 5, 8, 11)
 GUIDE_PER_PATCH = 7  # the guide is the photo at half the backbone's resolution
 
+LIKENESS = 0.12  # colours in [0, 1] that lie this far apart hardly share their depth
+WINDOW = 9  # pixels of the output within which a border's two sides are looked for
+RISE = (0.05, 0.11)  # of the range of depth, across the window: floors rise less than the first, borders more than both
+STEEPER = 3.0
+
+
+def smooth_size(grid: int) -> int:
+    """Side of the smooth depth for a grid side: a quarter of the backbone's input."""
+    return (GUIDE_PER_PATCH * grid + 1) // 2
+
 
 def output_size(grid: int) -> int:
-    """Side of the head's output for a grid side: a quarter of the backbone's input."""
-    return (GUIDE_PER_PATCH * grid + 1) // 2
+    """Side of the head's output for a grid side: half the backbone's input."""
+    return GUIDE_PER_PATCH * grid
+
+
+def sharpen(smooth: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
+    """Smooth depth at the photo's size, with borders where the photo has them, and steep ones.
+
+    Args:
+        smooth: Float [B, h, w].
+        guide: The photo in [0, 1], float [B, 3, H, W].
+
+    Returns:
+        Float [B, H, W].
+    """
+    fitted = fit_to_photo(smooth, F.interpolate(guide, smooth.shape[-2:], mode="area"))
+    return steepen(F.interpolate(fitted[:, None], guide.shape[-2:], mode="bilinear", align_corners=False)[:, 0])
+
+
+def fit_to_photo(depth: torch.Tensor, photo: torch.Tensor, radius: int = 2) -> torch.Tensor:
+    """Mean of the depth around every pixel, weighted by likeness of colour (joint bilateral filter).
+
+    Args:
+        depth: Float [B, h, w].
+        photo: In [0, 1], float [B, 3, h, w].
+        radius: Of the neighbourhood, in pixels.
+
+    Returns:
+        Float [B, h, w].
+    """
+    (h, w), pad = depth.shape[-2:], (radius,) * 4
+    padded, colours = F.pad(depth[:, None], pad, mode="replicate")[:, 0], F.pad(photo, pad, mode="replicate")
+    total, weights = torch.zeros_like(depth), torch.zeros_like(depth)
+    for y in range(2 * radius + 1):
+        for x in range(2 * radius + 1):
+            apart = (colours[:, :, y : y + h, x : x + w] - photo).square().sum(dim=1)
+            weight = torch.exp(apart * (-0.5 / LIKENESS**2))
+            weights += weight
+            total += weight * padded[:, y : y + h, x : x + w]
+    return total / weights
+
+
+def steepen(depth: torch.Tensor) -> torch.Tensor:
+    """Make steep ramps three times as steep, up to the extremes of their window; gentle slopes stay as they are.
+
+    Args:
+        depth: Float [B, H, W].
+
+    Returns:
+        Float [B, H, W]; every value lies between those of its neighbourhood.
+    """
+    low, high = -_largest(-depth, WINDOW), _largest(depth, WINDOW)
+    rise = high - low
+    ends = torch.quantile(depth[:, ::2, ::2].flatten(1), depth.new_tensor([0.01, 0.99]), dim=1)
+    scale = (ends[1] - ends[0])[:, None, None].clamp_min(1e-9)
+    gentle, steep = RISE
+    border = ((rise / scale - gentle) / (steep - gentle)).clamp(0, 1)
+    place = (STEEPER * ((depth - low) / rise.clamp_min(1e-9) - 0.5) + 0.5).clamp(0, 1)
+    return torch.lerp(depth, low + place * rise, border)
+
+
+def _largest(x: torch.Tensor, window: int) -> torch.Tensor:
+    pad = window // 2  # along rows, then along columns: far cheaper than both at once
+    return F.max_pool2d(F.max_pool2d(x, (1, window), 1, (0, pad)), (window, 1), 1, (pad, 0))
 
 
 def _conv(cin: int, cout: int, *, stride: int = 1) -> nn.Sequential:
@@ -35,7 +107,7 @@ class Residual(nn.Module):
 
 
 class DepthHead(nn.Module):
-    """Predicts relative inverse depth, larger = nearer, at a quarter of the backbone's input resolution.
+    """Predicts relative inverse depth, larger = nearer, at half the backbone's input resolution.
 
     Args:
         channels: Width of the tokens.
@@ -55,7 +127,7 @@ class DepthHead(nn.Module):
         self.out = nn.Conv2d(fine, 1, 3, padding=1)
 
     def forward(self, tokens: list[torch.Tensor], guide: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
-        """Decode.
+        """Decode and sharpen.
 
         Args:
             tokens: One float [B, h*w, C] per entry of `TOKEN_LAYERS`.
@@ -63,8 +135,12 @@ class DepthHead(nn.Module):
             grid: Patch grid (h, w).
 
         Returns:
-            Inverse depth up to scale and shift, float [B, ceil(3.5h), ceil(3.5w)].
+            Inverse depth up to scale and shift, float [B, 7h, 7w].
         """
+        return sharpen(self.smooth(tokens, guide, grid), guide)
+
+    def smooth(self, tokens: list[torch.Tensor], guide: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+        """Decode without sharpening, as in training; arguments as in `forward`, float [B, ceil(3.5h), ceil(3.5w)]."""
         layers = zip(tokens, self.norms, self.reduce, strict=True)
         summed = torch.stack([reduce(norm(t)) for t, norm, reduce in layers]).sum(dim=0)
         coarse = self.coarse(summed.transpose(1, 2).unflatten(2, grid))  # [B, width, h, w]

@@ -29,31 +29,37 @@ FLAGS = [
 
 
 @pytest.fixture(scope="session")
-def page_url() -> Iterator[str]:
+def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the server writes; a file, since a full pipe would stop it."""
+    return tmp_path_factory.mktemp("server") / "log.txt"
+
+
+@pytest.fixture(scope="session")
+def page_url(server_log: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}/"
-    server = subprocess.Popen(
-        [sys.executable, "app.py", "--port", str(port)],
-        cwd=ROOT,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    with server_log.open("w", encoding="utf-8") as log:
+        server = subprocess.Popen(
+            [sys.executable, "app.py", "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONUNBUFFERED": "1"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
-        _wait_until_up(url, server)
+        _wait_until_up(url, server, server_log)
         yield url
     finally:
         server.terminate()
         server.wait(timeout=20)
 
 
-def _wait_until_up(url: str, server: subprocess.Popen[str]) -> None:
+def _wait_until_up(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(240):
         if server.poll() is not None:
-            raise RuntimeError(f"app.py ended: {server.stdout.read() if server.stdout else ''}")
+            raise RuntimeError(f"app.py ended: {log.read_text(encoding='utf-8')}")
         try:
             urllib.request.urlopen(url, timeout=2)
             return

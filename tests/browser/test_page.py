@@ -23,7 +23,9 @@ def opened(browser, page_url) -> Iterator[Visitor]:
 
 @pytest.fixture
 def visitor(opened: Visitor) -> Iterator[Visitor]:
-    """The one open page; whatever a test makes it complain about is that test's failure."""
+    """The one open page, as it was at first; whatever a test makes it complain about is that test's failure."""
+    if opened.moved:
+        opened.reset()
     yield opened
     assert_clean(opened)
 
@@ -50,8 +52,8 @@ def test_tau_knn_cuts_otherwise_and_leaves_what_comes_before(visitor) -> None:
     assert after["partition"] != before["partition"]
     assert {n: after[n] for n in BEFORE_THE_CUT} == {n: before[n] for n in BEFORE_THE_CUT}
     assert "features" not in status and "NCut" not in status
-    visitor.set("tau_knn", 0.115)
-    assert visitor.sources()["partition"] == before["partition"]
+    visitor.reset()
+    assert visitor.sources() == before
 
 
 def test_a_drag_of_the_slider_does_the_same(visitor) -> None:
@@ -62,16 +64,14 @@ def test_a_drag_of_the_slider_does_the_same(visitor) -> None:
     assert visitor.number("tau_knn") == pytest.approx(0.3, abs=0.04)
     assert visitor.pixels_of("partition") != before
     assert visitor.source("depth") == depth
-    visitor.set("tau_knn", 0.115)
 
 
 def test_beta_sharpens_otherwise_and_leaves_depth_and_affinity_alone(visitor) -> None:
     before = visitor.sources()
     visitor.set("beta", 0.1)
     after = visitor.sources()
-    assert after["importance"] != before["importance"] and after["after"] != before["after"]
+    assert after["after"] != before["after"]
     assert (after["depth"], after["before"]) == (before["depth"], before["before"])
-    visitor.set("beta", 0.45)
 
 
 # a patch
@@ -193,7 +193,7 @@ def test_a_click_on_a_point_chooses_its_patch(visitor) -> None:
     visitor.wait_for_change("after", pixels)
     assert visitor.patch() != old
     row, column = next(m[:2] for m in visitor.viewer("state().marks") if m[2] == 2)
-    for place in ("#picture-photo", "#tab-cloud"):
+    for place in ("#picture-photo", "#cloud-row"):
         assert ring(visitor, place) == pytest.approx((column, row), abs=0.03)
 
 
@@ -295,7 +295,6 @@ def test_as_many_small_multiples_as_cuts(visitor) -> None:
     assert visitor.page.locator("#cuts figure").count() == 3
     assert visitor.page.locator("#areas svg .area-line.chosen circle").count() == 3
     assert visitor.page.locator("#picture-heatmap .pixels").count() == 1
-    visitor.set("num_cuts", 6)
 
 
 def test_ncut_follows_the_chosen_instance(visitor) -> None:

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from cuts3d.depth.embedded import load_head
-from cuts3d.depth.head import TOKEN_LAYERS, DepthHead, output_size
+from cuts3d.depth.head import TOKEN_LAYERS, DepthHead, output_size, smooth_size
 from cuts3d.errors import WeightsUnavailableError
 from cuts3d.scenes import make_scene
 from training.depth_head.train import TrainConfig, load_batch, train_head
@@ -33,7 +33,7 @@ def photos(tmp_path):
 def made_store(count: int = 4, grid: int = 6) -> ViewStore:
     """Views whose target can be read off their first token layer."""
     rng = np.random.default_rng(0)
-    out = output_size(grid)
+    out = smooth_size(grid)
     coarse = rng.normal(size=(count, grid, grid)).astype(np.float32)
     tokens = np.repeat(coarse.reshape(count, 1, grid * grid, 1), len(TOKEN_LAYERS), axis=1)
     tokens = tokens * rng.normal(size=(1, 1, 1, 384)) + 0.1 * rng.normal(
@@ -90,8 +90,8 @@ def test_training_learns_and_its_weights_load_again(tmp_path) -> None:
     head = train_head([store], TrainConfig(steps=150, batch=4, lr=3e-3), out)
     tokens, guide, target = load_batch(store, np.arange(4), flip=False)
     with torch.inference_mode():
-        prediction = head(tokens, guide, (6, 6))
-        again = load_head(out)(tokens, guide, (6, 6))
+        prediction = head.smooth(tokens, guide, (6, 6))
+        again = load_head(out).smooth(tokens, guide, (6, 6))
     for p, t in zip(prediction, target, strict=True):
         assert np.corrcoef(p.numpy().ravel(), t.numpy().ravel())[0, 1] > 0.8
     torch.testing.assert_close(prediction, again, atol=0.05, rtol=0.05)
@@ -103,11 +103,13 @@ def test_missing_weights_say_what_to_do(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("grid", [6, 7, 11])
-def test_the_head_predicts_at_a_quarter_of_the_input_for_any_grid(grid: int) -> None:
+def test_the_head_predicts_at_half_of_the_input_for_any_grid(grid: int) -> None:
     tokens = [torch.randn(2, grid * grid, 384) for _ in TOKEN_LAYERS]
-    out = DepthHead()(tokens, torch.rand(2, 3, 7 * grid, 7 * grid), (grid, grid))
-    assert out.shape == (2, output_size(grid), output_size(grid))
-    assert output_size(grid) >= 14 * grid / 4
+    head, guide = DepthHead(), torch.rand(2, 3, 7 * grid, 7 * grid)
+    assert head.smooth(tokens, guide, (grid, grid)).shape == (2, smooth_size(grid), smooth_size(grid))
+    assert head(tokens, guide, (grid, grid)).shape == (2, output_size(grid), output_size(grid))
+    assert smooth_size(grid) >= 14 * grid / 4
+    assert output_size(grid) == 14 * grid / 2
 
 
 def test_the_head_stays_under_three_million_parameters() -> None:

@@ -29,7 +29,7 @@ def teacher_agreement(head: DepthHead, store: ViewStore) -> FloatArray:
     for index in range(store.count):
         tokens, guide, target = load_batch(store, np.array([index]), flip=False)
         grid = math.isqrt(tokens[0].shape[1])
-        prediction = head(tokens, guide, (grid, grid))[0].numpy()
+        prediction = resize_map(head(tokens, guide, (grid, grid))[0].numpy(), tuple(target.shape[1:]))
         scores.append(spearmanr(prediction.ravel(), target[0].numpy().ravel()).statistic)
     return np.array(scores)
 

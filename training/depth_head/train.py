@@ -88,7 +88,7 @@ def train_head(stores: list[ViewStore], config: TrainConfig, out: Path, *, devic
     for step in (bar := tqdm(range(config.steps), desc="training", mininterval=5)):
         tokens, guide, target = draw()
         grid = math.isqrt(tokens[0].shape[1])
-        prediction = head([t.to(device) for t in tokens], guide.to(device), (grid, grid))
+        prediction = head.smooth([t.to(device) for t in tokens], guide.to(device), (grid, grid))
         loss = depth_loss(prediction, target.to(device), gradient_weight=config.gradient_weight)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()

@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from cuts3d.backbones import ViTBackbone, extract_features, get_backbone
 from cuts3d.backbones.embedded import NAME as BACKBONE
-from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, output_size
+from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, smooth_size
 from cuts3d.grids import resize_image, resize_map
 from cuts3d.image_io import read_image
 from training.depth_head.teachers import Teacher
@@ -53,7 +53,7 @@ class ViewStore:
 
 def open_store(folder: Path, grid: int, size: int | None = None, channels: int = 384) -> ViewStore:
     """Open the views of one grid size; create room for `size` of them where there are none."""
-    out = output_size(grid)
+    out = smooth_size(grid)
     shapes = {
         "tokens": ((len(TOKEN_LAYERS), grid * grid, channels), np.float16),
         "guide": ((3, GUIDE_PER_PATCH * grid, GUIDE_PER_PATCH * grid), np.uint8),
@@ -91,7 +91,7 @@ def write_view(
     store.tokens[index] = np.stack(features.tokens)
     side = GUIDE_PER_PATCH * grid
     store.guide[index] = resize_image(view, (side, side)).transpose(2, 0, 1)
-    out = output_size(grid)
+    out = smooth_size(grid)
     store.target[index] = resize_map(teacher(view), (out, out))
 
 

@@ -44,10 +44,9 @@ def build() -> dict[str, Any]:
     files = gr.Files(label="Files", interactive=False, elem_id="files", visible=False)
     link = gr.HTML("", html_template=LINK, js_on_load=LINK_JS, elem_id="link", apply_default_css=False)
     with gr.Row():
-        python = gr.Code(label="The same from Python", language="python", interactive=False, elem_id="python", lines=6)
-        shell = gr.Code(
-            label="The same from the command line", language="shell", interactive=False, elem_id="shell", lines=6
-        )
+        shown: dict[str, Any] = {"interactive": False, "lines": 6, "wrap_lines": True}
+        python = gr.Code(label="The same from Python", language="python", elem_id="python", **shown)
+        shell = gr.Code(label="The same from the command line", language="shell", elem_id="shell", **shown)
     return {"prepare": prepare, "files": files, "link": link, "python": python, "shell": shell}
 
 
