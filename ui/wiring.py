@@ -185,11 +185,13 @@ class Wiring:
             tab = str(event._data["tab"])
             return [gr.Tabs(selected=tab), *self._row(handlers.show_tab(str(request.session_hash), tab))]
 
-        def use_depth(event: gr.EventData) -> Row:
+        def use_depth(request: gr.Request, event: gr.EventData) -> Row:
             name = event._data["depth"]
-            return [controls.OWN_DEPTH if name == OWN_DEPTH else name, gr.Tabs(selected="3d")]
+            choice = controls.OWN_DEPTH if name == OWN_DEPTH else name
+            shown = {**handlers.show_tab(str(request.session_hash), "3d"), "param depth": choice}
+            return [gr.Tabs(selected="3d"), *self._row(shown)]
 
-        taken = self.bus.input(use_depth, None, [self.params["depth"], self.tabs], **QUIET)
+        taken = self.bus.input(use_depth, None, [self.tabs, *self.targets], trigger_mode="multiple", **QUIET)
         self._run(taken.then, _thorough, self.values, **self.heavy)
         self.tabs.select(show, None, self.targets, trigger_mode="multiple", **FAST)
         self.bus.click(open_tab, None, [self.tabs, *self.targets], trigger_mode="multiple", **FAST)
