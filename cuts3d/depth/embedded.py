@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -54,16 +55,27 @@ def predict(head: DepthHead, image: ImageArray, features: PatchFeatures) -> np.n
     return head(tokens, pixels, (h, w))[0].numpy()
 
 
-def load_embedded() -> Estimate:
-    """Estimator function on the trained head."""
-    head = load_head()
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedEstimator:
+    """The head as an estimator of photos whose tokens are at hand."""
 
-    def estimate(image: ImageArray, features: PatchFeatures | None) -> DepthMap:
+    network: DepthHead
+
+    def __call__(self, image: ImageArray, features: PatchFeatures | None) -> DepthMap:
+        """Depth of a photo from the tokens of `TOKEN_LAYERS`.
+
+        Raises:
+            ValueError: The tokens are missing.
+        """
         if features is None or len(features.tokens) != len(TOKEN_LAYERS):
             raise ValueError(f"The embedded depth head needs the tokens of layers {TOKEN_LAYERS} of {BACKBONE}.")
-        return DepthMap(values=predict(head, image, features), kind="disparity", estimator="embedded depth head")
+        values = predict(self.network, image, features)
+        return DepthMap(values=values, kind="disparity", estimator="embedded depth head")
 
-    return estimate
+
+def load_embedded() -> Estimate:
+    """The estimator on the trained head."""
+    return EmbeddedEstimator(load_head())
 
 
 register_depth(
