@@ -73,11 +73,12 @@ def sharpen_affinity(
             1 + ΔD_ij, which lowers it there.
 
     Returns:
-        W', float32 [n, n] in [0, 1].
+        W', float32 [n, n] in [0, 1], symmetric to the last bit.
     """
     exponent = sharpening_exponent(importance, pair_rule=pair_rule)
     if direction == "lower":
         exponent = 2.0 - exponent
     weights = torch.from_numpy(affinity)
     linked = weights > 0
-    return torch.pow(weights, exponent).mul_(linked).numpy()
+    sharpened = torch.pow(weights, exponent).mul_(linked)
+    return torch.maximum(sharpened, sharpened.T).numpy()  # some CPUs round a power by its place in memory

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 import httpx
@@ -27,6 +28,7 @@ from cuts3d.config import CutS3DConfig, parameter_stages
 from ui.endpoints import add_endpoints
 from ui.handlers import MAX_SIDE
 
+T = TypeVar("T")
 PARAMS = {"backbone": "pixels", "depth": "none", "crf": False}
 META = {"_type": "gradio.FileData"}
 ENDPOINTS = ["segment", "compare_depth", "confidence_sweep"]
@@ -67,6 +69,12 @@ def photo_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+def in_a_loop_of_its_own(task: Coroutine[Any, Any, T]) -> T:
+    """Run in another thread: where the browser's tests ran before, this one has a loop already."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(asyncio.run, task).result()
+
+
 def call_tool(server: str, name: str, arguments: dict[str, Any]) -> CallToolResult:
     async def call() -> CallToolResult:
         async with (
@@ -76,7 +84,7 @@ def call_tool(server: str, name: str, arguments: dict[str, Any]) -> CallToolResu
             await session.initialize()
             return await session.call_tool(name, arguments)
 
-    return asyncio.run(call())
+    return in_a_loop_of_its_own(call())
 
 
 def list_tools(server: str) -> list[Tool]:
@@ -88,7 +96,7 @@ def list_tools(server: str) -> list[Tool]:
             await session.initialize()
             return (await session.list_tools()).tools
 
-    return asyncio.run(ask())
+    return in_a_loop_of_its_own(ask())
 
 
 def post(server: str, name: str, data: list[Any]) -> str:
