@@ -14,10 +14,9 @@ from PIL import Image
 
 from cuts3d import __version__
 from cuts3d.config import CutS3DConfig
-from cuts3d.depth import normalise_depth
 from cuts3d.errors import InputError
-from cuts3d.grids import resize_image, resize_mask, sample_map
-from cuts3d.point_cloud import back_project
+from cuts3d.grids import resize_image, resize_mask
+from cuts3d.point_cloud import photo_cloud
 from cuts3d.types import BoolArray, FloatArray, ImageArray, IntArray, Segmentation
 
 # Okabe and Ito's colours, told apart by colour-blind readers too, then lighter and darker ones
@@ -128,15 +127,8 @@ def dense_cloud(
     """
     h, w = result.image.shape[:2]
     shape = (max(1, round(side * h / max(h, w))), max(1, round(side * w / max(h, w))))
-    options = config.cloud
-    z = normalise_depth(result.depth, clip_percent=options.depth_clip)
-    cloud = back_project(
-        sample_map(z, shape),
-        (h, w),
-        camera=options.camera,
-        field_of_view=options.field_of_view,
-        depth_scale=1.0,  # the method's own scale is for cutting; a cloud to look at keeps natural proportions
-    )
+    # the method's own scale is for cutting; a cloud to look at keeps natural proportions
+    cloud = photo_cloud(result.depth, (h, w), shape, config.cloud, depth_scale=1.0)
     labels = np.zeros(shape, dtype=np.int32)
     for index, instance in enumerate(result.instances, start=1):
         labels[resize_mask(instance.mask, shape)] = index

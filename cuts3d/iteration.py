@@ -10,14 +10,15 @@ from cuts3d.affinity import graph_weights
 from cuts3d.backbones import get_backbone
 from cuts3d.confidence import spatial_confidence
 from cuts3d.config import CutS3DConfig
-from cuts3d.grids import resize_mask, sample_map, without_crumbs
+from cuts3d.grids import resize_mask, without_crumbs
 from cuts3d.local_cut import eigenvector_on, knn_graph, local_cut
 from cuts3d.ncut import bipartition
-from cuts3d.point_cloud import back_project, send_to_background
+from cuts3d.point_cloud import photo_cloud, send_to_background
 from cuts3d.stages import Memo, StageResult
 from cuts3d.types import (
     Bipartition,
     BoolArray,
+    DepthMap,
     Dropped,
     FloatArray,
     ImageArray,
@@ -48,21 +49,14 @@ class Iteration:
         image: ImageArray,
         config: CutS3DConfig,
         grid_shape: tuple[int, int],
-        z: FloatArray,
+        depth: DepthMap,
         memo: Memo,
         key: Hashable,
     ) -> None:
         self.image, self.config, self.memo, self.key = image, config, memo, key
         self.grid_shape = grid_shape
         self.shape = cut_grid(grid_shape, image.shape[:2], config.cloud.cut_size)
-        options = config.cloud
-        self.cloud = back_project(
-            sample_map(z, self.shape),
-            image.shape[:2],
-            camera=options.camera,
-            field_of_view=options.field_of_view,
-            depth_scale=options.depth_scale,
-        )
+        self.cloud = photo_cloud(depth, (image.shape[0], image.shape[1]), self.shape, config.cloud)
         spec = get_backbone(config.features.backbone)
         self.tau_ncut = spec.tau_ncut if config.affinity.tau_ncut is None else config.affinity.tau_ncut
         self.bipartitions: list[Bipartition] = []

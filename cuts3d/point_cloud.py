@@ -6,7 +6,40 @@ from typing import Literal
 
 import numpy as np
 
-from cuts3d.types import BoolArray, FloatArray, PointCloud
+from cuts3d.config import CloudConfig
+from cuts3d.depth.range import depth_range
+from cuts3d.grids import sample_map
+from cuts3d.types import BoolArray, DepthMap, FloatArray, PointCloud
+
+
+def photo_cloud(
+    depth: DepthMap,
+    photo_shape: tuple[int, int],
+    grid_shape: tuple[int, int],
+    options: CloudConfig,
+    *,
+    depth_scale: float | None = None,
+) -> PointCloud:
+    """Points of a photo from any depth map: range, clipping and direction, then camera, field of view and scale.
+
+    Args:
+        depth: The depth map and what it means.
+        photo_shape: Height and width of the photo.
+        grid_shape: One point per cell of this grid, at its centre.
+        options: How depth becomes points.
+        depth_scale: In place of the configured one, for a cloud to look at.
+
+    Raises:
+        InputError: The depth map has too few usable values.
+    """
+    z = depth_range(depth, clip_percent=options.depth_clip).z
+    return back_project(
+        sample_map(z, grid_shape),
+        photo_shape,
+        camera=options.camera,
+        field_of_view=options.field_of_view,
+        depth_scale=options.depth_scale if depth_scale is None else depth_scale,
+    )
 
 
 def back_project(

@@ -5,7 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuts3d.point_cloud import back_project, send_to_background
+from cuts3d.config import CloudConfig
+from cuts3d.depth import normalise_depth
+from cuts3d.grids import sample_map
+from cuts3d.point_cloud import back_project, photo_cloud, send_to_background
+from cuts3d.types import DepthMap
 
 seeds = st.integers(0, 1000)
 
@@ -72,3 +76,17 @@ def test_points_outside_the_bipartition_go_to_background_depth_and_the_rest_stay
     assert (sent.points[~mask.ravel(), 2] == 1.0).all()
     assert (sent.points[:, :2] == before[:, :2]).all()
     assert sent.grid_shape == cloud.grid_shape
+
+
+@pytest.mark.parametrize("kind", ["metric", "relative", "disparity"])
+@pytest.mark.parametrize("camera", ["orthographic", "perspective"])
+def test_any_depth_map_becomes_the_same_cloud_step_by_step(kind, camera):
+    values = np.random.default_rng(0).uniform(1, 9, (30, 40)).astype(np.float32)
+    depth = DepthMap(values=values, kind=kind, estimator="x")
+    options = CloudConfig(camera=camera, field_of_view=70.0, depth_scale=2.0, depth_clip=3.0)
+    cloud = photo_cloud(depth, (300, 400), (15, 20), options)
+    z = sample_map(normalise_depth(depth, clip_percent=3.0), (15, 20))
+    plain = back_project(z, (300, 400), camera=camera, field_of_view=70.0, depth_scale=2.0)
+    np.testing.assert_array_equal(cloud.points, plain.points)
+    flat = photo_cloud(depth, (300, 400), (15, 20), options, depth_scale=1.0)
+    np.testing.assert_allclose(flat.points[:, 2] * 2.0, cloud.points[:, 2])
