@@ -52,7 +52,7 @@ def architecture() -> tuple[Any, Any]:
 MODEL = HubModel(
     name="depth_pro",
     repository="apple/DepthPro-hf",
-    revision="main",  # no public project was found that pins a commit; the strict loading guards it
+    revision="",  # no public project was found that pins a commit, and no hub was in reach to look one up
     architecture=architecture,
 )
 
@@ -112,7 +112,7 @@ register_depth(
         name=MODEL.name,
         title=TITLE,
         kind="metric",
-        source=MODEL.source,
+        source=f"{MODEL.source}: hf download {MODEL.repository} --local-dir $CUTS3D_WEIGHTS/{MODEL.name}",
         trained_on="a mix of real and synthetic data sets, then synthetic ones alone for sharp edges",
         licence="apple-amlr (Apple's licence for research)",
         load=load,

@@ -40,7 +40,7 @@ class HubModel:
     Attributes:
         name: Registry name, which is the local folder's or file's name as well.
         repository: On the Hugging Face hub.
-        revision: Commit or branch of the repository.
+        revision: Commit of the repository; empty where none could be verified, and a person must fetch it.
         architecture: Gives the network's class and its published configuration. Called late: transformers takes
             seconds to import.
         file: Weights in the repository. Only tensors are read, whatever the format.
@@ -94,6 +94,11 @@ def fetch_file(model: HubModel) -> Path:
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url, try_to_load_from_cache
 
     repository, revision, file = model.repository, model.revision, model.file
+    if not revision:
+        hub = f"{repository} on the Hugging Face hub"
+        command = f"hf download {repository} --local-dir ${WEIGHTS_VARIABLE}/{model.name}"
+        reason = f"no commit of it could be verified, so it is not fetched by itself: run '{command}'"
+        raise unavailable(model.name, hub=hub, reason=reason)
     try:
         cached = try_to_load_from_cache(repository, file, revision=revision)
         if isinstance(cached, str):
