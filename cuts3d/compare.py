@@ -12,7 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from cuts3d.config import CutS3DConfig, FeatureConfig
-from cuts3d.depth import estimate_depth, get_depth, normalise_depth, remember_failure
+from cuts3d.depth import estimate_depth, get_depth, normalise_depth
 from cuts3d.depth.edges import edge_f_score
 from cuts3d.depth.file import DepthInput, read_depth
 from cuts3d.errors import ConfigError, CutS3DError
@@ -199,7 +199,6 @@ def _entry(
         milliseconds = 1000 * (time.perf_counter() - start)
     except CutS3DError as reason:
         error = str(reason)
-        remember_failure(name, error)
     return ComparedDepth(
         name=name,
         title=title,

@@ -7,15 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from cuts3d.depth import get_depth, list_depths, missing_reason, remember_failure
-from cuts3d.depth.available import _FAILED
+from cuts3d.depth import get_depth, list_depths, missing_reason
 
 
 @pytest.fixture(autouse=True)
 def nothing_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUTS3D_WEIGHTS", raising=False)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    _FAILED.clear()
 
 
 def test_what_comes_with_the_installation_is_always_there() -> None:
@@ -59,10 +57,3 @@ def test_a_checkpoint_that_only_a_person_can_fetch_is_asked_for(monkeypatch, tmp
     monkeypatch.setenv("CUTS3D_WEIGHTS", str(tmp_path))
     (tmp_path / "slowtv.pt").touch()
     assert missing_reason(get_depth("slowtv")) == ""
-
-
-def test_what_failed_once_is_remembered() -> None:
-    spec = get_depth("zoedepth")
-    assert missing_reason(spec) == ""
-    remember_failure("zoedepth", "The hub did not answer.")
-    assert missing_reason(spec) == "The hub did not answer."

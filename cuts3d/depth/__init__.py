@@ -2,7 +2,7 @@
 
 from cuts3d.depth import embedded, flat  # isort: skip - the embedded one comes first in every list
 from cuts3d.depth import zoedepth, midas_small, dpt, depth_anything, depth_pro, marigold, slowtv, moge  # isort: skip
-from cuts3d.depth.available import missing_reason, remember_failure
+from cuts3d.depth.available import missing_reason
 from cuts3d.depth.estimate import estimate_depth
 from cuts3d.depth.file import DepthInput, read_depth
 from cuts3d.depth.range import DepthRange, depth_range, normalise_depth
@@ -28,7 +28,6 @@ __all__ = [
     "normalise_depth",
     "read_depth",
     "register_depth",
-    "remember_failure",
     "slowtv",
     "zoedepth",
 ]

@@ -9,13 +9,6 @@ from importlib.util import find_spec
 from cuts3d.depth.registry import DepthSpec
 from cuts3d.weights import WEIGHTS_VARIABLE, find_local
 
-_FAILED: dict[str, str] = {}
-
-
-def remember_failure(name: str, reason: str) -> None:
-    """Note why an estimator could not be had, for as long as this process runs."""
-    _FAILED[name] = reason
-
 
 def missing_reason(spec: DepthSpec) -> str:
     """Why an estimator cannot be had here; empty where it can be had or fetched.
@@ -31,7 +24,7 @@ def missing_reason(spec: DepthSpec) -> str:
         return f"Needs its checkpoint in the folder ${WEIGHTS_VARIABLE}: {spec.source}."
     if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
         return f"The hub is switched off (HF_HUB_OFFLINE); {spec.download_mb:,.0f} MB would come from {spec.source}."
-    return _FAILED.get(spec.name, "")
+    return ""
 
 
 def _has_folder(name: str) -> bool:

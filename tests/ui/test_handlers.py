@@ -861,3 +861,16 @@ def test_files_show_what_the_page_shows(opened, values):
     assert "pending" not in last["status"]
     assert "masks" in last
     assert ("segmentation", 0) in opened.explorer.results
+
+
+def test_what_is_exported_follows_the_choice_of_depth(files, values, opened):
+    """The parameters are the same with the photo's own depth and with the estimator; snippet and link are not."""
+    opened.tab = "export"
+    own = handlers.show_tab("ann", "export")
+    assert "depth=" in own["python"]
+    updates = list(handlers.change("ann", moved(values, depth="none")))
+    assert (
+        "depth=" not in next(u["python"] for u in updates if "python" in u).replace("replace(", "").split("segment(")[1]
+    )
+    back = list(handlers.change("ann", values))
+    assert "depth=" in next(u["python"] for u in back if "python" in u)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,6 @@ from helpers import Photo
 from cuts3d.compare import compare_depth
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import get_depth, registry
-from cuts3d.depth.available import _FAILED
 from cuts3d.errors import WeightsUnavailableError
 from cuts3d.types import DepthMap
 from ui import handlers
@@ -26,11 +24,9 @@ PLANE = np.linspace(1.0, 5.0, 200, dtype=np.float32).reshape(10, 20)
 
 
 @pytest.fixture(autouse=True)
-def nothing_tried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_weights_and_a_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUTS3D_WEIGHTS", raising=False)
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    yield
-    _FAILED.clear()
 
 
 @pytest.fixture

@@ -53,10 +53,10 @@ def build() -> dict[str, Any]:
 def draw(d: Drawing) -> None:
     """Snippets and link for what is shown; files of an older result go."""
     source, params = d.session.source, d.session.explorer.config.to_dict()
-    key = (str(params),)  # by value: every run makes new records of the same
+    own = d.session.explorer.depth is not None
+    key = (str(params), own)  # by value: every run makes new records of the same
     photo = source.example or "photo.jpg"
     depth = None if source.depth is None else f"depth{Path(source.depth).suffix}"
-    own = d.session.explorer.depth is not None
     same: dict[str, Any] = {"photo": photo, "depth_file": depth if own else None, "depth_kind": source.depth_kind}
     d.put("python", key, lambda: python_snippet(params, own_depth=own, **same))
     d.put("shell", key, lambda: shell_snippet(params, own_depth=own, **same))

@@ -30,9 +30,10 @@ def draw(d: Drawing) -> None:
     """Draw what only this tab shows."""
     if d.result("coarse") is None:
         return
-    theirs = [m for m in d.session.explorer.maskcut() if m.any()]
+    rounds = d.session.explorer.maskcut()
+    theirs = [mask for mask in rounds if mask.any()]
     ours = [resize_mask(cut.mask, theirs[0].shape) if theirs else cut.mask for cut, _ in d.cuts]
-    key = (*(c for c, _ in d.cuts), *(float(m.sum()) for m in theirs), d.session.explorer.tau_ncut)
+    key = (rounds, *(cut for cut, _ in d.cuts))
     grid = d.result("features").grid_shape
     d.picture("ours", key, lambda: pictures.masks_picture(stacked(ours, grid), f"Our {len(ours)} masks"))
     d.picture("maskcut", key, lambda: pictures.masks_picture(stacked(theirs, grid), f"MaskCut's {len(theirs)} masks"))
