@@ -10,6 +10,7 @@ import torch
 from cuts3d.backbones import extract_features, get_backbone
 from cuts3d.config import FeatureConfig
 from cuts3d.models import loaded_backbone
+from cuts3d.stages import Memo
 from cuts3d.types import ImageArray, PatchFeatures
 
 Runner = Callable[..., Any]
@@ -45,6 +46,13 @@ def photo_vectors(image: ImageArray, options: FeatureConfig, token_layers: tuple
         WeightsUnavailableError: Its weights cannot be had.
     """
     return _runner(compute, image, options, token_layers)
+
+
+def remembered_vectors(
+    image: ImageArray, options: FeatureConfig, memo: Memo, token_layers: tuple[int, ...] = ()
+) -> PatchFeatures:
+    """Features of a photo through a memo, whose key is (options, token_layers); see `photo_vectors`."""
+    return memo("features", (options, token_layers), lambda: photo_vectors(image, options, token_layers))
 
 
 def compute(image: ImageArray, options: FeatureConfig, token_layers: tuple[int, ...]) -> PatchFeatures:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from cuts3d.backbones import get_backbone
-from cuts3d.config import RefineConfig
+from cuts3d.config import CutS3DConfig, RefineConfig
 from cuts3d.grids import iou, resize_image, resize_mask
 from cuts3d.iteration import Iteration
 from cuts3d.refine import PhotoCRF, refine_mask
 from cuts3d.stages import Memo
-from cuts3d.types import Dropped, ImageArray, Instance, SpatialConfidence
+from cuts3d.types import CoarseMask, Dropped, FoundMask, ImageArray, Instance, SpatialConfidence
 
 
 def photo_masks(iteration: Iteration, options: RefineConfig) -> Iterator[tuple[Instance, SpatialConfidence] | Dropped]:
@@ -58,6 +58,27 @@ def photo_masks(iteration: Iteration, options: RefineConfig) -> Iterator[tuple[I
             cut=cut,
         )
         yield instance, confidence
+
+
+def refine_coarse(image: ImageArray, coarse: Sequence[CoarseMask], config: CutS3DConfig, memo: Memo) -> list[FoundMask]:
+    """Bring a neighbour's masks to the photo's size, refined as ours are; they may overlap.
+
+    Args:
+        image: uint8 [H, W, 3].
+        coarse: On the patch grid.
+        config: How they are refined.
+        memo: Remembers the photo's CRF.
+    """
+    side = config.features.image_size or get_backbone(config.features.backbone).image_size
+    small = resize_image(image, (side, side))
+    found: list[FoundMask] = []
+    for one in coarse:
+        rough = resize_mask(one.mask, (side, side))
+        refined, reason = refine_mask(small, rough, config.refine, crf=lambda: _photo_crf(small, config.refine, memo))
+        mask = resize_mask(refined, image.shape[:2])
+        if not reason and mask.any():
+            found.append(FoundMask(mask=mask, score=one.score, coarse_mask=one.mask))
+    return found
 
 
 def _photo_crf(small: ImageArray, options: RefineConfig, memo: Memo) -> PhotoCRF:

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator
 from cuts3d.affinity import cosine_affinity
 from cuts3d.config import CutS3DConfig, RefineConfig
 from cuts3d.depth import estimate_depth, get_depth, normalise_depth
-from cuts3d.features import photo_vectors
+from cuts3d.features import remembered_vectors
 from cuts3d.grids import resize_map
 from cuts3d.importance import sharpen_affinity, spatial_importance
 from cuts3d.iteration import Iteration
@@ -97,7 +97,7 @@ def photo_features(
     shared = depth is None and source.tokens_of == options.backbone
     layers = source.token_layers if shared else ()
     key = (options, layers)
-    return memo("features", key, lambda: photo_vectors(image, options, layers)), key
+    return remembered_vectors(image, options, memo, layers), key
 
 
 def _importance(z: FloatArray, features: PatchFeatures, config: CutS3DConfig) -> FloatArray | None:

@@ -212,6 +212,56 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class CoarseMask:
+    """A neighbour's mask before refinement.
+
+    Attributes:
+        mask: bool [h, w] on the patch grid.
+        score: Its method's own rank among the masks of all photos, in [0, 1].
+    """
+
+    mask: BoolArray
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class FoundMask:
+    """A mask as it is stored as a pseudo-label, whatever method found it.
+
+    Attributes:
+        mask: bool [H, W] at the photo's size.
+        score: Rank among the masks of all photos, in [0, 1].
+        coarse_mask: The mask before the CRF, bool [h, w].
+        coarse_confidence: Spatial confidence, float32 [h, w]; None where the method knows none.
+        fallback: Empty, or why MaskCut's component was taken instead of a cut in 3D.
+    """
+
+    mask: BoolArray
+    score: float
+    coarse_mask: BoolArray
+    coarse_confidence: FloatArray | None = None
+    fallback: str = ""
+
+    @classmethod
+    def of(cls, instance: Instance) -> FoundMask:
+        """What of an instance is stored."""
+        return cls(
+            mask=instance.mask,
+            score=instance.score,
+            coarse_mask=instance.coarse_mask,
+            coarse_confidence=instance.coarse_confidence,
+            fallback=instance.cut.fallback,
+        )
+
+    @property
+    def mean_confidence(self) -> float:
+        """Mean spatial confidence inside the mask, in [0, 1]; 1 where the method knows none."""
+        if self.coarse_confidence is None or not self.coarse_mask.any():
+            return 1.0
+        return float(self.coarse_confidence[self.coarse_mask].mean())
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Dropped:
     """A cut that did not become an instance, and why."""
 

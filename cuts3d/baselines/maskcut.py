@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from cuts3d.affinity import graph_weights
+from cuts3d.affinity import graph_weights, normalise_features
+from cuts3d.backbones import get_backbone
+from cuts3d.config import CutS3DConfig
 from cuts3d.errors import InputError
+from cuts3d.features import remembered_vectors
 from cuts3d.grids import iou
 from cuts3d.ncut import bipartition
-from cuts3d.types import BoolArray, FloatArray
+from cuts3d.stages import Memo
+from cuts3d.types import BoolArray, CoarseMask, FloatArray, ImageArray
 
 MAX_OVERLAP = 0.5
 MIN_AREA = 0.01
@@ -56,6 +60,21 @@ def maskcut(
         previous = mask
         painted |= mask
     return masks
+
+
+def maskcut_masks(image: ImageArray, config: CutS3DConfig, memo: Memo) -> list[CoarseMask]:
+    """MaskCut's masks of a photo in the order of cutting; all score 1, as published."""
+    features = remembered_vectors(image, config.features, memo)
+    spec = get_backbone(config.features.backbone)
+    tau = spec.tau_ncut if config.affinity.tau_ncut is None else config.affinity.tau_ncut
+    masks = maskcut(
+        normalise_features(features.vectors, center=features.center).T,
+        grid_shape=features.grid_shape,
+        tau=tau,
+        max_instances=config.masks.max_instances,
+        epsilon=config.affinity.epsilon,
+    )
+    return [CoarseMask(mask=mask, score=1.0) for mask in masks if mask.any()]
 
 
 def _cut(vectors: FloatArray, grid_shape: tuple[int, int], tau: float, epsilon: float) -> BoolArray:
