@@ -1,7 +1,7 @@
 """Depth estimators that can be had here: against measured depth, and by the masks on COCO dev that they lead to.
 
 AbsRel, δ < 1.25 and the F-score of depth edges on the folder `$CUTS3D_RGBD`, after the least-squares scale and shift
-of inverse depth; mask AP, AP50, AR10 and touching pairs on the second half of `$CUTS3D_COCO_DEV`, without CRF. The
+of inverse depth; masks on `$CUTS3D_COCO_DEV`, without CRF. The
 teacher, an ONNX file in `$CUTS3D_TEACHER`, is here to compare against and no part of the product. Some ten minutes on
 two cores: `python -m benchmarks depth`; the output is kept in `benchmarks/depth.md`.
 """
@@ -17,15 +17,17 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.coco_dev import Masks, Method, evaluate
+from benchmarks import dev_set
+from benchmarks.dev_set import HEAD, Masks, Method, run_method
 from cuts3d.config import CutS3DConfig, FeatureConfig
 from cuts3d.depth import estimate_depth, get_depth
 from cuts3d.depth.embedded import WEIGHTS
-from cuts3d.explorer import Explorer
 from cuts3d.features import photo_vectors
 from cuts3d.image_io import read_image
+from cuts3d.methods import find_masks
 from cuts3d.models import loaded_estimator
-from cuts3d.types import DepthMap
+from cuts3d.stages import Memo
+from cuts3d.types import DepthMap, ImageArray
 from training.depth_head.evaluate import rgbd_figures
 
 REPEATS = 5
@@ -42,10 +44,8 @@ def teacher() -> Callable[[np.ndarray], np.ndarray]:
 def run() -> list[str]:
     lines = [f"| rgbd: {name}: AbsRel, δ < 1.25, edge F | {figures} |" for name, figures in _against_measured().items()]
     lines += [f"| {name}: milliseconds a photo, megabytes of weights | {cost} |" for name, cost in _costs().items()]
-    rows = evaluate(_methods(), Path(os.environ["CUTS3D_COCO_DEV"]))["second"]
-    for name, row in rows.items():
-        figures = f"{100 * row.ap:.2f}, {100 * row.ap50:.2f}, {100 * row.ar10:.2f}, {100 * row.pairs:.1f} %"
-        lines.append(f"| COCO dev, second half: {name}: AP, AP50, AR10, pairs separated | {figures} |")
+    lines.append(f"| COCO dev: depth | {HEAD} |")
+    lines += dev_set.lines("benchmarks.depth")
     return lines
 
 
@@ -82,20 +82,14 @@ def _milliseconds(call: Callable[[], object]) -> str:
     return f"{1000 * statistics.median(seconds):.0f} ms ({1000 * min(seconds):.0f} to {1000 * max(seconds):.0f})"
 
 
-def _methods() -> dict[str, Method]:
-    def segment(explorer: Explorer, name: str) -> Masks:
-        explorer.config = CutS3DConfig().replace(crf=False, depth=name)
-        return [(i.mask, i.score) for i in explorer.update().instances]
+def methods() -> dict[str, Method]:
+    """Our masks with each source of depth, without the CRF."""
+    config = CutS3DConfig().replace(crf=False)
 
-    def with_teacher(explorer: Explorer) -> Masks:
-        values = teacher()(explorer.image).astype(np.float32)
-        explorer.depth = DepthMap(values=values, kind="disparity", estimator="teacher")
-        found = segment(explorer, "embedded")
-        explorer.depth = None
-        return found
+    def with_teacher(image: ImageArray, memo: Memo) -> Masks:
+        values = teacher()(image).astype(np.float32)
+        own = DepthMap(values=values, kind="disparity", estimator="teacher")
+        return [(m.mask, m.score) for m in find_masks(image, config, depth=own, memo=memo)]
 
-    return {
-        "embedded": lambda explorer: segment(explorer, "embedded"),
-        "teacher": with_teacher,
-        "none": lambda explorer: segment(explorer, "none"),
-    }
+    none = run_method(config.replace(depth="none"))
+    return {"embedded": run_method(config), "teacher": with_teacher, "none": none}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cuts3d.api import CutS3D
-    from cuts3d.config import LITERAL, CutS3DConfig
+    from cuts3d.config import ADAPTIVE, LITERAL, CutS3DConfig
     from cuts3d.errors import ConfigError, CutS3DError, InputError, WeightsUnavailableError
     from cuts3d.explorer import Explorer
     from cuts3d.types import DepthMap, Instance, Segmentation
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "ADAPTIVE": "config",
     "CutS3D": "api",
     "CutS3DConfig": "config",
     "LITERAL": "config",
@@ -30,6 +31,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "ADAPTIVE",
     "LITERAL",
     "ConfigError",
     "CutS3D",

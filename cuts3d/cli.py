@@ -11,7 +11,9 @@ from typing import Any, get_args, get_origin
 
 from cuts3d import __version__
 from cuts3d.cli_compare import run_compare
-from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages, parameter_type
+from cuts3d.cli_evaluate import add_evaluate
+from cuts3d.cli_extract import add_extract, run_extract
+from cuts3d.config import PRESETS, CutS3DConfig, parameter_field, parameter_stages, parameter_type
 from cuts3d.errors import ConfigError, CutS3DError
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -58,6 +60,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_shared(compare)
     compare.set_defaults(run=lambda options: run_compare(options, read_config(options)))
+    extract = add_extract(commands)
+    _add_config(extract)
+    extract.set_defaults(run=lambda options: run_extract(options, read_config(options)))
+    add_evaluate(commands)
     return parser
 
 
@@ -71,8 +77,14 @@ def _add_shared(parser: argparse.ArgumentParser) -> None:
         default="relative",
         help="what the values of your own depth map mean",
     )
-    parser.add_argument("--config", type=Path, metavar="JSON", help="parameters from a file; options go before it")
+    _add_config(parser)
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    """Where the configuration comes from: a preset, a file, one option per parameter."""
     parser.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    parser.add_argument("--preset", choices=tuple(PRESETS), default="ours", help="parameters to begin with")
+    parser.add_argument("--config", type=Path, metavar="JSON", help="parameters from a file; options go before it")
     _add_parameters(parser)
 
 
@@ -99,7 +111,7 @@ def _add_parameters(parser: argparse.ArgumentParser) -> None:
 
 
 def read_config(options: argparse.Namespace) -> CutS3DConfig:
-    """Defaults, then the file of `--config`, then the options.
+    """The preset, then the file of `--config`, then the options.
 
     Raises:
         ConfigError: The file is no JSON object of known parameters, or a value is out of range.
@@ -113,7 +125,7 @@ def read_config(options: argparse.Namespace) -> CutS3DConfig:
         if not isinstance(params, dict):
             raise ConfigError(f"'{options.config}' must hold one JSON object of parameters.")
     given = {name: value for name, value in vars(options).items() if name in parameter_stages()}
-    return CutS3DConfig.from_dict({**params, **given})
+    return PRESETS[options.preset].replace(**{**params, **given})
 
 
 def _segment(options: argparse.Namespace) -> int:

@@ -105,8 +105,16 @@ class MaskConfig:
     """Which masks are taken, and when to stop (method 1.4)."""
 
     max_instances: int = _param(3, "N: most masks of a photo.", 1, 50)
-    region: Literal["exhaust", "once"] = _param(
-        "exhaust", "Cut one semantic region until it is used up, or once before the next NCut."
+    region: Literal["exhaust", "once", "recursive"] = _param(
+        "exhaust",
+        "Cut one semantic region until it is used up, or once before the next NCut; 'recursive' cuts both sides of "
+        "every NCut again and keeps the N masks that stand out most.",
+    )
+    max_depth: int = _param(5, "Levels of NCuts of the recursive mode.", 1, 10)
+    score: Literal["distinct", "order", "confidence"] = _param(
+        "distinct",
+        "What ranks the masks: how far they stand out, confidence over the place in the order of cutting, or "
+        "confidence alone (paper).",
     )
     min_area: float = _param(0.01, "Least share of the patches that a mask covers.", 0.0, 0.5)
     max_overlap: float = _param(0.5, "Greatest IoU with an earlier mask.", 0.0, 1.0)
@@ -118,11 +126,12 @@ class RefineConfig:
     """Dense CRF at the network's input size (method 1.7)."""
 
     crf: bool = _param(True, "Fit the mask to the photo's edges with a dense CRF.")
+    crf_size: int = _param(119, "Pixels along a side where the CRF works; 480 as published, less is faster.", 32, 1680)
     crf_iterations: int = _param(10, "Mean-field steps.", 1, 50)
     foreground_probability: float = _param(0.73, "Trust in the mask before the CRF.", 0.5, 0.999)
-    gaussian_sxy: float = _param(3.0, "Reach of the smoothness term, pixels.", 0.5, 100)
+    gaussian_sxy: float = _param(3.0, "Reach of the smoothness term, in pixels of the network's input.", 0.5, 100)
     gaussian_compat: float = _param(7.0, "Weight of the smoothness term.", 0.0, 100)
-    bilateral_sxy: float = _param(50.0, "Reach of the colour term, pixels.", 0.5, 200)
+    bilateral_sxy: float = _param(50.0, "Reach of the colour term, in pixels of the network's input.", 0.5, 200)
     bilateral_srgb: float = _param(5.0, "Colour difference that counts as an edge.", 0.5, 100)
     bilateral_compat: float = _param(10.0, "Weight of the colour term.", 0.0, 100)
     crf_min_iou: float = _param(0.5, "Below this IoU before and after, the mask is dropped.", 0.0, 1.0)
@@ -237,5 +246,18 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     raise ConfigError(f"{name} must be {words[kind]}; it is {value!r}.")
 
 
-LITERAL = CutS3DConfig().replace(terminals="single", capacity="euclidean", region="once")
-"""The paper's prose taken literally: single terminals, Euclidean weights as capacities, one LocalCut per NCut."""
+LITERAL = CutS3DConfig().replace(
+    feature="key",
+    tau_ncut=0.15,
+    terminals="single",
+    capacity="euclidean",
+    region="once",
+    score="confidence",
+    crf_size=480,
+)
+"""The paper's prose taken literally: keys, single terminals, Euclidean weights as capacities, one LocalCut per NCut."""
+
+ADAPTIVE = CutS3DConfig().replace(region="recursive", max_instances=20, affinity="soft", tau_ncut=0.15, min_area=0.003)
+"""Adaptive N (ours): up to 20 masks of a photo, which may lie inside one another; `benchmarks/ablation.md`."""
+
+PRESETS = {"ours": CutS3DConfig(), "literal": LITERAL, "adaptive": ADAPTIVE}

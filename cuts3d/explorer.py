@@ -8,21 +8,21 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from cuts3d.affinity import graph_weights, normalise_features
+from cuts3d.affinity import graph_weights
 from cuts3d.backbones import get_backbone
-from cuts3d.baselines.maskcut import maskcut
+from cuts3d.baselines import BASELINES
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth.file import DepthInput, read_depth
 from cuts3d.errors import ConfigError
 from cuts3d.image_io import ImageInput, read_image
 from cuts3d.ncut import spectrum
-from cuts3d.pipeline import photo_features, run_pipeline
+from cuts3d.pipeline import run_pipeline
 from cuts3d.stages import Stage, StageResult
-from cuts3d.types import BoolArray, DepthKind, FloatArray, Segmentation
+from cuts3d.types import CoarseMask, DepthKind, FloatArray, Segmentation
 
 T = TypeVar("T")
 
-KEEP = {"features": 2, "depth": 4, "affinity": 1, "sharpened": 2, "crf": 1}  # the large ones; the others keep 48
+KEEP = {"features": 3, "depth": 4, "affinity": 1, "sharpened": 2, "crf": 1}  # the large ones; the others keep 48
 KEEP_OTHERS = 48
 
 
@@ -91,17 +91,22 @@ class Explorer:
         assert result is not None
         return result.value
 
-    def maskcut(self) -> BoolArray:
-        """MaskCut's masks from the same features and the same τ_ncut, before any CRF; bool [N, h, w]."""
-        features, key = photo_features(self.image, self.config, self.depth, self._remember)
-        tau, count, epsilon = self.tau_ncut, self.config.masks.max_instances, self.config.affinity.epsilon
+    def neighbour(self, name: str) -> tuple[CoarseMask, ...]:
+        """A neighbour's masks of the photo on the patch grid, before any CRF, best first.
 
-        def compute() -> BoolArray:
-            vectors = normalise_features(features.vectors, center=features.center).T
-            grid = features.grid_shape
-            return maskcut(vectors, grid_shape=grid, tau=tau, max_instances=count, epsilon=epsilon)
+        Args:
+            name: One of `cuts3d.baselines.BASELINES`.
 
-        return self._remember("maskcut", (key, tau, count, epsilon), compute)
+        Raises:
+            ConfigError: No neighbour has that name.
+        """
+        if name not in BASELINES:
+            raise ConfigError(f"Unknown neighbour '{name}'; choose one of: {', '.join(BASELINES)}.")
+        c = self.config
+        key = (name, c.features, c.affinity.tau_ncut, c.affinity.epsilon, c.masks.max_instances, c.masks.min_area)
+        return self._remember(
+            "neighbour", key, lambda: tuple(BASELINES[name].masks(self.image, c, self._sharing_networks))
+        )
 
     def spectrum(self, ncut: int = 0, *, count: int = 10) -> FloatArray:
         """Smallest generalised eigenvalues of one NCut of the last run, float64 [count]."""
@@ -132,6 +137,14 @@ class Explorer:
         """τ_ncut in use: the configured one, or the backbone's own."""
         own = self.config.affinity.tau_ncut
         return get_backbone(self.config.features.backbone).tau_ncut if own is None else own
+
+    def _sharing_networks(self, stage: Stage, key: Any, compute: Callable[[], T]) -> T:
+        """The memo, but features that are there with a depth head's tokens serve who wants none."""
+        if stage == "features":
+            options, layers = key
+            passes = [other for other in self._memory.get("features", ()) if other[0] == options]  # pyright: ignore
+            key = next((other for other in passes if not layers), key)
+        return self._remember(stage, key, compute)
 
     def _remember(self, stage: Stage, key: Hashable, compute: Callable[[], T]) -> T:
         memory = self._memory.setdefault(stage, OrderedDict())

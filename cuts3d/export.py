@@ -38,7 +38,7 @@ def instance_colour(index: int) -> ImageArray:
 def label_map(result: Segmentation) -> IntArray:
     """Instance of every pixel: 0 none, i + 1 the i-th instance; int32 [H, W]."""
     labels = np.zeros(result.image.shape[:2], dtype=np.int32)
-    for index, instance in enumerate(result.instances, start=1):
+    for index, instance in result.back_to_front:
         labels[instance.mask] = index
     return labels
 
@@ -55,7 +55,7 @@ def draw_overlay(result: Segmentation, *, opacity: float = 0.5) -> ImageArray:
     """
     out = result.image.copy()
     width = max(1, round(max(out.shape[:2]) / 320))
-    for instance in result.instances:
+    for _, instance in result.back_to_front:
         colour = instance_colour(instance.number - 1).astype(np.float32)
         out[instance.mask] = (out[instance.mask] * (1 - opacity) + colour * opacity).astype(np.uint8)
         out[outline(instance.mask, width)] = colour
@@ -130,7 +130,7 @@ def dense_cloud(
     # the method's own scale is for cutting; a cloud to look at keeps natural proportions
     cloud = photo_cloud(result.depth, (h, w), shape, config.cloud, depth_scale=1.0)
     labels = np.zeros(shape, dtype=np.int32)
-    for index, instance in enumerate(result.instances, start=1):
+    for index, instance in result.back_to_front:
         labels[resize_mask(instance.mask, shape)] = index
     points = cloud.points * np.array([1.0, -1.0, -1.0])
     return points, resize_image(result.image, shape).reshape(-1, 3), labels.ravel()

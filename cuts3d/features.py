@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
-from cuts3d.backbones import extract_features, get_backbone
+from cuts3d.backbones import extract_batch, get_backbone
 from cuts3d.config import FeatureConfig
 from cuts3d.models import loaded_backbone
 from cuts3d.stages import Memo
@@ -57,11 +57,18 @@ def remembered_vectors(
 
 def compute(image: ImageArray, options: FeatureConfig, token_layers: tuple[int, ...]) -> PatchFeatures:
     """Run the backbone here and now; see `photo_vectors`."""
+    return batch_vectors([image], options, token_layers)[0]
+
+
+def batch_vectors(
+    images: Sequence[ImageArray], options: FeatureConfig, token_layers: tuple[int, ...] = ()
+) -> list[PatchFeatures]:
+    """Features of several photos in one pass, here and now; see `photo_vectors`."""
     network = loaded_backbone(options.backbone).to("cuda" if torch.cuda.is_available() else "cpu")
-    return extract_features(
+    return extract_batch(
         network,
         get_backbone(options.backbone),
-        image,
+        images,
         image_size=options.image_size,
         feature=options.feature,
         layer=options.layer,

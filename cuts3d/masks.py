@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-import numpy as np
+from collections.abc import Callable, Iterator, Sequence
 
 from cuts3d.backbones import get_backbone
-from cuts3d.config import CutS3DConfig, RefineConfig
+from cuts3d.config import CutS3DConfig, FeatureConfig, RefineConfig
 from cuts3d.grids import iou, resize_image, resize_mask
 from cuts3d.iteration import Iteration
 from cuts3d.refine import PhotoCRF, refine_mask
 from cuts3d.stages import Memo
-from cuts3d.types import CoarseMask, Dropped, FoundMask, ImageArray, Instance, SpatialConfidence
+from cuts3d.types import BoolArray, CoarseMask, Dropped, FoundMask, ImageArray, Instance, SpatialConfidence
 
 
 def photo_masks(iteration: Iteration, options: RefineConfig) -> Iterator[tuple[Instance, SpatialConfidence] | Dropped]:
@@ -25,32 +23,26 @@ def photo_masks(iteration: Iteration, options: RefineConfig) -> Iterator[tuple[I
     Yields:
         For every cut in order its instance and confidence, or why it was dropped.
     """
-    image, config, memo = iteration.image, iteration.config, iteration.memo
-    side = config.features.image_size or get_backbone(config.features.backbone).image_size
-    small = resize_image(image, (side, side))
-    taken = np.zeros(image.shape[:2], dtype=bool)
+    image, config = iteration.image, iteration.config
+    refine = _refiner(image, config.features, options, iteration.memo)
+    nested = config.masks.region == "recursive"
+    earlier: list[BoolArray] = []  # one by one where masks may lie inside one another, else all as one
     cuts = zip(iteration.cuts, iteration.confidences, strict=True)
     for number, ((index, cut), confidence) in enumerate(cuts, start=1):
-        coarse = resize_mask(cut.mask, (side, side))
-        key = (side, options, cut.mask.shape, cut.mask.tobytes())
-        refined, reason = memo(
-            "refine",
-            key,
-            lambda m=coarse: refine_mask(small, m, options, crf=lambda: _photo_crf(small, options, memo)),
-        )
-        mask = resize_mask(refined, image.shape[:2])
-        if not reason and iou(mask, taken) > config.masks.max_overlap:
+        mask, reason = refine(cut.mask)
+        if not reason and any(iou(mask, other) > config.masks.max_overlap for other in earlier):
             reason = "it repeats an earlier mask"
-        mask &= ~taken
+        if not nested and earlier:
+            mask &= ~earlier[0]
         if not reason and not mask.any():
             reason = "earlier masks cover it"
         if reason:
             yield Dropped(ncut=index, reason=reason)
             continue
-        taken |= mask
+        earlier = [*earlier, mask] if nested or not earlier else [earlier[0] | mask]
         instance = Instance(
             mask=mask,
-            score=confidence.mean / number,
+            score=iteration.score(cut.mask, confidence, number),
             coarse_mask=cut.mask,
             coarse_confidence=confidence.values,
             number=number,
@@ -69,17 +61,30 @@ def refine_coarse(image: ImageArray, coarse: Sequence[CoarseMask], config: CutS3
         config: How they are refined.
         memo: Remembers the photo's CRF.
     """
-    side = config.features.image_size or get_backbone(config.features.backbone).image_size
-    small = resize_image(image, (side, side))
+    refine = _refiner(image, config.features, config.refine, memo)
     found: list[FoundMask] = []
     for one in coarse:
-        rough = resize_mask(one.mask, (side, side))
-        refined, reason = refine_mask(small, rough, config.refine, crf=lambda: _photo_crf(small, config.refine, memo))
-        mask = resize_mask(refined, image.shape[:2])
+        mask, reason = refine(one.mask)
         if not reason and mask.any():
             found.append(FoundMask(mask=mask, score=one.score, coarse_mask=one.mask))
     return found
 
 
-def _photo_crf(small: ImageArray, options: RefineConfig, memo: Memo) -> PhotoCRF:
-    return memo("crf", (small.shape, options), lambda: PhotoCRF(small, options))
+def _refiner(
+    image: ImageArray, features: FeatureConfig, options: RefineConfig, memo: Memo
+) -> Callable[[BoolArray], tuple[BoolArray, str]]:
+    """A function from a mask on the grid to the photo's mask, and empty or the reason to drop it."""
+    network = features.image_size or get_backbone(features.backbone).image_size
+    side = options.crf_size
+    small = resize_image(image, (side, side))
+
+    def crf() -> PhotoCRF:
+        return memo("crf", (network, options), lambda: PhotoCRF(small, options, scale=side / network))
+
+    def refine(coarse: BoolArray) -> tuple[BoolArray, str]:
+        key = (network, options, coarse.shape, coarse.tobytes())
+        rough = resize_mask(coarse, (side, side))
+        refined, reason = memo("refine", key, lambda: refine_mask(small, rough, options, crf=crf))
+        return resize_mask(refined, image.shape[:2]), reason
+
+    return refine

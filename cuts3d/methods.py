@@ -8,7 +8,7 @@ from cuts3d.depth import get_depth
 from cuts3d.errors import ConfigError
 from cuts3d.masks import refine_coarse
 from cuts3d.pipeline import run_pipeline
-from cuts3d.stages import Memo, StageResult, compute_always
+from cuts3d.stages import Memo, StageResult, remembering
 from cuts3d.types import DepthMap, FoundMask, ImageArray
 
 OURS = "cuts3d"
@@ -37,21 +37,23 @@ def find_masks(
     *,
     method: str = OURS,
     depth: DepthMap | None = None,
-    memo: Memo = compute_always,
+    memo: Memo | None = None,
 ) -> list[FoundMask]:
     """Masks of one photo by any method, refined alike, best first in the method's own order.
 
     Args:
         image: uint8 [H, W, 3].
-        config: Features, τ_ncut, N and refinement hold for every method, the rest for ours.
+        config: Features, least area and refinement hold for every method; τ_ncut and N for those that know them; the
+            rest for ours.
         method: One of `METHODS`.
         depth: A depth map of the user's own; only ours reads depth.
-        memo: Remembers stages, or hands in features and depth that a batch has computed.
+        memo: Remembers stages, or hands in features and depth that a batch has computed; None: of this photo only.
 
     Raises:
         ConfigError: Unknown method.
     """
     check_method(method)
+    memo = memo or remembering()
     if method == OURS:
         last: StageResult | None = None
         for last in run_pipeline(image, config, depth=depth, memo=memo):  # noqa: B007 - the last one counts

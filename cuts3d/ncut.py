@@ -138,8 +138,21 @@ def bipartition(weights: FloatArray, grid_shape: tuple[int, int], *, nodes: Bool
     if not nodes.all():
         index = np.flatnonzero(nodes)
         weights = weights[np.ix_(index, index)]
-    values, eigenvalue, solver = second_eigenvector(weights)
-    x = np.full(grid_shape, np.nan)
+    return as_bipartition(*second_eigenvector(weights), nodes)
+
+
+def as_bipartition(
+    values: FloatArray, eigenvalue: float, solver: Literal["lanczos", "dense"], nodes: BoolArray
+) -> Bipartition:
+    """An eigenvector of some nodes, oriented and cut.
+
+    Args:
+        values: x, float [n], of the nodes in row-major order.
+        eigenvalue: λ.
+        solver: Who found it.
+        nodes: Nodes that take part, bool [h, w].
+    """
+    x = np.full(nodes.shape, np.nan)
     x[nodes] = values
     x, mask, flipped, corners = orient(x, nodes)
     row, column = np.unravel_index(np.nanargmax(x), x.shape)

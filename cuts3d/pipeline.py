@@ -57,7 +57,7 @@ def run_pipeline(
     sharpened = memo("sharpened", sharpened_key, lambda: _sharpen(affinity, importance, config))
     yield StageResult("sharpened", sharpened)
 
-    iteration = Iteration(image, config, features.grid_shape, found, memo, (sharpened_key, depth_key))
+    iteration = Iteration(image, config, features, found, affinity, memo, (sharpened_key, depth_key))
     yield from iteration.run(sharpened)
 
     def segmentation(name: Stage, options: RefineConfig) -> Iterator[StageResult]:

@@ -15,21 +15,22 @@ from cuts3d.types import BoolArray, ImageArray
 class PhotoCRF:
     """A fully connected CRF over one photo. Its pairwise terms depend on the photo only and serve every mask."""
 
-    def __init__(self, image: ImageArray, config: RefineConfig) -> None:
+    def __init__(self, image: ImageArray, config: RefineConfig, *, scale: float = 1.0) -> None:
         """Build the pairwise terms.
 
         Args:
             image: uint8 [H, W, 3].
             config: Its terms.
+            scale: Side of `image` over that of the network's input, in whose pixels the reaches are given.
         """
         import pydensecrf.densecrf as crf
 
         self.config = config
         self.shape = image.shape[:2]
         self._model = crf.DenseCRF2D(self.shape[1], self.shape[0], 2)
-        self._model.addPairwiseGaussian(sxy=config.gaussian_sxy, compat=config.gaussian_compat)
+        self._model.addPairwiseGaussian(sxy=scale * config.gaussian_sxy, compat=config.gaussian_compat)
         self._model.addPairwiseBilateral(
-            sxy=config.bilateral_sxy,
+            sxy=scale * config.bilateral_sxy,
             srgb=config.bilateral_srgb,
             rgbim=np.array(image, order="C"),  # it wants a writable buffer of its own
             compat=config.bilateral_compat,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, TypeVar
 
 Stage = Literal[
@@ -13,6 +14,7 @@ Stage = Literal[
     "affinity",
     "sharpened",
     "ncut",
+    "tree",  # all candidates of the recursive mode
     "graph",
     "local_cut",
     "confidence",
@@ -20,10 +22,11 @@ Stage = Literal[
     "crf",  # the photo's CRF, remembered but not yielded
     "refine",
     "segmentation",
-    "maskcut",
+    "neighbour",
     "spectrum",
 ]
 T = TypeVar("T")
+Known = Mapping[tuple[Stage, Hashable], Any]  # results by stage and key
 
 
 class Memo(Protocol):
@@ -47,6 +50,22 @@ class StageResult:
     stage: Stage
     value: Any
     index: int = 0
+
+
+def remembering(known: Known = MappingProxyType({})) -> Memo:
+    """A memo that remembers all of one photo, and begins with what is known already.
+
+    Args:
+        known: Results by stage and key.
+    """
+    memory = dict(known)
+
+    def memo(stage: Stage, key: Hashable, compute: Callable[[], T]) -> T:
+        if (stage, key) not in memory:
+            memory[stage, key] = compute()
+        return memory[stage, key]
+
+    return memo
 
 
 def compute_always(stage: Stage, key: Hashable, compute: Callable[[], T]) -> T:

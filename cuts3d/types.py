@@ -164,8 +164,7 @@ class Instance:
 
     Attributes:
         mask: bool [H, W] at the photo's size.
-        score: Rank among the masks of all photos, in [0, 1]: mean spatial confidence over the place in the order of
-            cutting, since what is cut first is likelier an object (ours; see `benchmarks/coco_dev.md`).
+        score: Rank among the masks of all photos, in [0, 1], by the rule of `MaskConfig.score`.
         coarse_mask: The mask before the CRF, bool [h, w] on the cut's grid.
         coarse_confidence: Spatial confidence, float32 [h, w] on the cut's grid.
         number: Its place in the order of cutting, from 1; what it is called, whatever becomes of the others.
@@ -275,7 +274,8 @@ class Segmentation:
 
     Attributes:
         image: The photo, uint8 [H, W, 3].
-        instances: Masks in the order in which they were cut.
+        instances: Masks in the order in which they were cut; disjoint, but for the recursive mode, where they come by
+            score and may lie inside one another.
         depth: The depth map as estimated or given.
         features: The patch features.
         importance: Spatial importance on the patch grid, float32 [h, w] in [β, 1], or None where depth is flat or
@@ -297,6 +297,11 @@ class Segmentation:
     dropped: tuple[Dropped, ...] = field(default=())
 
     @property
+    def back_to_front(self) -> tuple[tuple[int, Instance], ...]:
+        """Place in `instances` from 1, and instance, the largest first: painted so, nested masks stay visible."""
+        return tuple(sorted(enumerate(self.instances, start=1), key=lambda numbered: -numbered[1].area))
+
+    @property
     def num_fallbacks(self) -> int:
-        """Instances that fell back to MaskCut's component."""
+        """Instances that no cut in 3D made: MaskCut's component, or a whole part of a recursive NCut."""
         return sum(bool(i.cut.fallback) for i in self.instances)

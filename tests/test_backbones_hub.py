@@ -82,7 +82,8 @@ def test_declaration_is_complete(spec: Any) -> None:
     assert callable(spec.load)
     assert spec.patch_size in (8, 14, 16)
     assert spec.image_size % spec.patch_size == 0
-    assert spec.feature == "key" and spec.layer == -1
+    assert spec.feature == ("token" if spec.embedded else "key")
+    assert spec.layer == -1
     assert spec.center == ("dinov2" in spec.name)
     assert 0 < spec.tau_ncut < 1
     assert len(spec.mean) == len(spec.std) == 3

@@ -47,13 +47,13 @@ def estimators(photo, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def passes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the backbones that ran, in order."""
     ran: list[str] = []
-    plain = features.extract_features
+    plain = features.extract_batch
 
     def counted(network: Any, spec: Any, *rest: Any, **options: Any) -> Any:
         ran.append(spec.name)
         return plain(network, spec, *rest, **options)
 
-    monkeypatch.setattr("cuts3d.features.extract_features", counted)
+    monkeypatch.setattr("cuts3d.features.extract_batch", counted)
     return ran
 
 

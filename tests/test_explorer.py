@@ -128,7 +128,8 @@ CHANGES = {
     "depth_clip": 8.0, "background_depth": 0.5, "cut_size": 40, "k_neighbors": 5, "tau_knn": 0.4, "sigma_c": 0.2,
     "terminals": "single", "terminal_fraction": 0.05, "capacity": "euclidean", "num_cuts": 2, "tau_knn_min": 0.1,
     "confidence_floor": 0.9, "max_instances": 2, "region": "once", "min_area": 0.12, "max_overlap": 0.0,
-    "max_ncut": 0.5, "crf": False, "crf_iterations": 1, "foreground_probability": 0.55, "gaussian_sxy": 1.0,
+    "max_depth": 2, "score": "order", "max_ncut": 0.5, "crf": False,
+    "crf_size": 64, "crf_iterations": 1, "foreground_probability": 0.55, "gaussian_sxy": 1.0,
     "gaussian_compat": 1.0, "bilateral_sxy": 10.0, "bilateral_srgb": 40.0, "bilateral_compat": 1.0,
     "crf_min_iou": 0.99,
 }  # fmt: skip
@@ -222,16 +223,30 @@ def test_opening_a_photo_computes_nothing(photo, pixel_config):
 
 
 def test_maskcut_runs_on_the_same_features_once(explorer, photo):
-    masks = explorer.maskcut()
+    masks = explorer.neighbour("maskcut")
     features = explorer.results["features", 0]
     plain = maskcut(
         normalise_features(features.vectors, center=features.center).T,
         grid_shape=features.grid_shape,
         tau=registry.get_backbone(explorer.config.features.backbone).tau_ncut,
     )
-    assert (masks == plain).all()
+    assert (np.array([one.mask for one in masks]) == plain[plain.any(axis=(1, 2))]).all()
     assert not computed(explorer)
-    assert explorer.maskcut() is masks
+    assert explorer.neighbour("maskcut") is masks
+
+
+def test_a_neighbour_shares_the_pass_that_made_the_depth_head_s_tokens(embedded_network, scene):
+    explorer = Explorer(scene("two boxes").image, CutS3DConfig().replace(image_size=112, crf=False))
+    explorer.update()
+    assert explorer.neighbour("tokencut")
+    assert explorer.calls["features"] == 1
+    explorer.neighbour("votecut")
+    assert explorer.calls["features"] == 2
+
+
+def test_an_unknown_neighbour_is_refused(explorer):
+    with pytest.raises(ConfigError, match="maskcut, tokencut"):
+        explorer.neighbour("cutler")
 
 
 def test_the_spectrum_belongs_to_the_ncut_that_was_asked_for(explorer):

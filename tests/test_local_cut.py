@@ -90,6 +90,21 @@ def test_knn_graph_of_points_that_coincide_has_no_self_links():
     assert (graph.lengths == 0).all()
 
 
+@given(seeds, st.integers(1, 8), st.integers(1, 63))
+def test_links_among_some_points_are_those_of_a_cloud_whose_others_are_far_away(seed, k, count):
+    cloud = random_cloud(64, seed=seed)
+    among = np.zeros(64, dtype=bool)
+    among[np.random.default_rng(seed).permutation(64)[:count]] = True
+    points = cloud.points.copy()
+    points[~among, 2] += 100.0
+    whole = knn_graph(PointCloud(points=points, grid_shape=cloud.grid_shape), k_neighbors=k)
+    inside = among[whole.edges].all(axis=1)
+    part = knn_graph(cloud, k_neighbors=k, among=among)
+    np.testing.assert_array_equal(part.edges, whole.edges[inside])
+    np.testing.assert_allclose(part.lengths, whole.lengths[inside])
+    assert part.num_nodes == 64
+
+
 def test_gaussian_capacity_is_1_at_length_0_and_1_over_e_at_sigma_c():
     found = capacities(np.array([0.0, 0.03, 0.06]), sigma_c=0.03)
     assert np.allclose(found, [1, np.exp(-1), np.exp(-4)])

@@ -30,7 +30,7 @@ def check_segmentation(found: Segmentation, config: CutS3DConfig) -> None:
         assert instance.mask.dtype == np.bool_
         assert instance.mask.shape == size
         assert instance.mask.any()
-        assert not (instance.mask & taken).any()
+        assert config.masks.region == "recursive" or not (instance.mask & taken).any()
         taken |= instance.mask
         assert instance.confidence.dtype == np.float32
         assert instance.confidence.shape == size
@@ -40,7 +40,7 @@ def check_segmentation(found: Segmentation, config: CutS3DConfig) -> None:
         assert type(instance.score) is float
         assert 0 <= instance.score <= 1
         assert instance.mean_confidence == pytest.approx(confidence.mean)
-        assert instance.score <= confidence.mean
+        assert config.masks.score == "distinct" or instance.score <= confidence.mean
         assert instance.coarse_mask.shape == found.cloud.grid_shape
         assert not (instance.coarse_mask & np.isnan(confidence.values)).any()
         assert 0 <= instance.ncut < len(found.bipartitions)
@@ -328,7 +328,9 @@ STAGE_PARAMETERS = st.fixed_dictionaries(
         "tau_knn_min": st.floats(0.0005, 2),
         "confidence_floor": st.floats(0, 1),
         "max_instances": st.integers(1, 8),
-        "region": st.sampled_from(["exhaust", "once"]),
+        "region": st.sampled_from(["exhaust", "once", "recursive"]),
+        "max_depth": st.integers(1, 4),
+        "score": st.sampled_from(["distinct", "order", "confidence"]),
         "min_area": st.floats(0, 0.5),
         "max_overlap": st.floats(0, 1),
         "max_ncut": st.none() | st.floats(0, 1),

@@ -11,6 +11,7 @@ from helpers import REPO
 import cuts3d
 
 PUBLIC = [
+    "ADAPTIVE",
     "LITERAL",
     "ConfigError",
     "CutS3D",

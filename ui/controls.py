@@ -9,7 +9,7 @@ from typing import Any, get_args
 import gradio as gr
 
 from cuts3d.backbones import list_backbones
-from cuts3d.config import LITERAL, CutS3DConfig, parameter_field, parameter_type
+from cuts3d.config import ADAPTIVE, LITERAL, CutS3DConfig, parameter_field, parameter_type
 from cuts3d.depth import list_depths
 from cuts3d.errors import ConfigError
 
@@ -43,6 +43,7 @@ class Control:
 EPSILONS = tuple((f"{e:g}", e) for e in (1e-6, 1e-5, 1e-4, 1e-3))
 CUT_SIZES = (("the patch grid", None), *((f"{n} points", n) for n in (60, 90, 120)))
 SIZES = ((OWN, None), *((f"{14 * n} px", 14 * n) for n in (16, 24, 34, 48, 60)))
+CRF_SIZES = tuple((f"{n} px", n) for n in (119, 170, 240, 480))
 DEPTHS = (("the photo's own map, else embedded", OWN_DEPTH), *((s.title, s.name) for s in list_depths()))
 MAIN = (
     Control("beta", "β · sharpening", 0.0, 1.0, 0.01),
@@ -87,12 +88,15 @@ GROUPS: dict[str, tuple[Control, ...]] = {
     "Masks · N": (
         Control("max_instances", "N · most masks", 1, 20, 1),
         Control("region", "Cuts of a region"),
-        Control("min_area", "Least area, share", 0.0, 0.2, 0.005),
+        Control("max_depth", "Levels of the recursive mode", 1, 8, 1),
+        Control("score", "Rank of the masks"),
+        Control("min_area", "Least area, share", 0.0, 0.2, 0.001),
         Control("max_overlap", "Greatest overlap, IoU", 0.0, 1.0, 0.05),
         Control("max_ncut", "Stop above this NCut value", 0.0, 1.0, 0.01, none_at=1.0),
     ),
     "CRF": (
         Control("crf", "Fit masks to the photo's edges"),
+        Control("crf_size", "Resolution of the CRF", choices=CRF_SIZES),
         Control("crf_iterations", "Mean-field steps", 1, 30, 1),
         Control("foreground_probability", "Trust in the mask", 0.5, 0.99, 0.01),
         Control("gaussian_sxy", "Gaussian reach, px", 0.5, 30.0, 0.5),
@@ -110,16 +114,34 @@ CONFIDENCE = (  # they stand on the Confidence tab, beside what they change
 ALL: tuple[Control, ...] = (*MAIN, *(c for group in GROUPS.values() for c in group), *CONFIDENCE)
 DEPTH_PLACE = [c.name for c in ALL].index("depth")
 NETWORKS = tuple(c.name for c in GROUPS["Networks"])  # a change of these runs a network again
+
+
+def changed(config: CutS3DConfig) -> dict[str, Any]:
+    """The parameters in which a configuration differs from the defaults."""
+    own = CutS3DConfig().to_dict()
+    return {name: value for name, value in config.to_dict().items() if value != own[name]}
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     "Ours": {},
-    "Paper": {n: v for n, v in LITERAL.to_dict().items() if v != CutS3DConfig().to_dict()[n]},
-    "MaskCut": {"sharpen": False, "depth": "none", "region": "once"},
+    "Paper": changed(LITERAL),
+    "MaskCut": {
+        "feature": "key",
+        "tau_ncut": 0.15,
+        "sharpen": False,
+        "depth": "none",
+        "region": "once",
+        "score": "order",
+        "crf_size": 480,
+    },
+    "Adaptive": changed(ADAPTIVE),
     "Fine": {"image_size": 840, "max_instances": 8, "max_ncut": 0.9},
 }
 PRESET_TEXTS = {
     "Ours": "Ours: the formulas of the paper, our choices where it is silent.",
     "Paper": "Paper: its prose to the letter. Single terminals, Euclidean capacities, one cut per NCut.",
     "MaskCut": "MaskCut: no depth and no sharpening, one mask per NCut.",
+    "Adaptive": "Adaptive: as many masks as stand out, up to 20, which may lie inside one another. A few seconds.",
     "Fine": "Fine: 60×60 patches, up to 8 masks. Some ten seconds on two cores.",
 }
 

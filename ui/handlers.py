@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from cuts3d.baselines import BASELINES
 from cuts3d.compare import compare_each, summarise
 from cuts3d.depth import normalise_depth
 from cuts3d.explorer import Explorer
@@ -31,7 +32,7 @@ MAX_SIDE = 1600  # photos are worked on at this longer side on the page
 STILL = 0.25  # seconds without a newer request before the CRF starts
 SESSIONS = Sessions()
 CRF_TURN = threading.Lock()
-PICTURES = (*pipeline.CARDS, "difference", "heatmap", "coarse", "ours", "maskcut", "methods")
+PICTURES = (*pipeline.CARDS, "difference", "heatmap", "coarse", "ours", "neighbour", "methods")
 TEXTS = (
     *("histogram", "spectrum", "ncut_facts", "depth_facts", "depth_table"),
     *("cuts", "areas", "instances", "method_table"),
@@ -154,6 +155,25 @@ def compare(visitor: str, left: str, right: str) -> Update:
         return draw_all(session).update
 
 
+def choose_neighbour(visitor: str, name: str) -> Iterator[Update]:
+    """Hold our masks against another method's; it may run a network of its own."""
+    session = SESSIONS.get(visitor)
+    if session is None:
+        yield _closed(visitor)
+        return
+    if name not in BASELINES or not session.explorer.results:
+        return
+    session.neighbour = name
+    yield {"status": status.running(BASELINES[name].title, 0.5)}
+    try:
+        with session.lock:
+            update = draw_all(session).update
+        line = status.summary(session.explorer, session.source.title, costs=session.costs, done=True)
+        yield {**update, "status": line}
+    except Exception as error:
+        yield failed(error)
+
+
 def compare_depths(visitor: str, names: Sequence[str]) -> Iterator[Update]:
     """Segment the open photo with several depth estimators, a row as each is done."""
     session = SESSIONS.get(visitor)
@@ -220,7 +240,7 @@ def _open(visitor: str, source: Source, values: Values) -> Iterator[Update]:
     session = Session(explorer=explorer, source=source, own_depth=explorer.depth)
     if old is not None:
         old.take_ticket()  # stops what still runs for the photo before
-        session.tab, session.compared = old.tab, old.compared
+        session.tab, session.compared, session.neighbour = old.tab, old.compared, old.neighbour
     SESSIONS.put(visitor, session)
     ticket = session.take_ticket()
     yield {"status": status.running("loading the networks", 0.03), **_blank(session)}

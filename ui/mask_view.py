@@ -26,6 +26,7 @@ MASK_JS = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 OUTLINE_SIDE = 480  # longer side of the photo at which outlines are traced, pixels
 DETAIL_SIDE = 120  # a smaller mask keeps at least so many pixels along its longer side, if it has them
 LABEL_SIDE = 96  # longer side of the crop in which the number's place is sought
+SHOWN_DROPPED = 4  # dropped cuts that are listed; more are folded
 TOLERANCE = 0.5  # an outline may stray so far from the traced one, pixels of the reduced mask
 Colour = tuple[int, int, int]
 
@@ -286,7 +287,7 @@ def _row(row: InstanceRow, *, chosen: bool, notes: bool) -> str:
     swatch = f'<i class="swatch" style="--tint: {_css(row.colour)}"></i>'
     button = f'<button type="button" aria-label="Choose instance {number}">{swatch}{number}</button>'
     joined = "yes" if row.joined else "no"
-    note = f'<span class="fallback">fallback to MaskCut</span> {escape(row.fallback)}' if row.fallback else ""
+    note = f'<span class="fallback">no cut in 3D</span> {escape(row.fallback)}' if row.fallback else ""
     figures = (f"{100 * row.area:.1f} %", f"{row.score:.2f}", f"{row.confidence:.2f}", f"{row.cut_value:.2f}")
     cells = "".join(f"<td>{text}</td>" for text in figures)
     state = ' class="chosen" aria-current="true"' if chosen else ""
@@ -296,8 +297,11 @@ def _row(row: InstanceRow, *, chosen: bool, notes: bool) -> str:
 
 
 def _dropped(dropped: Iterable[Dropped]) -> str:
-    lines = "".join(f"<li>NCut {d.ncut + 1} gave no instance: {escape(d.reason)}.</li>" for d in dropped)
-    return f'<ul class="mask-dropped">{lines}</ul>' if lines else ""
+    lines = [f"<li>NCut {d.ncut + 1} gave no instance: {escape(d.reason)}.</li>" for d in dropped]
+    listed = f'<ul class="mask-dropped">{"".join(lines)}</ul>' if lines else ""
+    if len(lines) <= SHOWN_DROPPED:
+        return listed
+    return f'<details class="mask-folded"><summary>{len(lines)} cuts gave no instance</summary>{listed}</details>'
 
 
 def _colour(index: int) -> Colour:

@@ -50,6 +50,7 @@ class Session:
         instance: Place of the chosen instance in the order of cutting, from 0.
         tab: The tab in sight.
         compared: The two pictures under the slider.
+        neighbour: The method that ours is held against.
         drawn: What was drawn last under each name: the objects it was drawn from.
         pictures: The pictures on the page, by name.
         lock: One run at a time.
@@ -64,6 +65,7 @@ class Session:
     instance: int = 0
     tab: str = "pipeline"
     compared: tuple[str, str] = ("photo", "masks")
+    neighbour: str = "maskcut"
     drawn: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, Picture] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)

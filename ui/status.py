@@ -86,7 +86,7 @@ def summary(explorer: Explorer, title: str, *, costs: Sequence[str], done: bool)
         f'<span title="{escape(trained, quote=True)}">depth: {escape(result.depth.estimator)}</span>',
     ]
     if result.num_fallbacks:
-        parts.append(f'<span class="warn">{result.num_fallbacks} fell back to MaskCut</span>')
+        parts.append(f'<span class="warn">{result.num_fallbacks} without a cut in 3D</span>')
     state = "" if done else '<span class="pending">fitting to the photo\'s edges …</span>'
     spent = f'<span class="cost">{escape(" · ".join(costs))}</span>'
     return f'<div class="status" role="status"><span>{" · ".join(parts)}</span>{spent}{state}</div>'

@@ -30,7 +30,7 @@ HEAVY: dict[str, Any] = {  # networks: one at a time, and the status line tells 
     "show_progress": "minimal",
     "trigger_mode": "multiple",
 }
-NO_OUTPUT = ("prepare", "compare_left", "compare_right", "estimators", "compare_depth")
+NO_OUTPUT = ("against", "prepare", "compare_left", "compare_right", "estimators", "compare_depth")
 
 
 class Wiring:
@@ -174,6 +174,7 @@ class Wiring:
         self._reply(self.parts["chosen"].input, handlers.choose_instance, [self.parts["chosen"]])
         both = [self.parts["compare_left"], self.parts["compare_right"]]
         self._reply(_any_of([choice.input for choice in both]), handlers.compare, both)
+        self._run(self.parts["against"].input, handlers.choose_neighbour, [self.parts["against"]], **self.heavy)
         self._run(self.parts["prepare"].click, handlers.prepare_files, [], **self.heavy)
         self._run(self.parts["compare_depth"].click, handlers.compare_depths, [self.parts["estimators"]], **self.heavy)
 

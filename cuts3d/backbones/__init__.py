@@ -5,7 +5,7 @@ from cuts3d.backbones import embedded  # first, so that it leads the list
 # isort: split
 from cuts3d.backbones import diffncuts, hub
 from cuts3d.backbones.registry import BackboneSpec, FeatureKind, get_backbone, list_backbones, register_backbone
-from cuts3d.backbones.vit import ViTBackbone, extract_features
+from cuts3d.backbones.vit import ViTBackbone, extract_batch, extract_features
 
 __all__ = [
     "BackboneSpec",
@@ -13,6 +13,7 @@ __all__ = [
     "ViTBackbone",
     "diffncuts",
     "embedded",
+    "extract_batch",
     "extract_features",
     "get_backbone",
     "hub",

@@ -137,8 +137,9 @@ register_backbone(
         licence="MIT (package), Apache-2.0 (DINOv2)",
         patch_size=14,
         image_size=476,
+        feature="token",  # measured against keys: benchmarks/ablation.md
         center=True,
-        tau_ncut=0.15,
+        tau_ncut=0.05,
         load=load_embedded,
         embedded=True,
     )

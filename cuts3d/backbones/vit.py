@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,25 +114,30 @@ def normalise_pixels(image: np.ndarray, spec: BackboneSpec, size: tuple[int, int
     return (pixels - mean) / std
 
 
-def extract_features(
+def extract_features(network: ViTBackbone, spec: BackboneSpec, image: np.ndarray, **options: Any) -> PatchFeatures:
+    """Features of one photo, uint8 [H, W, 3]; see `extract_batch`."""
+    return extract_batch(network, spec, [image], **options)[0]
+
+
+def extract_batch(
     network: ViTBackbone,
     spec: BackboneSpec,
-    image: np.ndarray,
+    images: Sequence[np.ndarray],
     *,
     image_size: int | None = None,
     feature: FeatureKind | None = None,
     layer: int | None = None,
     center: bool | None = None,
     token_layers: tuple[int, ...] = (),
-) -> PatchFeatures:
-    """Turn a photo into patch features with one pass of the backbone.
+) -> list[PatchFeatures]:
+    """Turn photos into patch features with one pass of the backbone, on a GPU in half precision.
 
-    The photo is stretched to a square of `image_size`, as MaskCut and TokenCut do.
+    A photo is stretched to a square of `image_size`, as MaskCut and TokenCut do.
 
     Args:
         network: The loaded backbone.
         spec: Its declaration; `None` options fall back to it.
-        image: uint8 [H, W, 3].
+        images: Each uint8 [H, W, 3], of any size.
         image_size: Input side in pixels, a multiple of the patch size.
         feature: Kind of vector.
         layer: Block index.
@@ -139,7 +145,7 @@ def extract_features(
         token_layers: Blocks whose tokens are kept for a depth head.
 
     Returns:
-        Features on the patch grid, and the tokens asked for.
+        For each photo its features on the patch grid, and the tokens asked for.
 
     Raises:
         ConfigError: The size or the layer does not fit the network.
@@ -151,17 +157,21 @@ def extract_features(
             f"image_size must be a multiple of the backbone's patch {patch}: {side} is not, {side // patch * patch} is."
         )
     device = next(network.parameters()).device
-    pixels = normalise_pixels(image, spec, (side, side)).to(device)
-    vectors, tokens, grid = network(
-        pixels,
-        feature=feature or spec.feature,
-        layer=spec.layer if layer is None else layer,
-        token_layers=token_layers,
-    )
-    return PatchFeatures(
-        vectors=vectors[0].float().cpu().numpy(),
-        grid_shape=grid,
-        backbone=spec.name,
-        center=spec.center if center is None else center,
-        tokens=tuple(t[0].float().cpu().numpy() for t in tokens),
-    )
+    pixels = torch.cat([normalise_pixels(image, spec, (side, side)) for image in images]).to(device)
+    with torch.autocast(device.type, dtype=torch.float16, enabled=device.type == "cuda"):
+        vectors, tokens, grid = network(
+            pixels,
+            feature=feature or spec.feature,
+            layer=spec.layer if layer is None else layer,
+            token_layers=token_layers,
+        )
+    return [
+        PatchFeatures(
+            vectors=vectors[index].float().cpu().numpy(),
+            grid_shape=grid,
+            backbone=spec.name,
+            center=spec.center if center is None else center,
+            tokens=tuple(t[index].float().cpu().numpy() for t in tokens),
+        )
+        for index in range(len(images))
+    ]

@@ -126,8 +126,9 @@ def test_no_quick_key_press_is_lost(visitor) -> None:
     visitor.page.locator("#picture-photo [data-pick]").focus()
     for _ in range(4):
         visitor.page.keyboard.press("ArrowLeft")
-    visitor.page.wait_for_timeout(2500)
-    assert visitor.patch() == (row, column - 4)
+    visitor.wait_for_patch((row, column - 4))
+    visitor.page.wait_for_timeout(500)
+    assert visitor.patch() == (row, column - 4)  # and no late answer takes it back
 
 
 # the viewer
@@ -315,9 +316,20 @@ def test_ncut_follows_the_chosen_instance(visitor) -> None:
 
 def test_methods_stand_side_by_side(visitor) -> None:
     visitor.open_tab("Methods")
-    for name in ("ours", "maskcut", "methods"):
+    for name in ("ours", "neighbour", "methods"):
         assert visitor.page.locator(f"#picture-{name} .pixels").evaluate("i => i.naturalWidth") >= 34, name
     assert visitor.page.locator("#method-table tbody tr").count() >= 2
+
+
+def test_another_neighbour_takes_maskcut_s_place(visitor) -> None:
+    visitor.open_tab("Methods")
+    before = visitor.source("neighbour")
+    visitor.page.locator("#against input[value=votecut]").check()
+    visitor.page.wait_for_function("() => document.querySelector('#method-table').innerText.includes('VoteCut')")
+    visitor.settled()
+    assert visitor.source("neighbour") != before
+    visitor.page.locator("#against input[value=maskcut]").check()
+    visitor.page.wait_for_function("() => document.querySelector('#method-table').innerText.includes('MaskCut')")
 
 
 # presets

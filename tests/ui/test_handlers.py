@@ -20,6 +20,7 @@ from helpers import Photo
 from PIL import Image
 
 import cuts3d.iteration
+from cuts3d.baselines import BASELINES
 from cuts3d.config import parameter_type
 from cuts3d.errors import InputError
 from ui import controls, handlers, runs
@@ -38,7 +39,7 @@ TAB_OUTPUTS = {
     "depth": {"depth_facts"},
     "confidence": {"cuts", "heatmap", "areas"},
     "instances": {"coarse", "instances", "compare"},
-    "methods": {"ours", "maskcut", "methods", "method_table"},
+    "methods": {"ours", "neighbour", "methods", "method_table"},
     "export": {"python", "shell", "link", "files"},
 }
 WITH_STAGE = {  # progress line -> pictures that come with it
@@ -773,6 +774,23 @@ def test_the_tab_in_sight_stays_with_the_next_photo(opened, files, values):
     updates = list(handlers.open_upload("ann", files.other_photo, files.depth, "relative", values))
     assert sent(updates[1:]) >= TAB_OUTPUTS["ncut"]
     assert not sent(updates[1:]) & TAB_OUTPUTS["confidence"]
+
+
+@pytest.mark.parametrize("name", ["tokencut", "votecut", "promerge", "freemask"])
+def test_another_neighbour_takes_maskcut_s_place(opened, name):
+    handlers.show_tab("ann", "methods")
+    *_, last = handlers.choose_neighbour("ann", name)
+    assert {"methods", "method_table", "neighbour", "status"} <= set(last)
+    assert BASELINES[name].name in last["method_table"]
+    session = handlers.SESSIONS.get("ann")
+    assert session is not None
+    assert session.neighbour == name
+    assert "method_table" not in list(handlers.choose_neighbour("ann", name))[-1]
+
+
+def test_what_is_no_neighbour_changes_nothing(opened):
+    assert list(handlers.choose_neighbour("ann", "bogus")) == []
+    assert list(handlers.choose_neighbour("nobody", "tokencut")) == [{}]
 
 
 def test_any_two_pictures_can_be_compared(opened):

@@ -186,7 +186,7 @@ def test_the_table_has_a_row_per_instance_and_names_fallbacks_and_dropped_cuts()
     texts = [["".join(cell.itertext()) for cell in line] for line in lines]
     assert texts[0] == ["1", "12.3 %", "0.50", "0.83", "4.20", "yes", ""]
     assert texts[1][5].startswith("no")
-    assert texts[1][6] == "fallback to MaskCut the 3D cut kept almost nothing"
+    assert texts[1][6] == "no cut in 3D the 3D cut kept almost nothing"
     assert [line.get("aria-current") for line in lines] == [None, "true"]
     assert len(list(root.iter("th"))) == 7 + 2
     assert [li.text for li in root.iter("li")] == ["NCut 5 gave no instance: too small."]
@@ -227,3 +227,12 @@ def test_three_masks_of_a_large_photo_take_milliseconds() -> None:
 def test_script_and_style_are_read() -> None:
     assert "trigger('select'" in MASK_JS
     assert "@container" not in MASK_CSS  # Gradio drops it
+
+
+@pytest.mark.parametrize(("count", "folded"), [(0, False), (4, False), (5, True)])
+def test_many_dropped_cuts_are_folded_and_counted(count: int, folded: bool) -> None:
+    dropped = [Dropped(ncut=n, reason="too small") for n in range(count)]
+    root = parse(instance_table([], dropped))
+    assert len(list(root.iter("li"))) == count
+    summaries = ["".join(s.itertext()) for s in root.iter("summary")]
+    assert summaries == ([f"{count} cuts gave no instance"] if folded else [])

@@ -216,18 +216,18 @@ def test_without_a_cut_there_is_a_sentence_and_no_chart(session):
 
 
 @given(st.lists(MASKS, max_size=5))
-def test_stacked_masks_are_numbered_with_the_first_on_top(masks):
+def test_stacked_masks_are_numbered_with_the_smallest_on_top(masks):
     numbers = methods.stacked(masks, SHAPE)
     assert numbers.shape == SHAPE
     for place in np.ndindex(*SHAPE):
         holders = [n for n, mask in enumerate(masks, start=1) if mask[place]]
-        assert numbers[place] == (holders[0] if holders else 0)
+        assert numbers[place] == min(holders, key=lambda n: (masks[n - 1].sum(), n), default=0)
     np.testing.assert_array_equal(methods.union(masks, SHAPE), np.logical_or.reduce([np.zeros(SHAPE, bool), *masks]))
 
 
 @given(st.lists(MASKS, min_size=1, max_size=4), st.lists(MASKS, min_size=1, max_size=4))
 def test_the_table_pairs_each_of_our_masks_with_the_most_similar_one(ours, theirs):
-    table = ET.fromstring(methods.table(ours, theirs))
+    table = ET.fromstring(methods.table(ours, theirs, "TokenCut"))
     rows = table.findall("tbody/tr")
     assert len(rows) == len(ours)
     for number, (row, mask) in enumerate(zip(rows, ours, strict=True), start=1):
@@ -243,16 +243,16 @@ def test_the_table_pairs_each_of_our_masks_with_the_most_similar_one(ours, their
 @pytest.mark.parametrize(("ours", "theirs"), [(0, 0), (2, 0), (0, 1)])
 def test_a_method_that_found_nothing_is_told_in_words(ours, theirs):
     mask = np.ones(SHAPE, dtype=bool)
-    words = "".join(ET.fromstring(methods.table([mask] * ours, [mask] * theirs)).itertext())
+    words = "".join(ET.fromstring(methods.table([mask] * ours, [mask] * theirs, "MaskCut")).itertext())
     assert words == f"Ours: {ours} masks. MaskCut: {theirs}."
 
 
 def test_both_methods_and_their_difference_are_drawn_on_one_grid(session):
     update = drawn(session, "methods")
-    assert set(update) == {"ours", "maskcut", "methods", "method_table"}
-    theirs = [m for m in session.explorer.maskcut() if m.any()]
-    assert f'aria-label="MaskCut&#x27;s {len(theirs)} masks"' in update["maskcut"]
-    pictures = [session.pictures[name].pixels for name in ("ours", "maskcut", "methods")]
+    assert set(update) == {"ours", "neighbour", "methods", "method_table"}
+    theirs = session.explorer.neighbour("maskcut")
+    assert f'aria-label="MaskCut: {len(theirs)} masks"' in update["neighbour"]
+    pictures = [session.pictures[name].pixels for name in ("ours", "neighbour", "methods")]
     assert len({p.shape for p in pictures if p is not None}) == 1
 
 

@@ -129,7 +129,7 @@ def test_fallbacks_are_told(segmented):
     count = segmented.results["segmentation", 0].num_fallbacks
     shown = text(status.summary(segmented, "x", costs=[], done=True))
     assert count == 1, "so short links part everything"
-    assert "1 fell back to MaskCut" in shown
+    assert "1 without a cut in 3D" in shown
 
 
 def test_what_a_run_cost():

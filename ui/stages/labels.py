@@ -23,6 +23,6 @@ def number_map(result: Segmentation, side: int = SIDE) -> IntArray:
     scale = min(1.0, side / max(h, w))
     shape = (max(1, round(h * scale)), max(1, round(w * scale)))
     labels = np.zeros(shape, dtype=np.uint8)
-    for instance in result.instances:
+    for _, instance in result.back_to_front:
         labels[resize_mask(instance.mask, shape)] = instance.number
     return labels

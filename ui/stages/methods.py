@@ -1,4 +1,4 @@
-"""Ours beside MaskCut on the same features, before any CRF."""
+"""Ours beside a neighbour on the same photo, before any CRF."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 import numpy as np
 
+from cuts3d.baselines import BASELINES
 from cuts3d.grids import iou, resize_mask
 from cuts3d.types import BoolArray
 from ui import pictures
@@ -16,36 +17,38 @@ from ui.stages.card import card
 
 def build() -> dict[str, Any]:
     """Lay the tab out."""
+    choices = [(baseline.title, name) for name, baseline in BASELINES.items()]
+    against = gr.Radio(choices, value=choices[0][1], label="Against", elem_id="against")
     with gr.Row(elem_classes="cards three"):
         ours = card("ours", "Ours", "The cuts in 3D, before the CRF.")
-        theirs = card(
-            "maskcut", "MaskCut", "CutLER's rules to the letter on the same features: no depth, no sharpening."
-        )
-        difference = card("methods", "Difference", "Orange: only ours. Blue: only MaskCut. Clear: both. Dark: neither.")
+        theirs = card("neighbour", "The neighbour", "Its masks on the same backbone: no depth, no sharpening, no CRF.")
+        difference = card("methods", "Difference", "Orange: only ours. Blue: only theirs. Clear: both. Dark: neither.")
     words = gr.HTML("", js_on_load=None, elem_id="method-table", apply_default_css=False)
-    return {"ours": ours, "maskcut": theirs, "methods": difference, "method_table": words}
+    return {"against": against, "ours": ours, "neighbour": theirs, "methods": difference, "method_table": words}
 
 
 def draw(d: Drawing) -> None:
     """Draw what only this tab shows."""
     if d.result("coarse") is None:
         return
-    rounds = d.session.explorer.maskcut()
-    theirs = [mask for mask in rounds if mask.any()]
-    ours = [resize_mask(cut.mask, theirs[0].shape) if theirs else cut.mask for cut, _ in d.cuts]
-    key = (rounds, *(cut for cut, _ in d.cuts))
+    baseline, found = BASELINES[d.session.neighbour], d.session.explorer.neighbour(d.session.neighbour)
     grid = d.result("features").grid_shape
+    theirs = [resize_mask(one.mask, grid) for one in found]
+    ours = [resize_mask(cut.mask, grid) for cut, _ in d.cuts]
+    key = (found, *(cut for cut, _ in d.cuts))
     d.picture("ours", key, lambda: pictures.masks_picture(stacked(ours, grid), f"Our {len(ours)} masks"))
-    d.picture("maskcut", key, lambda: pictures.masks_picture(stacked(theirs, grid), f"MaskCut's {len(theirs)} masks"))
+    words = f"{baseline.name}: {len(theirs)} masks"
+    d.picture("neighbour", key, lambda: pictures.masks_picture(stacked(theirs, grid), words))
     d.picture("methods", key, lambda: pictures.difference_of_masks(union(ours, grid), union(theirs, grid)))
-    d.put("method_table", key, lambda: table(ours, theirs))
+    d.put("method_table", key, lambda: f'<p class="note">{baseline.rule}</p>{table(ours, theirs, baseline.name)}')
 
 
 def stacked(masks: list[BoolArray], grid: tuple[int, int]) -> np.ndarray:
-    """Numbers of the masks, the first on top; uint8 [h, w]."""
+    """Numbers of the masks, smaller ones on top, of equal ones the first; uint8 [h, w]."""
     labels = np.zeros(masks[0].shape if masks else grid, dtype=np.uint8)
-    for number in range(len(masks), 0, -1):
-        labels[masks[number - 1]] = number
+    order = sorted(range(len(masks)), key=lambda n: (-np.count_nonzero(masks[n]), -n))
+    for n in order:
+        labels[masks[n]] = n + 1
     return labels
 
 
@@ -54,11 +57,11 @@ def union(masks: list[BoolArray], grid: tuple[int, int]) -> BoolArray:
     return stacked(masks, grid) > 0
 
 
-def table(ours: list[BoolArray], theirs: list[BoolArray]) -> str:
-    """Each of our masks and MaskCut's most similar one, as an HTML table."""
+def table(ours: list[BoolArray], theirs: list[BoolArray], name: str) -> str:
+    """Each of our masks and the neighbour's most similar one, as an HTML table."""
     if not ours or not theirs:
-        return f'<p class="empty">Ours: {len(ours)} masks. MaskCut: {len(theirs)}.</p>'
-    head = "".join(f'<th scope="col">{h}</th>' for h in ("Ours", "Area", "Most similar of MaskCut", "Its area", "IoU"))
+        return f'<p class="empty">Ours: {len(ours)} masks. {name}: {len(theirs)}.</p>'
+    head = "".join(f'<th scope="col">{h}</th>' for h in ("Ours", "Area", f"Most similar of {name}", "Its area", "IoU"))
     rows = []
     for number, mask in enumerate(ours, start=1):
         scores = [iou(mask, other) for other in theirs]

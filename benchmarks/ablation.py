@@ -1,0 +1,66 @@
+"""The paper's ablation and the neighbours on COCO dev (315 images), all on the same features and the same CRF.
+
+Parameters were chosen on the first half (every other image); the second half is to quote. Milliseconds are processor
+time of one thread after the networks. Not part of `make bench`: it needs the development data and takes about half an
+hour on two cores. `python -m benchmarks ablation` with the folder in `$CUTS3D_COCO_DEV`; what it said is kept in
+`benchmarks/ablation.md`.
+"""
+
+from __future__ import annotations
+
+from benchmarks.dev_set import HEAD, Masks, Method, lines, run_method
+from cuts3d.affinity import cosine_affinity
+from cuts3d.baselines import BASELINES
+from cuts3d.config import ADAPTIVE, LITERAL, CutS3DConfig
+from cuts3d.depth import estimate_depth, normalise_depth
+from cuts3d.grids import resize_map
+from cuts3d.methods import find_masks
+from cuts3d.pipeline import photo_features
+from cuts3d.score import mask_factors
+from cuts3d.stages import Memo
+from cuts3d.types import ImageArray
+
+OURS = CutS3DConfig()
+KEYS = OURS.replace(feature="key", tau_ncut=0.15)
+ONCE = OURS.replace(region="once", sharpen=False)
+
+
+def run() -> list[str]:
+    return [f"| what | {HEAD} |", *lines("benchmarks.ablation")]
+
+
+def methods() -> dict[str, Method]:
+    """The rows, each with all of the one before it unless its name says otherwise."""
+    return {
+        "MaskCut as published: keys, τ_ncut 0.15, CRF at 480 px": run_method(KEYS.replace(crf_size=480), "maskcut"),
+        "MaskCut on our features: last tokens, τ_ncut 0.05": run_method(OURS, "maskcut"),
+        "MaskCut on our features, with our score": maskcut_with_our_score,
+        "+ LocalCut, all scores 1": all_alike(run_method(ONCE)),
+        "+ importance, all scores 1": all_alike(run_method(ONCE.replace(sharpen=True))),
+        "+ confidence as score": run_method(ONCE.replace(sharpen=True, score="confidence")),
+        "+ every region until it is used up": run_method(OURS.replace(score="confidence")),
+        "+ distinctness as score: ours, the default": run_method(OURS),
+        "ours, least area 0.003": run_method(OURS.replace(min_area=0.003)),
+        "ours without importance": run_method(OURS.replace(sharpen=False)),
+        "ours without the CRF": run_method(OURS.replace(crf=False)),
+        "ours on keys, τ_ncut 0.15": run_method(KEYS),
+        "ours, N = 10": run_method(OURS.replace(max_instances=10)),
+        "ours, adaptive N": run_method(ADAPTIVE),
+        "ours, literal": run_method(LITERAL.replace(crf_size=OURS.refine.crf_size)),
+        **{baseline.title: run_method(OURS, name) for name, baseline in BASELINES.items() if name != "maskcut"},
+    }
+
+
+def all_alike(method: Method) -> Method:
+    """The same masks, all of score 1, as MaskCut's are."""
+    return lambda image, memo: [(mask, 1.0) for mask, _ in method(image, memo)]
+
+
+def maskcut_with_our_score(image: ImageArray, memo: Memo) -> Masks:
+    """MaskCut's masks, ranked as ours are."""
+    features, key = photo_features(image, OURS, None, memo)
+    affinity = cosine_affinity(features.vectors, center=features.center)
+    depth = memo("depth", (OURS.depth, key), lambda: estimate_depth(image, OURS.depth.depth, features=features))
+    z = resize_map(normalise_depth(depth, clip_percent=OURS.cloud.depth_clip), features.grid_shape)
+    found = find_masks(image, OURS, method="maskcut", memo=memo)
+    return [(m.mask, mask_factors(m.coarse_mask, affinity, z).distinctness) for m in found]

@@ -1,0 +1,158 @@
+"""The figures one by one: COCO's by pycocotools, CorLoc, best overlaps, touching pairs."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from cuts3d.errors import InputError
+from cuts3d.evaluate.input import ImageId
+from cuts3d.evaluate.items import Item
+from cuts3d.evaluate.masks import area_of, box_overlaps, mask_overlaps
+from cuts3d.types import FloatArray
+
+FOUND_IOU = 0.5  # from here on an object counts as found: CorLoc and pairs
+Kind = Literal["mask", "box"]
+ByImage = Mapping[ImageId, Sequence[Item]]
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """COCO's figures, each in [0, 1], or None where the truth has nothing to measure it on.
+
+    Attributes:
+        ap: Average precision, mean over IoU 0.50, 0.55, … 0.95.
+        ap50: At IoU 0.5.
+        ap75: At IoU 0.75.
+        ap_small: AP of objects under 32² pixels.
+        ap_medium: AP of objects from 32² to 96² pixels.
+        ap_large: AP of objects over 96² pixels.
+        ar1: Average recall with the best scored prediction of an image.
+        ar10: With ten.
+        ar100: With a hundred.
+    """
+
+    ap: float | None
+    ap50: float | None
+    ap75: float | None
+    ap_small: float | None
+    ap_medium: float | None
+    ap_large: float | None
+    ar1: float | None
+    ar10: float | None
+    ar100: float | None
+
+
+def coco_figures(images: Sequence[ImageId], truth: Sequence[Item], predictions: Sequence[Item], kind: Kind) -> Figures:
+    """COCOeval with all categories as one, silent, on records that it may write into.
+
+    Args:
+        images: Ids of the images, in the order that breaks ties of scores.
+        truth: Its objects on them.
+        predictions: On them.
+        kind: What to compare; `mask` sees only the items that have one.
+    """
+    numbers = {image: number for number, image in enumerate(images)}
+    with contextlib.redirect_stdout(io.StringIO()):
+        answer, guess = _indexed(numbers, truth, kind), _indexed(numbers, predictions, kind)
+        measured: Any = COCOeval(answer, guess, "segm" if kind == "mask" else "bbox")
+        measured.params.useCats = 0
+        measured.evaluate()
+        measured.accumulate()
+        measured.summarize()
+    values: list[Any] = [None if value < 0 else float(value) for value in measured.stats]
+    return Figures(*values[: len(fields(Figures))])
+
+
+def _indexed(numbers: Mapping[ImageId, int], items: Sequence[Item], kind: Kind) -> COCO:
+    """A COCO index of items, numbered from 1: COCOeval takes an id of 0 for "no match"."""
+    document: Any = COCO()
+    document.dataset = {
+        "images": [{"id": number, "height": None, "width": None} for number in numbers.values()],
+        "categories": [{"id": 1}],
+        "annotations": [
+            {
+                "id": key,
+                "image_id": numbers[item.image],
+                "category_id": 1,
+                "segmentation": item.mask,
+                "bbox": list(item.box),
+                "area": _area(item, kind),
+                "iscrowd": int(item.crowd),
+                "score": item.score,
+            }
+            for key, item in enumerate(items, start=1)
+            if kind == "box" or item.mask is not None
+        ],
+    }
+    document.createIndex()
+    return document
+
+
+def _area(item: Item, kind: Kind) -> float:
+    if item.area is not None:
+        return item.area
+    return area_of(item.mask) if kind == "mask" and item.mask else item.box[2] * item.box[3]
+
+
+def by_image(items: Iterable[Item]) -> ByImage:
+    """Items of every image that has one, in their order."""
+    found: dict[ImageId, list[Item]] = defaultdict(list)
+    for item in items:
+        found[item.image].append(item)
+    return dict(found)
+
+
+def overlaps(predictions: Sequence[Item], truth: Sequence[Item], kind: Kind) -> FloatArray:
+    """IoU of every prediction with every object of the same image; 0 where a mask is missing; float64 [n, m]."""
+    if kind == "box":
+        return box_overlaps([item.box for item in predictions], [item.box for item in truth])
+    found = np.zeros((len(predictions), len(truth)))
+    rows, columns = ([i for i, item in enumerate(part) if item.mask] for part in (predictions, truth))
+    ious = mask_overlaps([predictions[i].mask for i in rows], [truth[i].mask for i in columns])  # pyright: ignore
+    found[np.ix_(rows, columns)] = ious
+    return found
+
+
+def corloc(truth: ByImage, predictions: ByImage) -> float | None:
+    """Share of the images with an object whose best scored box overlaps some object's box with IoU ≥ 0.5.
+
+    Of equal scores the first counts; an image without predictions is a miss. None without objects.
+    """
+    hits = []
+    for image, objects in truth.items():
+        found = predictions.get(image)
+        best = [max(found, key=lambda item: item.score)] if found else []
+        hits.append(overlaps(best, objects, "box").max(initial=0) >= FOUND_IOU)
+    return float(np.mean(hits)) if hits else None
+
+
+def mean_best_iou(truth: ByImage, predictions: ByImage, kind: Kind) -> float | None:
+    """Mean over the objects of the best IoU with any prediction of their image. None without objects."""
+    best: list[float] = []
+    for image, objects in truth.items():
+        measured = [item for item in objects if kind == "box" or item.mask]
+        best += overlaps(predictions.get(image, ()), measured, kind).max(axis=0, initial=0).tolist()
+    return float(np.mean(best)) if best else None
+
+
+def pairs_separated(pairs: Sequence[tuple[Item, Item]], predictions: ByImage) -> float | None:
+    """Share of the pairs whose members are found, at mask IoU ≥ 0.5, by two different masks. None without pairs."""
+    if any(item.mask is None for pair in pairs for item in pair):
+        raise InputError("Pairs: a member has no segmentation in the truth.")
+    separated = [_separated(overlaps(predictions.get(pair[0].image, ()), pair, "mask")) for pair in pairs]
+    return float(np.mean(separated)) if separated else None
+
+
+def _separated(ious: FloatArray) -> bool:
+    """Whether rows p ≠ q exist that find column 0 and column 1; IoU [n, 2]."""
+    found = ious >= FOUND_IOU
+    return bool(found.any(axis=0).all() and found.any(axis=1).sum() >= 2)

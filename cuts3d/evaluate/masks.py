@@ -1,0 +1,138 @@
+"""Segmentations as COCO has them (polygons, two kinds of run lengths), checked and brought to one compressed form.
+
+Checked, because pycocotools is not: run lengths that do not fill their image send its overlap loop round for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pycocotools.mask
+
+from cuts3d.types import FloatArray, IntArray
+
+RLE = dict[str, Any]  # size [h, w], counts bytes
+Size = tuple[int, int]  # h, w in pixels
+_coco: Any = pycocotools.mask  # its annotations are narrower than what it takes
+LONGEST_RUN_CODES = 7  # of five bits each: more than 2³² pixels
+
+
+def to_rle(segmentation: Any, size: Size | None) -> RLE:
+    """A COCO segmentation as compressed run lengths; never dense.
+
+    Args:
+        segmentation: Polygons, or run lengths with `counts` as text, bytes or a list.
+        size: (h, w) of the image in pixels; None where the document does not say.
+
+    Returns:
+        `size` [h, w] and `counts` (bytes).
+
+    Raises:
+        ValueError: It cannot be used; the message is what follows "annotation 3 …".
+    """
+    if isinstance(segmentation, Mapping):
+        return _from_runs(segmentation, size)
+    if isinstance(segmentation, Sequence) and not isinstance(segmentation, (str, bytes)):
+        return _from_polygons(segmentation, size)
+    raise ValueError("has a segmentation that is neither polygons nor run lengths")
+
+
+def _from_runs(segmentation: Mapping[str, Any], size: Size | None) -> RLE:
+    if "size" not in segmentation or "counts" not in segmentation:
+        raise ValueError("has run lengths without 'size' or without 'counts'")
+    h, w = _stated_size(segmentation["size"])
+    if size is not None and (h, w) != size:
+        raise ValueError(f"has a segmentation of {w}×{h} pixels on an image of {size[1]}×{size[0]}")
+    counts = segmentation["counts"]
+    if isinstance(counts, str):
+        counts = counts.encode("utf-8")
+    runs = run_lengths(counts) if isinstance(counts, bytes) else _listed_runs(counts)
+    if runs.min(initial=0) < 0 or runs.sum() != h * w:
+        raise ValueError(f"has broken run lengths: they do not add up to {w}×{h} pixels")
+    if isinstance(counts, bytes):
+        return {"size": [h, w], "counts": counts}
+    rle = _coco.frPyObjects({"size": [h, w], "counts": runs.tolist()}, h, w)
+    return {"size": [h, w], "counts": rle["counts"]}
+
+
+def _stated_size(size: Any) -> Size:
+    try:
+        h, w = (int(side) for side in size)
+    except (TypeError, ValueError):
+        h = w = 0
+    if min(h, w) < 1:
+        raise ValueError("has run lengths whose 'size' is not [height, width]")
+    return h, w
+
+
+def _listed_runs(counts: Any) -> IntArray:
+    try:
+        return np.asarray(counts, dtype=np.int64).reshape(-1)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError("has broken run lengths: 'counts' is neither text nor a list of whole numbers") from None
+
+
+def run_lengths(counts: bytes) -> IntArray:
+    """Run lengths behind COCO's compressed text, background first; int64 [n].
+
+    Five bits a character from the lowest on, bit 32 for "goes on", the last one signed; from the fourth run on a
+    number is the difference to the run before the last.
+
+    Raises:
+        ValueError: The text is none of that form.
+    """
+    codes = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - 48
+    if not codes.size or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
+        raise ValueError("has broken run lengths: 'counts' is no COCO text")
+    ends = np.flatnonzero((codes & 32) == 0)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    lengths = ends - starts + 1
+    if lengths.max() > LONGEST_RUN_CODES:
+        raise ValueError("has broken run lengths: a run is longer than any image")
+    places = np.arange(codes.size) - np.repeat(starts, lengths)
+    runs = np.add.reduceat((codes & 31) << (5 * places), starts)
+    runs -= np.where(codes[ends] & 16, np.left_shift(1, 5 * lengths), 0)
+    runs[1::2] = np.cumsum(runs[1::2])
+    runs[2::2] = np.cumsum(runs[2::2])
+    return runs
+
+
+def _from_polygons(segmentation: Sequence[Any], size: Size | None) -> RLE:
+    if size is None:
+        raise ValueError("has polygons, but its image states no 'width' and 'height'")
+    try:
+        polygons = [np.asarray(polygon, dtype=np.float64) for polygon in segmentation]
+    except (TypeError, ValueError):
+        raise ValueError("has polygons that are not lists of numbers") from None
+    if any(p.ndim != 1 or p.size < 6 or p.size % 2 or not np.isfinite(p).all() for p in polygons):
+        raise ValueError("has a polygon that is not x, y, x, y, … of three points or more")
+    parts = _coco.frPyObjects([p.tolist() for p in polygons], *size)
+    merged = _coco.merge(parts)
+    return {"size": [int(s) for s in merged["size"]], "counts": merged["counts"]}
+
+
+def area_of(rle: RLE) -> float:
+    """Pixels of a mask."""
+    return float(_coco.area(rle))
+
+
+def box_of(rle: RLE) -> tuple[float, ...]:
+    """x, y, width, height around a mask, in pixels."""
+    return tuple(float(v) for v in _coco.toBbox(rle))
+
+
+def mask_overlaps(first: Sequence[RLE], second: Sequence[RLE]) -> FloatArray:
+    """IoU of every mask of the first list with every one of the second; float64 [n, m]."""
+    if not first or not second:
+        return np.zeros((len(first), len(second)))
+    return np.asarray(_coco.iou(list(first), list(second), [0] * len(second)))
+
+
+def box_overlaps(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> FloatArray:
+    """IoU of boxes x, y, width, height; float64 [n, m]."""
+    if not first or not second:
+        return np.zeros((len(first), len(second)))
+    boxes = [np.asarray(part, dtype=np.float64) for part in (first, second)]
+    return np.asarray(_coco.iou(*boxes, [0] * len(second)))

@@ -1,0 +1,7 @@
+"""Pseudo-labels of folders, lists and tar files: resumable, on one machine or many."""
+
+from cuts3d.extract.job import Job
+from cuts3d.extract.records import decode_confidence, encode_confidence
+from cuts3d.extract.run import Means, extract, merge_parts
+
+__all__ = ["Job", "Means", "decode_confidence", "encode_confidence", "extract", "merge_parts"]

@@ -1,0 +1,116 @@
+"""The list of images of one extraction, written once, so that a folder that grows meanwhile changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from cuts3d.errors import InputError
+from cuts3d.export import write_atomically
+from cuts3d.extract.job import Job
+from cuts3d.extract.sources import Entry, entries
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A unit of work.
+
+    Attributes:
+        number: Its place among the shards, from 0.
+        first: Place of its first image among all images, from 0.
+        entries: Its images.
+    """
+
+    number: int
+    first: int
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The images of an extraction in their order, on disk.
+
+    Attributes:
+        path: JSON lines: the job and the count first, then an image a line.
+        job: What is done with them.
+        count: How many there are.
+    """
+
+    path: Path
+    job: Job
+    count: int
+
+    @property
+    def num_shards(self) -> int:
+        """Units of work."""
+        return -(-self.count // self.job.images_per_shard)
+
+    def shards(self, wanted: frozenset[int] | set[int]) -> Iterator[Shard]:
+        """The wanted shards in order, read from disk one at a time."""
+        size = self.job.images_per_shard
+        with self.path.open(encoding="utf-8") as lines:
+            next(lines)
+            for number in range(self.num_shards):
+                own = list(islice(lines, min(size, self.count - number * size)))
+                if number in wanted:
+                    images = tuple(Entry(**json.loads(line)) for line in own)
+                    yield Shard(number, number * size, images)
+
+
+def open_manifest(folder: Path, source: Path, job: Job, *, limit: int | None = None) -> Manifest:
+    """The manifest of an earlier run that is gone on with, or a new one.
+
+    Args:
+        folder: Where the shards lie.
+        source: See `sources.entries`.
+        job: The settings.
+        limit: Only the first so many images.
+
+    Raises:
+        InputError: The source holds no image, or the folder belongs to an extraction with other settings.
+    """
+    path = folder / "manifest.jsonl"
+    head = {"source": str(source), "limit": limit, "job": job.settings()}
+    if not path.exists():
+        _write(path, head, islice(entries(source), limit))
+    with path.open(encoding="utf-8") as lines:
+        found: dict[str, Any] = json.loads(next(lines))
+    count = found.pop("count")
+    if found != head:
+        differs = ", ".join(sorted(_differences(found, head)))
+        raise InputError(
+            f"'{folder}' holds an unfinished extraction with other settings ({differs}): go on with those, give "
+            "--overwrite to begin again, or choose another --out."
+        )
+    if not count:
+        path.unlink()
+        raise InputError(f"There is no image in '{source}'.")
+    return Manifest(path, job, count)
+
+
+def _write(path: Path, head: dict[str, Any], images: Iterable[Entry]) -> None:
+    def write(temporary: Path) -> None:
+        listed = temporary.with_suffix(".list")
+        try:
+            with listed.open("w", encoding="utf-8") as lines:
+                count = sum(lines.write(json.dumps(entry.to_dict()) + "\n") > 0 for entry in images)
+            with temporary.open("w", encoding="utf-8") as file, listed.open(encoding="utf-8") as lines:
+                file.write(json.dumps({**head, "count": count}) + "\n")
+                file.writelines(lines)
+        finally:
+            listed.unlink(missing_ok=True)
+
+    write_atomically(path, write)
+
+
+def _differences(a: dict[str, Any], b: dict[str, Any]) -> Iterator[str]:
+    for key in a.keys() | b.keys():
+        one, other = a.get(key), b.get(key)
+        if isinstance(one, dict) and isinstance(other, dict):
+            yield from _differences(one, other)
+        elif one != other and key != "hash":
+            yield key

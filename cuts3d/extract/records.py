@@ -1,0 +1,70 @@
+"""A mask as a COCO annotation, with its confidence map in a few dozen bytes."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import Any
+
+import numpy as np
+
+from cuts3d.errors import InputError
+from cuts3d.export import encode_rle
+from cuts3d.types import FloatArray, FoundMask
+
+LEVELS = 255  # of the quantised confidence
+
+
+def annotation(found: FoundMask) -> dict[str, Any]:
+    """The record of one mask, without the ids that the merge gives.
+
+    COCO's fields, and `score`, `mean_confidence`, `confidence` (see `decode_confidence`) and `fallback`; the last three
+    are None where the method knows none.
+    """
+    rle = encode_rle(found.mask)
+    known = found.coarse_confidence is not None
+    return {
+        "category_id": 1,
+        "segmentation": rle,
+        "bbox": _box(found.mask),
+        "area": int(np.count_nonzero(found.mask)),
+        "iscrowd": 0,
+        "score": round(found.score, 6),
+        "mean_confidence": round(found.mean_confidence, 6) if known else None,
+        "confidence": encode_confidence(found.coarse_confidence) if found.coarse_confidence is not None else None,
+        "fallback": found.fallback or None,
+    }
+
+
+def encode_confidence(values: FloatArray) -> dict[str, Any]:
+    """A confidence map in 255 steps, deflated, as base64 text.
+
+    Args:
+        values: float [h, w] in [0, 1] on the cut's grid, 1 outside the mask.
+    """
+    levels = np.rint(np.clip(values, 0.0, 1.0) * LEVELS).astype(np.uint8)
+    return {"size": list(levels.shape), "zlib": base64.b64encode(zlib.compress(levels.tobytes(), 9)).decode("ascii")}
+
+
+def decode_confidence(record: dict[str, Any]) -> FloatArray:
+    """The inverse of `encode_confidence`, to within 1/510.
+
+    Returns:
+        float32 [h, w] in [0, 1].
+
+    Raises:
+        InputError: It is no such record.
+    """
+    try:
+        h, w = (int(side) for side in record["size"])
+        unpacker = zlib.decompressobj()
+        content = unpacker.decompress(base64.b64decode(record["zlib"], validate=True), h * w + 1)
+        return np.frombuffer(content, dtype=np.uint8).reshape(h, w).astype(np.float32) / LEVELS
+    except (KeyError, TypeError, ValueError, zlib.error) as error:
+        raise InputError(f"This is no confidence map as 'cuts3d extract' writes it ({error}).") from error
+
+
+def _box(mask: np.ndarray) -> list[int]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    x, y = int(columns[0]), int(rows[0])
+    return [x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1]

@@ -1,0 +1,162 @@
+"""From a source of images to one COCO file: list, work on what is missing, merge."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cuts3d.errors import ConfigError, InputError
+from cuts3d.export import write_atomically
+from cuts3d.extract.engine_local import run_local
+from cuts3d.extract.engine_ray import run_ray
+from cuts3d.extract.job import Job
+from cuts3d.extract.manifest import Manifest, Shard, open_manifest
+from cuts3d.extract.merge import merge, missing, shard_path
+
+Progress = Callable[[int, int, int], None]  # images done now, done before, in all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What an extraction runs on; no byte of the result depends on it.
+
+    Attributes:
+        workers: Processes of this machine; None: one per processor.
+        engine: `local`, or `ray` for a cluster.
+        address: Of the Ray cluster.
+        gpus_per_worker: Share of a GPU for each Ray task.
+        part: (i, n): only the i-th of n parts of the work, from 1, without the merge.
+    """
+
+    workers: int | None = None
+    engine: str = "local"
+    address: str = "auto"
+    gpus_per_worker: float = 0.0
+    part: tuple[int, int] = (1, 1)
+
+
+def extract(
+    source: Path,
+    out: Path,
+    job: Job,
+    means: Means | None = None,
+    *,
+    limit: int | None = None,
+    overwrite: bool = False,
+    progress: Progress = lambda now, before, total: None,
+) -> dict[str, int]:
+    """Make pseudo-labels; go on where an interrupted run stopped.
+
+    Args:
+        source: Folder, list of paths or tar file; see `sources.entries`.
+        out: COCO file of the result; unfinished work lies beside it in `<out>.parts`.
+        job: The settings.
+        means: What it runs on.
+        limit: Only the first so many images.
+        overwrite: Throw away what is there.
+        progress: Told after every shard.
+
+    Returns:
+        Counts of images, annotations and failures; empty where only a part was done.
+
+    Raises:
+        InputError: No image, a result that is there already, unfinished work of other settings, another run in the
+            same place, a full disk.
+        ConfigError: Means that do not exist.
+        WeightsUnavailableError: A network's weights cannot be had.
+    """
+    means = means or Means()
+    part, parts = means.part
+    if not 1 <= part <= parts:
+        raise ConfigError(f"--part must be I/N with 1 ≤ I ≤ N; it is {part}/{parts}.")
+    if overwrite and parts > 1:
+        raise ConfigError("--overwrite would throw away what other parts have made; delete their folder yourself.")
+    folder = parts_folder(out)
+    if overwrite:
+        out.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+    if out.exists() and not folder.exists():
+        raise InputError(f"'{out}' is there already; give --overwrite to make it anew.")
+    with _alone(folder, part, parts):
+        manifest = open_manifest(folder, source, job, limit=limit)
+        own = {n for n in missing(folder, manifest) if n % parts == part - 1}
+        if own:
+            _load_networks(job)
+            _work(folder, manifest, own, means, progress)
+        if parts > 1:
+            return {}
+        return _finish(folder, manifest, out)
+
+
+def merge_parts(source: Path, out: Path, job: Job, *, limit: int | None = None) -> dict[str, int]:
+    """Merge what parts on several machines have made; see `extract`."""
+    folder = parts_folder(out)
+    if not folder.exists():
+        raise InputError(f"There is nothing to merge: '{folder}' does not exist.")
+    with _alone(folder, 1, 1):
+        return _finish(folder, open_manifest(folder, source, job, limit=limit), out)
+
+
+def parts_folder(out: Path) -> Path:
+    """Where unfinished work lies."""
+    return out.with_name(out.name + ".parts")
+
+
+def _work(folder: Path, manifest: Manifest, own: set[int], means: Means, progress: Progress) -> None:
+    size = manifest.job.images_per_shard
+    total = sum(min(size, manifest.count - n * size) for n in range(manifest.num_shards) if n in own)
+    before = manifest.count - total if means.part == (1, 1) else 0
+    progress(0, before, before + total)
+    done = 0
+    for shard, content in _engine(manifest.job, manifest.shards(own), means):
+        write_atomically(shard_path(folder, shard.number), lambda p, c=content: p.write_bytes(c))
+        done += len(shard.entries)
+        progress(done, before, before + total)
+
+
+def _engine(job: Job, shards: Iterator[Shard], means: Means) -> Iterator[tuple[Shard, bytes]]:
+    if means.engine == "ray":
+        return run_ray(job, shards, address=means.address, gpus=means.gpus_per_worker)
+    if means.engine != "local":
+        raise ConfigError(f"Unknown engine '{means.engine}'; choose local or ray.")
+    workers = len(os.sched_getaffinity(0)) if means.workers is None else means.workers
+    if workers < 1:
+        raise ConfigError(f"--workers must be at least 1; it is {workers}.")
+    return run_local(job, shards, workers=workers)
+
+
+def _load_networks(job: Job) -> None:
+    """Fail here, with one clear sentence, rather than in every worker; embedded weights are unpacked once."""
+    from cuts3d.methods import OURS
+    from cuts3d.models import loaded_backbone, loaded_estimator
+
+    for options, _ in job.needs:
+        loaded_backbone(options.backbone)
+    if job.method == OURS:
+        loaded_estimator(job.config.depth.depth)
+
+
+def _finish(folder: Path, manifest: Manifest, out: Path) -> dict[str, int]:
+    counts = merge(folder, manifest, out)
+    done = folder.with_name(folder.name + ".done")
+    shutil.rmtree(done, ignore_errors=True)
+    folder.rename(done)  # at once, so that a kill now leaves no half of the shards
+    shutil.rmtree(done, ignore_errors=True)
+    return counts
+
+
+@contextmanager
+def _alone(folder: Path, part: int, parts: int) -> Iterator[None]:
+    """Hold a part of the work against a second run of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"part-{part}-of-{parts}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"Another run works in '{folder}'; wait for it, or choose another --out.") from None
+        yield

@@ -1,0 +1,122 @@
+"""One unit of work: images in, one block of bytes out, the same on any worker."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError
+from cuts3d.extract.first_cuts import first_cuts
+from cuts3d.extract.job import Job
+from cuts3d.extract.manifest import Shard
+from cuts3d.extract.records import annotation
+from cuts3d.extract.sources import Entry
+from cuts3d.features import batch_vectors
+from cuts3d.image_io import read_image
+from cuts3d.methods import OURS, find_masks
+from cuts3d.stages import Known, Memo, remembering
+from cuts3d.types import ImageArray
+
+NOT_THE_IMAGES_FAULT = (ConfigError, WeightsUnavailableError, MemoryError, torch.OutOfMemoryError)
+
+
+def run_shard(job: Job, shard: Shard) -> bytes:
+    """Find the masks of a shard's images.
+
+    Args:
+        job: The settings.
+        shard: The images.
+
+    Returns:
+        What `read_shard` reads.
+
+    Raises:
+        ConfigError, WeightsUnavailableError, MemoryError: What no other image would survive either; any other error is
+            recorded with its image.
+    """
+    images: list[dict[str, Any]] = []
+    for begin in range(0, len(shard.entries), job.batch):
+        part = shard.entries[begin : begin + job.batch]
+        ids = range(shard.first + begin + 1, shard.first + begin + 1 + len(part))
+        images.extend(_run_batch(job, dict(zip(ids, part, strict=True))))
+    content = {"shard": shard.number, "hash": job.info["hash"], "count": len(images), "images": images}
+    return gzip.compress(json.dumps(content).encode(), compresslevel=6, mtime=0)
+
+
+def read_shard(path: Path) -> list[dict[str, Any]]:
+    """The records of a finished shard, an image each.
+
+    Raises:
+        InputError: The file is missing, damaged, or no shard.
+    """
+    try:
+        content = json.loads(gzip.decompress(path.read_bytes()))
+        images = content["images"]
+        if len(images) != content["count"]:
+            raise ValueError(f"{len(images)} of {content['count']} images")
+        return images
+    except FileNotFoundError:
+        raise InputError(f"The shard '{path.name}' is missing.") from None
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"The shard '{path.name}' is damaged ({error}).") from error
+
+
+def _run_batch(job: Job, part: dict[int, Entry]) -> Iterator[dict[str, Any]]:
+    """Records of the images of one pass of the networks, in their order."""
+    photos: dict[int, ImageArray] = {}
+    records: dict[int, dict[str, Any]] = {}
+    for image_id, entry in part.items():
+        try:
+            photos[image_id] = _read(entry)
+        except NOT_THE_IMAGES_FAULT:
+            raise
+        except Exception as error:
+            records[image_id] = _failure(image_id, entry, error)
+    for (image_id, image), memo in zip(photos.items(), _memos(job, list(photos.values())), strict=True):
+        records[image_id] = _record(job, image_id, part[image_id], image, memo)
+    for image_id in part:
+        yield records[image_id]
+
+
+def _memos(job: Job, images: list[ImageArray]) -> list[Memo]:
+    """What one pass of the networks, and on a GPU one batch of NCuts, tells of each photo."""
+    if not images:
+        return []
+    vectors = {key: batch_vectors(images, *key) for key in job.needs}
+    handed: list[Known] = [{("features", key): found[n] for key, found in vectors.items()} for n in range(len(images))]
+    memos = [remembering(known) for known in handed]
+    return first_cuts(images, memos, job.config, "cuda") if job.method == OURS and torch.cuda.is_available() else memos
+
+
+def _read(entry: Entry) -> ImageArray:
+    source = entry.open()
+    if isinstance(source, Path):
+        return read_image(source, max_side=None)
+    with Image.open(source) as image:
+        return read_image(image, max_side=None)
+
+
+def _record(job: Job, image_id: int, entry: Entry, image: ImageArray, memo: Memo) -> dict[str, Any]:
+    try:
+        found = find_masks(image, job.config, method=job.method, memo=memo)
+        annotations = [annotation(one) for one in found]
+    except NOT_THE_IMAGES_FAULT:
+        raise
+    except Exception as error:
+        return _failure(image_id, entry, error)
+    height, width = image.shape[:2]
+    return {
+        "image": {"id": image_id, "file_name": entry.name, "width": width, "height": height},
+        "annotations": annotations,
+    }
+
+
+def _failure(image_id: int, entry: Entry, error: Exception) -> dict[str, Any]:
+    reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+    return {"failure": {"id": image_id, "file_name": entry.name, "reason": reason}}
