@@ -1,0 +1,204 @@
+"""Pseudo-labels and their photos: a COCO file of `cuts3d extract` or of `training.predict`, read as samples."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pycocotools.mask
+import torch
+from torch import Tensor
+
+from cuts3d.errors import InputError
+from cuts3d.evaluate.input import Document, ImageId, Photo, Source, listed_annotations, load, named, photos
+from cuts3d.evaluate.masks import Size, area_of, to_rle
+from cuts3d.extract import decode_confidence
+from cuts3d.grids import resize_map
+from cuts3d.image_io import read_image
+from training.augment import LEAST_PIXELS, nearest, without_specks
+from training.records import Sample
+
+Record = dict[str, Any]
+ROUNDING = 2  # pixels by which a photo that was reduced while it was decoded may be off
+
+
+class PseudoLabels:
+    """The photos that have a usable pseudo-label; the others stay out of training, as in CutLER.
+
+    Labels stay compressed, all of them in one tensor, so that worker processes share one copy.
+
+    Args:
+        photos: Folder that the labels' file names are relative to.
+        labels: COCO document, or its path. `score`, `mean_confidence` and `confidence` of an annotation count as 1
+            where they are missing.
+        min_score: Labels below this score are left out.
+        top_labels: Most labels of a photo, the best scored.
+        max_side: Photos are read at this longer side at most, in pixels; None: as they are.
+        limit: Only so many photos, the first that have a label.
+
+    Attributes:
+        confidence_median: Median over the labels of the mean spatial confidence, in [0, 1]; copy-paste selects by it.
+
+    Raises:
+        InputError: The document cannot be used, a photo is missing, or no label is left.
+    """
+
+    def __init__(
+        self,
+        photos: Path,
+        labels: Document,
+        *,
+        min_score: float = 0.0,
+        top_labels: int = 100,
+        max_side: int | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.photos, self.max_side = Path(photos), max_side
+        source = load(labels, "Labels")
+        records = _records(source, min_score, top_labels)[:limit]
+        if not records:
+            raise InputError(
+                f"{source.label}: no label is left to train on; give a file in which 'cuts3d extract' found masks, or "
+                f"lower the least score ({min_score:g})."
+            )
+        self._check_there([record["name"] for record in records])
+        found = [label["mean_confidence"] for record in records for label in record["labels"]]
+        self.confidence_median = float(np.median(found))
+        self._content, self._ends = _packed(records)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def load(self, index: int) -> Sample:
+        """A photo with its labels, best scored first.
+
+        Raises:
+            IndexError: There is no such photo.
+            InputError: The photo cannot be read, or is not of the size that its labels are for.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"There are {len(self)} photos; number {index} is none of them.")
+        begin, end = self._ends[index : index + 2].tolist()
+        record = json.loads(self._content[begin:end].numpy().tobytes())
+        image = self._read(record["name"], record["labels"][0]["segmentation"]["size"])
+        shape = (image.shape[1], image.shape[2])
+        masks = nearest(_decoded([label["segmentation"] for label in record["labels"]]), shape)
+        sample = Sample(
+            image=image,
+            masks=masks,
+            confidence=_confidence(record, masks),
+            scores=torch.tensor([label["score"] for label in record["labels"]], dtype=torch.float32),
+            mean_confidence=torch.tensor([label["mean_confidence"] for label in record["labels"]], dtype=torch.float32),
+            name=record["name"],
+        )
+        return without_specks(sample)
+
+    def _read(self, name: str, size: Size) -> Tensor:
+        """The photo, float32 [3, H, W], held against the size of its labels."""
+        try:
+            image = read_image(self.photos / name, max_side=self.max_side)
+        except InputError as error:
+            raise InputError(f"The photo '{name}' of the labels cannot be used: {error}") from error
+        scale = 1.0 if self.max_side is None else min(1.0, self.max_side / max(size))
+        slack = 0 if scale == 1 else ROUNDING
+        if any(abs(side - scale * stated) > slack for side, stated in zip(image.shape[:2], size, strict=True)):
+            raise InputError(
+                f"The photo '{name}' is read at {image.shape[1]}×{image.shape[0]} pixels, its labels are for "
+                f"{size[1]}×{size[0]}; give the photos that the labels were made from."
+            )
+        return torch.from_numpy(image).permute(2, 0, 1).float().div_(255).contiguous()
+
+    def _check_there(self, names: list[str]) -> None:
+        absent = [name for name in names if not (self.photos / name).is_file()]
+        if absent:
+            raise InputError(
+                f"{len(absent)} of {len(names)} photos of the labels are missing from '{self.photos}', "
+                f"'{absent[0]}' for one: give the folder that the labels were made from."
+            )
+
+
+def _records(source: Source, min_score: float, top_labels: int) -> list[Record]:
+    """What training reads of every photo with a label, in the order of `images`."""
+    known = photos(source)
+    found: dict[ImageId, list[Record]] = defaultdict(list)
+    for place, entry in enumerate(listed_annotations(source), start=1):
+        try:
+            label = _label(entry, known, min_score)
+        except (ValueError, InputError) as error:
+            raise InputError(f"{source.label}: {named(entry, place)} {error}.") from error
+        if label is not None:
+            found[entry["image_id"]].append(label)
+    records = []
+    for photo in known.values():
+        best = sorted(found[photo.id], key=lambda label: -label["score"])[:top_labels]
+        if best:
+            records.append({"name": _name(source, photo), "labels": best})
+    return records
+
+
+def _label(entry: Mapping[str, Any], known: Mapping[ImageId, Photo], min_score: float) -> Record | None:
+    """One label, checked; None: left out."""
+    if entry["image_id"] not in known:
+        raise ValueError("is on an image that 'images' does not list")
+    score, mean = (_share(entry, key) for key in ("score", "mean_confidence"))
+    if entry.get("iscrowd") or score < min_score:
+        return None
+    rle = to_rle(entry.get("segmentation"), known[entry["image_id"]].size)
+    if area_of(rle) < LEAST_PIXELS:
+        return None
+    counts = rle["counts"].decode("ascii")
+    return {
+        "segmentation": {"size": rle["size"], "counts": counts},
+        "score": score,
+        "mean_confidence": mean,
+        "confidence": entry.get("confidence"),
+    }
+
+
+def _share(entry: Mapping[str, Any], key: str) -> float:
+    value = entry.get(key)
+    if value is None:
+        return 1.0
+    if not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        raise ValueError(f"has the '{key}' {value!r}, which is no number from 0 to 1")
+    return float(value)
+
+
+def _name(source: Source, photo: Photo) -> str:
+    if photo.name is None:
+        raise InputError(f"{source.label}: image {photo.id!r} has no 'file_name', by which its photo is found.")
+    return photo.name
+
+
+def _packed(records: Iterable[Record]) -> tuple[Tensor, Tensor]:
+    """All records as JSON in one uint8 tensor, and where each ends, int64 [n + 1] with a 0 in front."""
+    texts = [json.dumps(record).encode() for record in records]
+    content = np.frombuffer(bytearray(b"".join(texts)), dtype=np.uint8)
+    return torch.from_numpy(content), torch.tensor([0, *(len(text) for text in texts)]).cumsum(0)
+
+
+def _decoded(segmentations: list[Record]) -> Tensor:
+    """Dense masks, bool [n, H, W]."""
+    coco: Any = pycocotools.mask
+    dense = coco.decode(segmentations)  # uint8 [H, W, n], the label's axis outermost in memory
+    return torch.from_numpy(dense.transpose(2, 0, 1)).bool()
+
+
+def _confidence(record: Record, masks: Tensor) -> Tensor:
+    """Spatial confidence at the photo's size, as `Instance.confidence` has it; float32 [n, H, W]."""
+    values = torch.ones(masks.shape)
+    for index, label in enumerate(record["labels"]):
+        if label["confidence"] is None:
+            continue
+        try:
+            coarse = decode_confidence(label["confidence"])
+        except InputError as error:
+            raise InputError(f"A label of the photo '{record['name']}' cannot be used: {error}") from error
+        full = torch.from_numpy(resize_map(coarse, tuple(masks.shape[1:])))
+        values[index] = torch.where(masks[index], full.clamp(0, 1), 1.0)
+    return values
