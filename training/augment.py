@@ -25,7 +25,7 @@ def resize(sample: Sample, short: int, max_side: int) -> Sample:
     return resize_to(sample, resized_shape((h, w), short, max_side))
 
 
-def resized_shape(shape: tuple[int, int], short: int, max_side: int) -> tuple[int, int]:
+def resized_shape(shape: tuple[int, int], short: int, max_side: float) -> tuple[int, int]:
     """(height, width) that `resize` gives a photo of this one."""
     scale = min(short / min(shape), max_side / max(shape))
     return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
@@ -37,7 +37,7 @@ def resize_to(sample: Sample, shape: tuple[int, int]) -> Sample:
         return sample
     masks = nearest(sample.masks, shape)
     confidence = sample.confidence.new_ones(masks.shape)
-    known = (sample.confidence < 1).flatten(1).any(dim=1)  # where all is 1 it stays so
+    known = sample.confidence.flatten(1).amin(dim=1) < 1  # where all is 1 it stays so
     if known.any():
         confidence[known] = _bilinear(sample.confidence[known], shape).masked_fill_(~masks[known], 1.0)
     resized = dataclasses.replace(sample, image=_bilinear(sample.image, shape), masks=masks, confidence=confidence)
@@ -57,8 +57,8 @@ def without_specks(sample: Sample) -> Sample:
 
 
 def areas(masks: Tensor) -> Tensor:
-    """Pixels of each mask, int64 [n], of bool [n, h, w]."""
-    return masks.flatten(1).sum(dim=1)
+    """Pixels of each mask, int32 [n], of bool [n, h, w]."""
+    return masks.flatten(1).view(torch.uint8).sum(dim=1, dtype=torch.int32)  # of bools it takes three times as long
 
 
 def nearest(masks: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from numbers import Real
@@ -18,13 +19,13 @@ from cuts3d.errors import InputError
 from cuts3d.evaluate.input import Document, ImageId, Photo, Source, listed_annotations, load, named, photos
 from cuts3d.evaluate.masks import Size, area_of, to_rle
 from cuts3d.extract import decode_confidence
-from cuts3d.grids import resize_map
+from cuts3d.grids import resize_image, resize_map
 from cuts3d.image_io import read_image
-from training.augment import LEAST_PIXELS, nearest, without_specks
+from training.augment import LEAST_PIXELS, nearest, resized_shape, without_specks
 from training.records import Sample
 
 Record = dict[str, Any]
-ROUNDING = 2  # pixels by which a photo that was reduced while it was decoded may be off
+ROUNDING = 2  # pixels by which a side of a reduced photo may be off
 
 
 class PseudoLabels:
@@ -38,7 +39,7 @@ class PseudoLabels:
             where they are missing.
         min_score: Labels below this score are left out.
         top_labels: Most labels of a photo, the best scored.
-        max_side: Photos are read at this longer side at most, in pixels; None: as they are.
+        max_side: Photos are read at this longer side at most, in pixels; None: at the size that their labels have.
         limit: Only so many photos, the first that have a label.
 
     Attributes:
@@ -74,22 +75,28 @@ class PseudoLabels:
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def load(self, index: int) -> Sample:
-        """A photo with its labels, best scored first.
+    def load(self, index: int, *, short: int | None = None, max_side: int | None = None) -> Sample:
+        """A photo with its labels, best scored first, at once at the size that training wants.
+
+        Args:
+            index: From 0 on.
+            short: Its shorter side, in pixels; None: that of the labels.
+            max_side: Its longer side at most, which makes the shorter one shorter still.
 
         Raises:
             IndexError: There is no such photo.
-            InputError: The photo cannot be read, or is not of the size that its labels are for.
+            InputError: The photo cannot be read, or has other proportions than its labels.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"There are {len(self)} photos; number {index} is none of them.")
         begin, end = self._ends[index : index + 2].tolist()
         record = json.loads(self._content[begin:end].numpy().tobytes())
-        image = self._read(record["name"], record["labels"][0]["segmentation"]["size"])
-        shape = (image.shape[1], image.shape[2])
+        h, w = record["labels"][0]["segmentation"]["size"]
+        most = min(side for side in (self.max_side, max_side, math.inf) if side is not None)
+        shape = resized_shape((h, w), short or min(h, w), most)
         masks = nearest(_decoded([label["segmentation"] for label in record["labels"]]), shape)
         sample = Sample(
-            image=image,
+            image=self._read(record["name"], (h, w), shape),
             masks=masks,
             confidence=_confidence(record, masks),
             scores=torch.tensor([label["score"] for label in record["labels"]], dtype=torch.float32),
@@ -98,20 +105,20 @@ class PseudoLabels:
         )
         return without_specks(sample)
 
-    def _read(self, name: str, size: Size) -> Tensor:
-        """The photo, float32 [3, H, W], held against the size of its labels."""
+    def _read(self, name: str, stated: Size, shape: Size) -> Tensor:
+        """The photo at a size, float32 [3, *shape]; its own must have the proportions of the one that labels state."""
         try:
-            image = read_image(self.photos / name, max_side=self.max_side)
+            image = read_image(self.photos / name, max_side=max(shape))  # a JPEG is decoded no larger than needed
         except InputError as error:
             raise InputError(f"The photo '{name}' of the labels cannot be used: {error}") from error
-        scale = 1.0 if self.max_side is None else min(1.0, self.max_side / max(size))
-        slack = 0 if scale == 1 else ROUNDING
-        if any(abs(side - scale * stated) > slack for side, stated in zip(image.shape[:2], size, strict=True)):
+        h, w = image.shape[:2]
+        fits = max(h, w) / max(stated)
+        if any(abs(own - fits * side) > ROUNDING for own, side in zip((h, w), stated, strict=True)):
             raise InputError(
-                f"The photo '{name}' is read at {image.shape[1]}×{image.shape[0]} pixels, its labels are for "
-                f"{size[1]}×{size[0]}; give the photos that the labels were made from."
+                f"The photo '{name}', read at {w}×{h} pixels, has not the proportions of its labels' "
+                f"{stated[1]}×{stated[0]}: give the photos that the labels were made from."
             )
-        return torch.from_numpy(image).permute(2, 0, 1).float().div_(255).contiguous()
+        return torch.tensor(resize_image(image, shape)).permute(2, 0, 1).float().div_(255).contiguous()
 
     def _check_there(self, names: list[str]) -> None:
         absent = [name for name in names if not (self.photos / name).is_file()]

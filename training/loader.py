@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
-from itertools import count
+from itertools import count, takewhile
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
 from cuts3d.errors import ConfigError, CutS3DError
-from training.augment import flip, resize
+from training.augment import flip
 from training.config import Recipe
 from training.copy_paste import copy_paste
 from training.dataset import PseudoLabels
@@ -39,7 +41,8 @@ def batches(
     """
     if recipe.batch < world:
         raise ConfigError(f"A batch of {recipe.batch} cannot be shared by {world} processes; use a larger batch.")
-    steps: Any = count(start)  # a sampler without end, which DataLoader takes and its types do not know
+    over = threading.Event()
+    steps: Any = takewhile(lambda _: not over.is_set(), count(start))  # DataLoader takes what its types do not know
     loader: DataLoader[Any] = DataLoader(
         _Steps(dataset, recipe, rank, world),
         batch_size=None,
@@ -48,10 +51,18 @@ def batches(
         multiprocessing_context="spawn" if recipe.workers else None,
         generator=torch.Generator(),  # else it draws from the global one, which a resumed run restores
     )
-    for batch in loader:
-        if isinstance(batch, CutS3DError):
-            raise batch
-        yield batch
+    found = iter(loader)
+    try:
+        for batch in found:
+            if isinstance(batch, CutS3DError):
+                raise batch
+            yield batch
+    except (GeneratorExit, CutS3DError):
+        over.set()
+        with suppress(RuntimeError):  # a worker that died with this process
+            for _ in found:  # a worker that is stopped while it hands a batch over aborts
+                pass
+        raise
 
 
 class _Steps(Dataset[Any]):
@@ -76,7 +87,8 @@ def make_batch(dataset: PseudoLabels, recipe: Recipe, step: int, *, rank: int = 
     first = (step * world + rank) * each
     samples = []
     for place, generator in enumerate(generators):
-        sample = resize(dataset.load(_photo(first + place, len(dataset), recipe.seed)), short, recipe.max_side)
+        photo = _photo(first + place, len(dataset), recipe.seed)
+        sample = dataset.load(photo, short=short, max_side=recipe.max_side)
         samples.append(flip(sample) if _happens(recipe.flip, generator) else sample)
     if each == 1:
         return samples
