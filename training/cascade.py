@@ -1,0 +1,90 @@
+"""Class-agnostic Cascade Mask R-CNN on torchvision's parts (method 1.8): pyramid, proposals, cascade, masks."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torchvision.models.detection.image_list import ImageList
+
+from training.backbones import Pyramid, load_pretrained, normaliser
+from training.config import NetworkConfig
+from training.losses import LossOptions
+from training.records import Detections, Sample
+from training.roi_heads import CascadeHeads
+from training.rpn import Proposals
+
+DIVISIBLE = 32  # sides of a batch are padded to a multiple of it
+
+
+class CascadeMaskRCNN(nn.Module):
+    """The detector: photos in; losses in training, detections at test.
+
+    Args:
+        config: What it is made of.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = Pyramid(config)
+        self.rpn = Proposals(config, self.backbone.strides)
+        self.heads = CascadeHeads(config, self.backbone.strides[:-1])
+        mean, std = normaliser(config.backbone)
+        self.register_buffer("mean", mean, persistent=False)
+        self.register_buffer("std", std, persistent=False)
+
+    def forward(
+        self, images: list[Tensor], targets: list[Sample] | None = None, options: LossOptions | None = None
+    ) -> dict[str, Tensor] | list[Detections]:
+        """Losses in training, else detections.
+
+        Args:
+            images: float32 [3, H, W] each, RGB in [0, 1], of any sizes.
+            targets: Labels of each photo at its size; needed in training.
+            options: Which losses are used.
+
+        Returns:
+            In training scalar losses by name, to be added up; else one `Detections` a photo, in its own pixels.
+
+        Raises:
+            ValueError: Training without targets.
+        """
+        if self.training and targets is None:
+            raise ValueError("In training the network needs targets; call eval() before you detect.")
+        batch = self.batch(images)
+        features = self.backbone(batch.tensors)
+        if not self.training:
+            proposals, _, _ = self.rpn.propose(batch, features)
+            return self.heads.detect(features, proposals, batch.image_sizes)
+        assert targets is not None
+        options = options or LossOptions()
+        proposals, _, losses = self.rpn.propose(batch, features, targets, by_score=options.score_loss)
+        return losses | self.heads.losses(features, proposals, batch.image_sizes, targets, options)
+
+    def batch(self, images: list[Tensor]) -> ImageList:
+        """Normalise photos and lay them into one tensor, padded with 0 to the right and below."""
+        sizes = [(int(i.shape[-2]), int(i.shape[-1])) for i in images]
+        h, w = (-(-max(side) // DIVISIBLE) * DIVISIBLE for side in zip(*sizes, strict=True))
+        normal = [(image - self.mean) / self.std for image in images]
+        padded = [F.pad(n, (0, w - size[1], 0, h - size[0])) for n, size in zip(normal, sizes, strict=True)]
+        return ImageList(torch.stack(padded), sizes)
+
+
+def build(config: NetworkConfig, *, pretrained: bool) -> CascadeMaskRCNN:
+    """A network, with random heads.
+
+    Args:
+        config: What it is made of.
+        pretrained: Give the backbone its weights to start from; see `backbones.load_pretrained`.
+
+    Raises:
+        WeightsUnavailableError: The backbone's weights cannot be had.
+    """
+    network = CascadeMaskRCNN(config)
+    if pretrained:
+        load_pretrained(network.backbone, config.backbone)
+    return network

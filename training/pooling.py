@@ -1,0 +1,40 @@
+"""Features of boxes, read from the level of the pyramid that suits their size."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import roi_align
+
+
+class Pooler(nn.Module):
+    """RoIAlign without the half-pixel shift of torchvision's own pooler (`aligned=True`, as detectron2 has it).
+
+    Args:
+        side: Cells along a side of the result.
+        strides: Of the levels, in pixels, each twice the one before.
+        canonical: Side of a box that is read at stride 16, in pixels.
+    """
+
+    def __init__(self, side: int, strides: tuple[int, ...], canonical: int) -> None:
+        super().__init__()
+        self.side, self.strides, self.canonical = side, strides, canonical
+
+    def forward(self, features: list[Tensor], boxes: list[Tensor]) -> Tensor:
+        """Pooled features, [sum n, C, side, side], of each photo's boxes [n, 4] (xyxy)."""
+        photos = torch.cat([torch.full((len(b), 1), float(i), device=b.device) for i, b in enumerate(boxes)])
+        rois = torch.cat((photos, torch.cat(boxes).float()), dim=1)
+        pooled = features[0].new_zeros((len(rois), features[0].shape[1], self.side, self.side))
+        levels = self._levels(rois[:, 1:])
+        for level, (feature, stride) in enumerate(zip(features, self.strides, strict=False)):
+            here = torch.nonzero(levels == level)[:, 0]
+            part = roi_align(feature, rois[here].to(feature.dtype), self.side, 1 / stride, 0, aligned=True)
+            pooled = pooled.index_put((here,), part)
+        return pooled
+
+    def _levels(self, boxes: Tensor) -> Tensor:
+        """FPN, Eq. 1: a box of the canonical side at stride 16, one level more for each doubling; int64 [n]."""
+        sides = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).clamp(min=0).sqrt()
+        first = self.strides[0].bit_length() - 1
+        levels = torch.floor(4 + torch.log2(sides / self.canonical + 1e-8)).long()
+        return levels.clamp(first, first + len(self.strides) - 1) - first
