@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -99,28 +99,37 @@ def refine(visitor: str) -> Iterator[Update]:
 
 def pick_patch(visitor: str, y: float, x: float) -> Update:
     """Choose the patch at a place of the photo, given as shares of its height and width."""
-    session = SESSIONS.get(visitor)
-    if session is None:
-        return _closed(visitor)
     if not (_is_number(y) and _is_number(x)):
-        return {}
-    with session.lock:
-        features = session.explorer.results.get(("features", 0))
-        if features is None:
-            return {}
-        rows, columns = features.grid_shape
-        session.patch = (_cell(y, rows), _cell(x, columns))
-        return draw_all(session).update
+        return {} if SESSIONS.get(visitor) else _closed(visitor)
+    return _choose_patch(visitor, lambda grid, _: (_cell(y, grid[0]), _cell(x, grid[1])))
 
 
 def move_patch(visitor: str, rows: int, columns: int) -> Update:
     """Choose the patch so many rows and columns away."""
+
+    def moved(grid: tuple[int, int], patch: tuple[int, int] | None) -> tuple[int, int] | None:
+        if patch is None:
+            return None
+        row, column = patch[0] + rows, patch[1] + columns
+        return max(0, min(grid[0] - 1, row)), max(0, min(grid[1] - 1, column))
+
+    return _choose_patch(visitor, moved)
+
+
+def _choose_patch(
+    visitor: str, choose: Callable[[tuple[int, int], tuple[int, int] | None], tuple[int, int] | None]
+) -> Update:
+    """Choose a patch from the grid and the patch before; both are read under the lock, so no quick key is lost."""
     session = SESSIONS.get(visitor)
-    features = None if session is None else session.explorer.results.get(("features", 0))
-    if session is None or session.patch is None or features is None:
-        return {}
-    h, w = features.grid_shape
-    return pick_patch(visitor, (session.patch[0] + 0.5 + rows) / h, (session.patch[1] + 0.5 + columns) / w)
+    if session is None:
+        return _closed(visitor)
+    with session.lock:
+        features = session.explorer.results.get(("features", 0))
+        patch = None if features is None else choose(features.grid_shape, session.patch)
+        if patch is None:
+            return {}
+        session.patch = patch
+        return draw_all(session).update
 
 
 def choose_instance(visitor: str, number: Any) -> Update:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 import xml.etree.ElementTree as ET
 import zipfile
 from collections import Counter
@@ -706,6 +707,20 @@ def test_arrow_keys_move_by_one_patch_and_stop_at_the_border(opened, rows, colum
     ]
     assert seen == expected
     assert handlers.move_patch("ann", rows, columns) == {}
+
+
+def test_moves_that_arrive_at_once_all_count(opened):
+    """Gradio answers two at a time; each starts where the one before it ended."""
+    handlers.pick_patch("ann", 0.5, 0.5)
+    row, column = opened.patch
+    moves = [threading.Thread(target=handlers.move_patch, args=("ann", 0, -1)) for _ in range(4)]
+    with opened.lock:  # all four have been asked for before the first is answered
+        for move in moves:
+            move.start()
+        time.sleep(0.2)
+    for move in moves:
+        move.join()
+    assert opened.patch == (row, column - 4)
 
 
 def test_the_chosen_patch_is_kept_on_a_change_and_brought_into_a_smaller_grid(opened, values):
