@@ -7,7 +7,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
-from training.augment import areas, resize_to, without_specks
+from training.augment import LEAST_PIXELS, areas, bilinear, cells, nearest
 from training.records import Sample, boxes_of
 
 SCALES = (0.3, 1.0)  # of the source, where 1 fills the target
@@ -24,7 +24,7 @@ def copy_paste(
 
     Args:
         target: The photo that is pasted into; it is not changed.
-        source: The photo that the objects are from, best first.
+        source: The photo that the objects are from; the best come first and lie below.
         generator: Draws scale and place; on the CPU.
         select_above: Paste only labels with this mean confidence or more (the dataset's median); None: all.
         blend: I = SC·I_source + (1−SC)·I_target inside what is pasted; else I = I_source.
@@ -34,15 +34,15 @@ def copy_paste(
     """
     if select_above is not None:
         source = source.keep(source.mean_confidence >= select_above)
-    scale = _draw(generator, *SCALES)
-    objects = _scaled(source, scale * _filling(source, target)) if len(source.masks) else source
-    if not len(objects.masks):
+    if not len(source.masks):
         return target
-    h, w = objects.image.shape[1:]
+    group = _cropped(source)
+    factor = _draw(generator, *SCALES) * _filling(source, target)
+    h, w = (max(1, int(side * factor)) for side in group.image.shape[1:])
     top, left = (
         int(_draw(generator, 0, whole - part + 1)) for whole, part in zip(target.image.shape[1:], (h, w), strict=True)
     )
-    return _paste(target, objects, top, left, blend=blend)
+    return _paste(target, group, (slice(None), slice(top, top + h), slice(left, left + w)), blend=blend)
 
 
 def _draw(generator: torch.Generator, low: float, high: float) -> float:
@@ -55,54 +55,83 @@ def _filling(source: Sample, target: Sample) -> float:
     return min(there / here for there, here in sides)
 
 
-def _scaled(source: Sample, factor: float) -> Sample:
-    """The part of a photo that its labels lie in, resized; cropped first, as the rest is never seen."""
-    boxes = boxes_of(source.masks).long()
-    (x0, y0), (x1, y1) = boxes[:, :2].amin(dim=0).tolist(), boxes[:, 2:].amax(dim=0).tolist()
-    cropped = {name: getattr(source, name)[:, y0:y1, x0:x1] for name in ("image", "masks", "confidence")}
-    shape = (max(1, int((y1 - y0) * factor)), max(1, int((x1 - x0) * factor)))
-    return without_specks(resize_to(dataclasses.replace(source, **cropped), shape))
+def _cropped(source: Sample) -> Sample:
+    """The part of a photo that its labels lie in, before it is resized: the rest is never seen."""
+    inside = source.masks.view(torch.uint8).amax(dim=0).bool()
+    ((x0, y0, x1, y1),) = boxes_of(inside[None]).long().tolist()
+    parts = {name: getattr(source, name)[:, y0:y1, x0:x1] for name in ("image", "masks", "confidence")}
+    return dataclasses.replace(source, **parts)
 
 
-def _paste(target: Sample, objects: Sample, top: int, left: int, *, blend: bool) -> Sample:
+def _paste(target: Sample, group: Sample, room: tuple[slice, slice, slice], *, blend: bool) -> Sample:
     """Lay objects over a photo, one after the other.
 
     Args:
         target: The photo.
-        objects: What is pasted, as large as it will be.
-        top: Row of the target where the objects' first row comes.
-        left: Its column.
+        group: The objects, in their own size.
+        room: Where in the photo they come, and in which size: all channels, rows, columns.
         blend: By spatial confidence.
     """
-    count, sizes, pasted = len(target.masks), areas(objects.masks), []
-    image, room = target.image.clone(), target.masks.new_zeros((len(sizes), *target.masks.shape[1:]))
-    masks = torch.cat((target.masks, room))
-    confidence = torch.cat((target.confidence, torch.ones_like(room, dtype=torch.float32)))
-    original = torch.cat((areas(target.masks), sizes))  # of the first `count`
-    remaining = original.clone()
-    for index, (x0, y0, x1, y1) in enumerate(boxes_of(objects.masks).long().tolist()):
-        piece, sure = objects.masks[index, y0:y1, x0:x1], objects.confidence[index, y0:y1, x0:x1]
-        place = (slice(None), slice(top + y0, top + y1), slice(left + x0, left + x1))
-        below = masks[:count][place]
-        after = remaining[:count] - areas(below & piece)
-        if bool((after <= MOST_COVERED * original[:count]).any()):
-            continue
-        below &= ~piece
-        confidence[:count][place].masked_fill_(piece, 1.0)
-        _lay(image[place], objects.image[:, y0:y1, x0:x1], piece * sure if blend else piece.float())
-        masks[count][place[1:]], confidence[count][place[1:]] = piece, sure
-        remaining[:count], remaining[count], original[count] = after, sizes[index], sizes[index]
-        pasted.append(index)
-        count += 1
+    n, shape = len(target.masks), (room[1].stop - room[1].start, room[2].stop - room[2].start)
+    objects = nearest(group.masks, shape)
+    boxes = boxes_of(objects).long().tolist()
+    layers, sizes, pasted = stack(target.masks[room], areas(target.masks), objects, boxes)
     if not pasted:
         return target
+    image, colours = target.image.clone(), bilinear(group.image, shape)
+    masks, confidence = (_extended(maps, len(layers)) for maps in (target.masks, target.confidence))
+    masks[room] = layers
+    confidence[:n][room].masked_fill_(layers[n:].view(torch.uint8).amax(dim=0).bool(), 1.0)
+    rows, columns = (cells(old, new) for old, new in zip(group.image.shape[1:], shape, strict=True))
+    for place, index in enumerate(pasted, start=n):
+        x0, y0, x1, y1 = boxes[index]
+        box = (slice(y0, y1), slice(x0, x1))
+        sure = group.confidence[index].index_select(0, rows[y0:y1]).index_select(1, columns[x0:x1])
+        cover = objects[index][box] * (sure if blend else 1.0)
+        image[room][:, *box].lerp_(colours[:, *box], cover.expand(3, -1, -1))  # SC·I_source + (1−SC)·I_target
+        confidence[room][place][box] = torch.where(layers[place][box], sure, 1.0)
     scores, mean = (
-        torch.cat((getattr(target, name), getattr(objects, name)[pasted])) for name in ("scores", "mean_confidence")
+        torch.cat((getattr(target, name), getattr(group, name)[pasted])) for name in ("scores", "mean_confidence")
     )
-    changed = {"masks": masks[:count], "confidence": confidence[:count], "scores": scores, "mean_confidence": mean}
-    return without_specks(dataclasses.replace(target, image=image, **changed))
+    result = dataclasses.replace(
+        target, image=image, masks=masks, confidence=confidence, scores=scores, mean_confidence=mean
+    )
+    large = sizes >= LEAST_PIXELS
+    return result if large.all() else result.keep(large)
 
 
-def _lay(below: Tensor, above: Tensor, cover: Tensor) -> None:
-    """I = SC·I_source + (1−SC)·I_target, in place; all float32, [3, h, w] twice and [h, w]."""
-    below.lerp_(above, cover.expand_as(below))
+def stack(below: Tensor, sizes: Tensor, above: Tensor, boxes: list[list[int]]) -> tuple[Tensor, Tensor, list[int]]:
+    """Put masks over masks, each where it leaves more than half of every one below; what is covered is cut.
+
+    Args:
+        below: bool [n, h, w], what of the lower masks lies in this part of their photo.
+        sizes: Pixels of the lower masks in the whole photo, int32 [n].
+        above: bool [m, h, w].
+        boxes: Of `above`, whole numbers, xyxy.
+
+    Returns:
+        The masks, bool [n + k, h, w]: the lower ones, then the k that came over them; pixels that are left of each in
+        the whole photo, int32 [n + k]; and which of `above` the k are.
+    """
+    own = areas(above)
+    layers, count, pasted = torch.cat((below, above)), len(below), []  # the first `count` of them are taken
+    whole = torch.cat((sizes, own))
+    left = whole.clone()
+    for index, (x0, y0, x1, y1) in enumerate(boxes):
+        piece, under = above[index, y0:y1, x0:x1], layers[:count, y0:y1, x0:x1]
+        after = left[:count] - areas(under & piece)
+        if own[index] < LEAST_PIXELS or bool((after <= MOST_COVERED * whole[:count]).any()):
+            continue
+        under &= ~piece
+        layers[count], left[:count] = above[index], after
+        whole[count], left[count] = own[index], own[index]
+        pasted.append(index)
+        count += 1
+    return layers[:count], left[:count], pasted
+
+
+def _extended(maps: Tensor, count: int) -> Tensor:
+    """A copy of [n, H, W] with further maps of ones (of no pixels, where they are masks), [count, H, W]."""
+    longer = maps.new_full((count, *maps.shape[1:]), maps.dtype != torch.bool)
+    longer[: len(maps)] = maps
+    return longer

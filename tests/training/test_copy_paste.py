@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from made_samples import FIELDS, assert_same, assert_valid, empty_sample, made_sample
 
 from training.augment import LEAST_PIXELS, areas
-from training.copy_paste import copy_paste
-from training.records import Sample
+from training.copy_paste import copy_paste, stack
+from training.records import Sample, boxes_of
 
 sides = st.integers(40, 100)
 shapes = st.tuples(sides, sides)
@@ -38,6 +38,26 @@ def square(place: int, side: int, size: int = 64) -> Sample:
         scores=torch.ones(1),
         mean_confidence=torch.tensor([0.75]),
     )
+
+
+def plain_stack(below: torch.Tensor, above: torch.Tensor) -> list[torch.Tensor]:
+    """The same on whole masks, one pair after the other."""
+    layers, whole = list(below), [int(mask.sum()) for mask in below]
+    for mask in above:
+        left = [layer & ~mask for layer in layers]
+        if int(mask.sum()) >= LEAST_PIXELS and all(2 * int(m.sum()) > n for m, n in zip(left, whole, strict=True)):
+            layers, whole = [*left, mask], [*whole, int(mask.sum())]
+    return layers
+
+
+@given(seeds, shapes, st.integers(0, 5), st.integers(1, 8))
+def test_masks_are_stacked_as_the_plain_reference_does(seed, size, lower, upper):
+    below, above = (made_sample(s, size, 8).masks[:n] for s, n in ((seed, lower), (seed + 1, upper)))
+    layers, left, pasted = stack(below, areas(below), above, boxes_of(above).long().tolist())
+    expected = plain_stack(below, above)
+    assert torch.equal(layers, torch.stack(expected) if expected else below)
+    assert left.tolist() == [int(mask.sum()) for mask in expected]
+    assert len(pasted) == len(expected) - lower
 
 
 @given(seeds, shapes, shapes, st.booleans())
