@@ -7,7 +7,7 @@ import importlib
 import os
 from pathlib import Path
 
-NAMES = ("stages", "ncut", "local_cut", "sliders", "page", "memory")
+NAMES = ("stages", "ncut", "local_cut", "sliders", "page", "memory", "copy_paste")
 RESULTS = Path(__file__).with_name("results.md")
 
 
