@@ -24,11 +24,11 @@ class Pooler(nn.Module):
         """Pooled features, [sum n, C, side, side], of each photo's boxes [n, 4] (xyxy)."""
         photos = torch.cat([torch.full((len(b), 1), float(i), device=b.device) for i, b in enumerate(boxes)])
         rois = torch.cat((photos, torch.cat(boxes).float()), dim=1)
-        pooled = features[0].new_zeros((len(rois), features[0].shape[1], self.side, self.side))
+        pooled = rois.new_zeros((len(rois), features[0].shape[1], self.side, self.side))  # float32 under autocast too
         levels = self._levels(rois[:, 1:])
         for level, (feature, stride) in enumerate(zip(features, self.strides, strict=False)):
             here = torch.nonzero(levels == level)[:, 0]
-            part = roi_align(feature, rois[here].to(feature.dtype), self.side, 1 / stride, 0, aligned=True)
+            part = roi_align(feature.float(), rois[here], self.side, 1 / stride, 0, aligned=True)
             pooled = pooled.index_put((here,), part)
         return pooled
 

@@ -74,7 +74,7 @@ def boxes_of(masks: Tensor) -> Tensor:
         return masks.new_zeros((0, 4), dtype=torch.float32)
     ends = []
     for axis in (1, 2):  # columns, then rows
-        hit = masks.any(dim=axis).to(torch.uint8)  # [n, W] or [n, H]
+        hit = masks.view(torch.uint8).amax(dim=axis)  # [n, W] or [n, H]; of bools it takes far longer
         ends.append((hit.argmax(1), hit.shape[1] - hit.flip(1).argmax(1)))
     (x0, x1), (y0, y1) = ends
     return torch.stack((x0, y0, x1, y1), dim=1).float()

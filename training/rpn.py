@@ -55,8 +55,8 @@ class Proposals(RegionProposalNetwork):
         anchors = self.anchor_generator(images, features)
         counts = [level[0].numel() for level in logits]
         flat_logits, flat_deltas = concat_box_prediction_layers(logits, deltas)
-        boxes = self.box_coder.decode(flat_deltas.detach(), anchors).view(len(anchors), -1, 4)
-        proposals, scores = self.filter_proposals(boxes, flat_logits, images.image_sizes, counts)
+        boxes = self.box_coder.decode(flat_deltas.detach().float(), anchors).view(len(anchors), -1, 4)
+        proposals, scores = self.filter_proposals(boxes, flat_logits.float(), images.image_sizes, counts)
         losses = {} if targets is None else self._losses(anchors, flat_logits, flat_deltas, targets, by_score)
         return proposals, scores, losses
 

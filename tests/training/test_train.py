@@ -1,0 +1,221 @@
+"""The training loop: it goes on exactly, stops when asked, and says what is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import threading
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import torch
+from made_samples import write_labels
+from safetensors.torch import load_file
+
+from cuts3d.errors import ConfigError, InputError
+from training.config import NetworkConfig, Recipe
+from training.configs import NAMES, get_recipe
+from training.dataset import PseudoLabels
+from training.metrics import read_metrics
+from training.schedule import learning_rate, optimizer_for
+from training.state import CHECKPOINT
+from training.train import FINAL, Stopped, changed, train
+
+TINY = NetworkConfig(
+    backbone="efficientnet_lite0",
+    channels=16,
+    pyramid_norm=False,
+    freeze_norm=True,
+    levels=(3, 4, 5),
+    frozen_blocks=2,
+    anchor_sizes=(16, 32, 64, 128),
+    canonical_box=64,
+    rpn_train=(100, 40),
+    rpn_test=(50, 20),
+    rpn_batch=32,
+    box_width=32,
+    box_batch=16,
+    mask_width=16,
+    mask_convs=1,
+    test_short_side=64,
+    test_max_side=128,
+)
+RECIPE = Recipe(
+    network=TINY, iterations=6, batch=2, lr=0.01, warmup=2, short_sides=(64, 80), max_side=128, workers=0, ema=0.9
+)
+
+
+@pytest.fixture
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> PseudoLabels:
+    folder = tmp_path_factory.mktemp("photos")
+    return PseudoLabels(folder, write_labels(folder))
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    return load_file(path)
+
+
+def assert_equal(left: Path, right: Path) -> None:
+    a, b = weights(left), weights(right)
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(dataset, tmp_path) -> None:
+    whole = train(RECIPE, dataset, tmp_path / "whole")
+    stop = threading.Event()
+    with pytest.raises(Stopped, match="after 2 of 6"):
+        train(
+            RECIPE, dataset, tmp_path / "parts", stop=stop, on_step=lambda m, _: stop.set() if m["step"] == 2 else None
+        )
+    assert not (tmp_path / "parts" / FINAL).exists()
+    assert_equal(whole, train(RECIPE, dataset, tmp_path / "parts"))
+    for folder in ("whole", "parts"):
+        assert [m["step"] for m in read_metrics(tmp_path / folder)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_run_that_died_between_checkpoints_repeats_what_was_lost_and_ends_equal(dataset, tmp_path) -> None:
+    recipe = RECIPE.replace(checkpoint_every=2)
+    whole = train(recipe, dataset, tmp_path / "whole")
+
+    def die(metrics: dict[str, float], _: object) -> None:
+        if metrics["step"] == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, dataset, tmp_path / "parts", on_step=die)
+    seen: list[float] = []
+    final = train(recipe, dataset, tmp_path / "parts", on_step=lambda m, _: seen.append(m["step"]))
+    assert seen == [5, 6]
+    assert_equal(whole, final)
+    assert [m["step"] for m in read_metrics(tmp_path / "parts")] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_finished_run_trains_no_more(dataset, tmp_path) -> None:
+    final = train(RECIPE, dataset, tmp_path)
+    before, seen = weights(final), []
+    train(RECIPE, dataset, tmp_path, on_step=lambda m, _: seen.append(m))
+    assert not seen
+    assert all(torch.equal(before[k], v) for k, v in weights(final).items())
+
+
+def test_another_recipe_is_refused_and_how_photos_are_loaded_is_not(dataset, tmp_path) -> None:
+    train(RECIPE, dataset, tmp_path)
+    with pytest.raises(ConfigError, match="another recipe"):
+        train(RECIPE.replace(lr=0.02), dataset, tmp_path)
+    train(RECIPE.replace(workers=1, checkpoint_every=7), dataset, tmp_path)
+
+
+def test_a_damaged_checkpoint_is_named(dataset, tmp_path) -> None:
+    (tmp_path / CHECKPOINT).write_bytes(b"no checkpoint")
+    with pytest.raises(InputError, match=r"damaged.*delete it"):
+        train(RECIPE, dataset, tmp_path)
+
+
+class Evil:
+    def __reduce__(self):
+        return (Path.touch, (Path("executed"),))
+
+
+def test_a_checkpoint_runs_no_code(dataset, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"recipe": Evil()}, tmp_path / CHECKPOINT)
+    with pytest.raises(InputError):
+        train(RECIPE, dataset, tmp_path)
+    assert not Path("executed").exists()
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(dataset, tmp_path, monkeypatch) -> None:
+    recipe = RECIPE.replace(checkpoint_every=2)
+
+    def full(*_: object) -> None:
+        raise RuntimeError("PytorchStreamWriter failed writing file")
+
+    def fill_up(metrics: dict[str, float], _: object) -> None:
+        if metrics["step"] == 4:
+            monkeypatch.setattr(torch, "save", full)
+
+    with pytest.raises(InputError, match="disk full"):
+        train(recipe, dataset, tmp_path, on_step=fill_up)
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 2
+    assert sorted(p.name for p in tmp_path.glob(".*")) == []
+
+
+def test_a_loss_that_is_not_finite_names_its_photos(dataset, tmp_path) -> None:
+    def spoil(_: object, network: torch.nn.Module) -> None:
+        with torch.no_grad():
+            next(p for p in network.parameters() if p.requires_grad).fill_(float("nan"))
+
+    with pytest.raises(InputError, match=r"not finite at the photos .*\.png"):
+        train(RECIPE, dataset, tmp_path, on_step=spoil)
+
+
+def test_metrics_have_each_loss_and_the_result_says_what_it_was_trained_on(dataset, tmp_path) -> None:
+    from training.checkpoint import load_network
+
+    train(RECIPE, dataset, tmp_path, info={"labels": "made"})
+    first = read_metrics(tmp_path)[0]
+    assert {"total", "rpn_class", "rpn_box", "class_0", "box_2", "mask", "lr", "seconds"} <= first.keys()
+    parts = [v for k, v in first.items() if k.startswith(("rpn", "class", "box", "mask"))]
+    assert first["total"] == pytest.approx(sum(parts), abs=1e-4)
+    network, info = load_network(tmp_path / FINAL)
+    assert network.config == TINY
+    assert (info["labels"], info["photos"], info["steps"]) == ("made", len(dataset), 6)
+    assert json.dumps(info["recipe"])
+
+
+def test_a_training_may_start_from_a_detector_of_the_same_kind_only(dataset, tmp_path) -> None:
+    first = train(RECIPE, dataset, tmp_path / "first")
+    second = train(RECIPE.replace(iterations=1, warmup=1000), dataset, tmp_path / "second", init=first)
+    pairs = zip(weights(first).values(), weights(second).values(), strict=True)
+    assert max(float((a - b).abs().max()) for a, b in pairs if a.is_floating_point()) < 1e-3
+    other = RECIPE.replace(network=dataclasses.replace(TINY, channels=8))
+    with pytest.raises(ConfigError, match="another network"):
+        train(other, dataset, tmp_path / "third", init=first)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_norms_and_biases_do_not_decay(optimizer) -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4))
+    made = optimizer_for(network, RECIPE.replace(optimizer=optimizer, weight_decay=0.3))
+    for group in made.param_groups:
+        assert all((p.ndim > 1) == (group["weight_decay"] == 0.3) for p in group["params"])
+    assert sum(len(group["params"]) for group in made.param_groups) == 4
+
+
+def test_the_learning_rate_rises_then_falls_in_steps() -> None:
+    recipe = RECIPE.replace(iterations=100, warmup=10, lr=1.0, lr_steps=(0.5, 0.8), lr_gamma=0.1)
+    rates = [learning_rate(recipe, step) for step in range(100)]
+    assert rates[0] == pytest.approx(0.001)
+    assert all(a < b for a, b in pairwise(rates[:11]))
+    assert rates[10:50] == [1.0] * 40
+    assert rates[50] == pytest.approx(0.1)
+    assert rates[99] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_recipe_says_how_it_is_run(name) -> None:
+    import importlib
+
+    recipe = get_recipe(name)
+    said = importlib.import_module(f"training.configs.{name}").__doc__ or ""
+    assert recipe.iterations > 0
+    assert f"--recipe {name}" in said
+    assert all(word in said for word in ("Command:", "Hardware:", "Time:", "Should reach:"))
+
+
+def test_settings_change_a_recipe() -> None:
+    recipe = changed(RECIPE, ["iterations=9", "short_sides=[32, 48]", "optimizer=adamw", "paste_blend=false"])
+    assert (recipe.iterations, recipe.short_sides, recipe.optimizer, recipe.paste_blend) == (
+        9,
+        (32, 48),
+        "adamw",
+        False,
+    )
+    with pytest.raises(ConfigError, match="FIELD=VALUE"):
+        changed(RECIPE, ["iterations"])
+    with pytest.raises(ConfigError, match="Unknown recipe fields: speed"):
+        changed(RECIPE, ["speed=9"])
+    with pytest.raises(ConfigError, match="Unknown recipe 'fast'"):
+        get_recipe("fast")

@@ -1,0 +1,28 @@
+"""The light detector, cut to two cores: what `assets/weights/detector_light.safetensors` was made by.
+
+Command:   python -m training.train --recipe light_cpu --photos photos/ --labels labels.json --out runs/light_cpu
+Hardware:  two CPU cores, 4 GB
+Time:      see assets/weights/README.md
+Should reach: see assets/weights/README.md
+"""
+
+from training.config import LIGHT, Recipe
+
+RECIPE = Recipe(
+    network=LIGHT,
+    iterations=2000,
+    batch=4,
+    optimizer="adamw",
+    lr=3e-4,
+    lr_steps=(0.85,),
+    lr_gamma=0.1,
+    warmup=100,
+    weight_decay=0.02,
+    clip_norm=5.0,
+    short_sides=(192, 224, 256),
+    max_side=384,
+    copy_paste=0.5,
+    ema=0.995,
+    checkpoint_every=100,
+    workers=1,
+)

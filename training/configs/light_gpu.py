@@ -1,0 +1,27 @@
+"""The light detector, trained properly on one GPU.
+
+Command:   python -m training.train --recipe light_gpu --photos photos/ --labels labels.json --out runs/light_gpu
+Hardware:  one GPU with 16 GB, 8 CPU cores for the photos
+Time:      not measured here
+Should reach: more than `light_cpu`; not run here
+"""
+
+from training.config import LIGHT, Recipe
+
+RECIPE = Recipe(
+    network=LIGHT,
+    iterations=20_000,
+    batch=16,
+    optimizer="adamw",
+    lr=4e-4,
+    lr_steps=(0.7, 0.9),
+    lr_gamma=0.1,
+    warmup=500,
+    weight_decay=0.02,
+    clip_norm=5.0,
+    short_sides=(256, 288, 320, 352, 384, 416),
+    max_side=640,
+    ema=0.999,
+    bf16=True,
+    workers=8,
+)

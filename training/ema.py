@@ -1,0 +1,48 @@
+"""A running mean of the weights, which is what is saved."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+
+class Ema:
+    """Exponential mean of a network's weights, quick at first, so that it forgets where it started.
+
+    Args:
+        network: Whose weights.
+        decay: Share of the old mean that is kept at each step, in (0, 1).
+    """
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.decay, self.updates = decay, 0
+        self.values = {name: value.detach().clone() for name, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take the weights of now into the mean."""
+        self.updates += 1
+        decay = min(self.decay, self.updates / (9 + self.updates))
+        for name, value in network.state_dict().items():
+            if value.is_floating_point():
+                self.values[name].lerp_(value, 1 - decay)
+            else:
+                self.values[name].copy_(value)
+
+    def applied(self, network: nn.Module) -> nn.Module:
+        """A copy of the network with the mean weights."""
+        averaged = copy.deepcopy(network)
+        averaged.load_state_dict(self.values)
+        return averaged
+
+    def state(self) -> dict[str, Tensor | int]:
+        """What a checkpoint keeps."""
+        return {"updates": self.updates, **self.values}
+
+    def load(self, state: dict[str, Tensor | int]) -> None:
+        """The inverse of `state`."""
+        self.updates = int(state["updates"])
+        for name, value in self.values.items():
+            value.copy_(torch.as_tensor(state[name]))
