@@ -1,0 +1,84 @@
+"""Two processes share a batch: gradients are averaged, so their weights stay equal, and only one writes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from made_samples import write_labels
+from safetensors.torch import load_file
+
+from training.metrics import read_metrics
+
+REPO = Path(__file__).resolve().parents[2]
+WORKER = """
+import os, sys
+from pathlib import Path
+import torch
+sys.path.insert(0, str(Path(sys.argv[1])))
+from test_train import RECIPE
+from training.dataset import PseudoLabels
+from training.processes import processes
+from training.train import train
+
+folder = Path(sys.argv[2])
+torch.set_num_threads(1)
+kept = {}
+with processes("cpu") as place:
+    assert place.world == 2
+    dataset = PseudoLabels(folder, folder / "labels.json")
+    train(RECIPE.replace(iterations=3), dataset, folder / "run", on_step=lambda m, n: kept.update(n.state_dict()))
+torch.save({k: v.clone() for k, v in kept.items()}, folder / f"rank{place.rank}.pt")
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_end_with_the_same_weights_and_one_writes(tmp_path: Path) -> None:
+    write_labels(tmp_path)
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER)
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone", str(script)]
+    environment = {**os.environ, "PYTHONPATH": str(REPO), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, str(Path(__file__).parent), str(tmp_path)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert all(torch.equal(first[k], second[k]) for k in first)
+    assert [m["step"] for m in read_metrics(tmp_path / "run")] == [1, 2, 3]
+    assert load_file(tmp_path / "run" / "final.safetensors")
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on_and_ends_with_the_same_weights(tmp_path: Path) -> None:
+    """SIGKILL of the real command after its first checkpoint, against an undisturbed run."""
+    write_labels(tmp_path, size=(64, 96))
+    settings = ["iterations=4", "checkpoint_every=1", "short_sides=[64]", "max_side=96", "batch=2"]
+    command = [sys.executable, "-m", "training.train", "--recipe", "light_cpu_smoke", "--device", "cpu"]
+    command += ["--photos", str(tmp_path), "--labels", str(tmp_path / "labels.json")]
+    command += [part for setting in settings for part in ("--set", setting)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+    def run(out: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([*command, "--out", str(out)], cwd=REPO, env=environment, stderr=subprocess.DEVNULL)
+
+    killed = run(tmp_path / "killed")
+    while not (tmp_path / "killed" / "checkpoint.pt").exists():
+        time.sleep(0.02)
+        assert killed.poll() is None, "it ended before its first checkpoint"
+    killed.kill()
+    killed.wait()
+    assert not (tmp_path / "killed" / "final.safetensors").exists()
+    for name in ("killed", "whole"):
+        assert run(tmp_path / name).wait() == 0
+    first, second = (load_file(tmp_path / name / "final.safetensors") for name in ("killed", "whole"))
+    assert all(torch.equal(first[k], second[k]) for k in first)
