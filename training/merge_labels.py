@@ -1,0 +1,166 @@
+"""Pseudo-labels of the next round of self-training: confident detections, and the earlier labels that they do not meet.
+
+python -m training.merge_labels --predictions predictions.json --labels labels.json --score 0.7 --out merged.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cuts3d import __version__
+from cuts3d.errors import ConfigError, CutS3DError, InputError
+from cuts3d.evaluate.input import Document, Source, listed_annotations, load, named, photos
+from cuts3d.evaluate.masks import RLE, Size, mask_overlaps, to_rle
+from cuts3d.export import write_atomically
+
+SAME_IOU = 0.5  # of an earlier label with a detection, from which on the detection replaces it (method 1.8)
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A photo's size (h, w), and its annotations with their checked run lengths."""
+
+    size: Size
+    found: list[tuple[Record, RLE]]
+
+
+def merge_labels(predictions: Document, labels: Document, *, score: float) -> Record:
+    """Labels of the next round (method 1.8): detections of this score or more, and what they do not replace.
+
+    Earlier labels stay where no kept detection of their photo has a mask IoU of 0.5 or more with them, with all that
+    their record says; so a photo without detections keeps all of its. Detections know no spatial confidence: training
+    counts it as 1.
+
+    Args:
+        predictions: COCO document of `training.predict`, or its path.
+        labels: COCO document of the labels that the detector was trained on, or its path. Photos are matched by
+            `file_name`.
+        score: Least score of a detection, in [0, 1].
+
+    Returns:
+        A COCO document: the photos of the labels in their order, then those that only the detector saw; detections
+        first, numbered from 1. Neither document is changed.
+
+    Raises:
+        InputError: A document cannot be used, or the two state other sizes for a photo.
+        ConfigError: The score is outside its range.
+    """
+    if not 0 <= score <= 1:
+        raise ConfigError(f"The least score of a kept detection must be in [0, 1]; it is {score:g}.")
+    new, old = _by_name(load(predictions, "Predictions"), score), _by_name(load(labels, "Labels"), None)
+    images: list[Record] = []
+    annotations: list[Record] = []
+    kept = 0
+    for number, name in enumerate(old | new, start=1):
+        size, detected, earlier = _pair(name, new.get(name), old.get(name))
+        images.append({"id": number, "file_name": name, "width": size[1], "height": size[0]})
+        kept += len(detected)
+        for record in [*(record for record, _ in detected), *not_replaced(detected, earlier)]:
+            annotations.append({**record, "id": len(annotations) + 1, "image_id": number})
+    return {
+        "info": {
+            "description": "CutS3D pseudo-labels of self-training",
+            "version": __version__,
+            "score": score,
+            "detections": kept,
+            "earlier_labels": len(annotations) - kept,
+        },
+        "licenses": [],
+        "categories": [{"id": 1, "name": "object"}],
+        "images": images,
+        "annotations": annotations,
+    }
+
+
+def write_labels(document: Record, out: Path) -> None:
+    """Write a document, atomically.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    write_atomically(out, lambda temporary: temporary.write_text(json.dumps(document), encoding="utf-8"))
+
+
+def not_replaced(detected: Sequence[tuple[Record, RLE]], earlier: Sequence[tuple[Record, RLE]]) -> list[Record]:
+    """The earlier labels whose mask IoU with every detection is below 0.5."""
+    ious = mask_overlaps([rle for _, rle in earlier], [rle for _, rle in detected])
+    best = ious.max(axis=1, initial=0.0)
+    return [record for (record, _), iou in zip(earlier, best.tolist(), strict=True) if iou < SAME_IOU]
+
+
+def _pair(name: str, new: Labelled | None, old: Labelled | None) -> tuple[Size, list[Any], list[Any]]:
+    """Size, detections and earlier labels of a photo that is in one document or in both."""
+    if new is not None and old is not None and new.size != old.size:
+        raise InputError(
+            f"The photo '{name}' has {new.size[1]}×{new.size[0]} pixels in the predictions and "
+            f"{old.size[1]}×{old.size[0]} in the labels; both must be made from the same photos."
+        )
+    known = new or old
+    assert known is not None
+    return known.size, new.found if new else [], old.found if old else []
+
+
+def _by_name(source: Source, score: float | None) -> dict[str, Labelled]:
+    """Photos of a document by file name, with their annotations; of detections only those of a score or more."""
+    known = photos(source)
+    found: dict[Any, list[tuple[Record, RLE]]] = defaultdict(list)
+    for place, entry in enumerate(listed_annotations(source), start=1):
+        try:
+            if entry["image_id"] not in known:
+                raise ValueError("is on an image that 'images' does not list")
+            if score is None or _score(entry) >= score:
+                rle = to_rle(entry.get("segmentation"), known[entry["image_id"]].size)
+                found[entry["image_id"]].append((dict(entry), rle))
+        except ValueError as error:
+            raise InputError(f"{source.label}: {named(entry, place)} {error}.") from error
+    named_photos: dict[str, Labelled] = {}
+    for photo in known.values():
+        if photo.name is None or photo.size is None:
+            raise InputError(f"{source.label}: image {photo.id!r} needs a 'file_name', a 'width' and a 'height'.")
+        if photo.name in named_photos:
+            raise InputError(f"{source.label}: the photo '{photo.name}' is listed twice.")
+        named_photos[photo.name] = Labelled(photo.size, found[photo.id])
+    return named_photos
+
+
+def _score(entry: Mapping[str, Any]) -> float:
+    value = entry.get("score")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"has the 'score' {value!r}, which is no number; give what training.predict wrote")
+    return float(value)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    found = argparse.ArgumentParser(prog="python -m training.merge_labels", description="Labels of the next round.")
+    found.add_argument("--predictions", type=Path, required=True, metavar="JSON", help="what training.predict wrote")
+    found.add_argument("--labels", type=Path, required=True, metavar="JSON", help="what the detector was trained on")
+    found.add_argument("--score", type=float, required=True, metavar="S", help="least score of a kept detection")
+    found.add_argument("--out", type=Path, required=True, metavar="JSON", help="the COCO file to write")
+    return found
+
+
+def main() -> int:
+    """Merge two files."""
+    options = parser().parse_args()
+    try:
+        document = merge_labels(options.predictions, options.labels, score=options.score)
+        write_labels(document, options.out)
+    except CutS3DError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    info = document["info"]
+    print(f"{options.out}: {info['detections']} detections and {info['earlier_labels']} earlier labels.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,244 @@
+"""Self-training: a detector's confident finds become labels of the next one, round after round (method 1.8).
+
+python -m training.self_train --recipe light_cpu --photos photos/ --labels labels.json \
+    --checkpoint runs/light_cpu/final.safetensors --rounds 2 --out runs/self_trained
+
+For several GPUs run the steps of a round one by one: training.predict, training.merge_labels, training.train.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from cuts3d.errors import ConfigError, CutS3DError, InputError
+from cuts3d.export import write_atomically
+from cuts3d.weights import sha256_of
+from training.cascade import CascadeMaskRCNN
+from training.checkpoint import load_network
+from training.config import Recipe
+from training.configs import NAMES, get_recipe
+from training.dataset import PseudoLabels
+from training.merge_labels import merge_labels, write_labels
+from training.predict import predict
+from training.state import FREE
+from training.train import FINAL, Metrics, changed, train
+
+SCORES = (0.7, 0.65)  # least score of a detection that becomes a label: in the first round, in the later ones
+PREDICTIONS, LABELS, SETTINGS = "predictions.json", "labels.json", "self_train.json"
+Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What self-training begins with.
+
+    Attributes:
+        recipe: What the detector was trained by; each round trains as `round_recipe` changes it.
+        photos: Folder that the labels' file names are relative to.
+        labels: COCO file of the labels that the detector was trained on.
+        checkpoint: The detector.
+    """
+
+    recipe: Recipe
+    photos: Path
+    labels: Path
+    checkpoint: Path
+
+
+def self_train(
+    start: Start,
+    out: Path,
+    *,
+    rounds: int = 2,
+    scores: Sequence[float] = SCORES,
+    device: str = "cpu",
+    progress: Progress = lambda what, done, total: None,
+    stop: threading.Event | None = None,
+) -> Path:
+    """Train a detector on its own finds; go on where an earlier call ended. More rounds may be asked for later.
+
+    Each round lies in a folder `out/round1`, …: `predictions.json` of the detector before, `labels.json` (the finds
+    and the labels before that they do not replace), then the training, from the detector before, to
+    `final.safetensors`.
+
+    Args:
+        start: Detector, photos and labels.
+        out: Folder of the rounds.
+        rounds: How many.
+        scores: Least score, in [0, 1], of a find that becomes a label, round by round; the last one also for all
+            further rounds.
+        device: Torch device.
+        progress: Told after every photo and every step.
+        stop: Ends a training after the step at hand.
+
+    Returns:
+        The last round's detector.
+
+    Raises:
+        Stopped: `stop` was set.
+        InputError: A file cannot be used or written.
+        ConfigError: Rounds or scores that cannot be, a detector that is not the recipe's, or an `out` that belongs to
+            other settings.
+    """
+    if rounds < 1:
+        raise ConfigError(f"Self-training needs at least one round; it is {rounds}.")
+    if not scores or not all(0 <= score <= 1 for score in scores):
+        raise ConfigError(f"Scores must be in [0, 1], one a round; they are: {', '.join(map(str, scores)) or 'none'}.")
+    if load_network(start.checkpoint)[0].config != start.recipe.network:
+        raise ConfigError(
+            f"'{start.checkpoint.name}' is another network than the recipe's; choose the recipe it was trained by."
+        )
+    _claim(out, start, scores)
+    for number in range(1, rounds + 1):
+        folder = out / f"round{number}"
+        _next_labels(folder, start, scores[min(number, len(scores)) - 1], device=device, progress=progress)
+        if not (folder / FINAL).exists():
+            _train_round(folder, start, device=device, progress=progress, stop=stop)
+        start = replace(start, labels=folder / LABELS, checkpoint=folder / FINAL)
+    return start.checkpoint
+
+
+def round_recipe(recipe: Recipe) -> Recipe:
+    """What a round trains by: half the steps, half the learning rate, no DropLoss (method 1.8)."""
+    return recipe.replace(iterations=max(1, recipe.iterations // 2), lr=recipe.lr / 2, drop_loss=False)
+
+
+def _next_labels(folder: Path, start: Start, score: float, *, device: str, progress: Progress) -> None:
+    """Predictions and labels of a round, where they are not there yet."""
+    found, merged = folder / PREDICTIONS, folder / LABELS
+    if not found.exists():
+        what = f"{folder.name}: predictions"
+        predict(
+            start.photos,
+            start.checkpoint,
+            found,
+            score_threshold=score,
+            device=device,
+            progress=lambda done, total: progress(what, done, total),
+        )
+    if not merged.exists():
+        write_labels(merge_labels(found, start.labels, score=score), merged)
+
+
+def _train_round(folder: Path, start: Start, *, device: str, progress: Progress, stop: threading.Event | None) -> None:
+    recipe = round_recipe(start.recipe)
+    dataset = PseudoLabels(
+        start.photos,
+        folder / LABELS,
+        min_score=recipe.min_score,
+        top_labels=recipe.top_labels,
+        max_side=recipe.max_side,
+    )
+
+    def told(metrics: Metrics, _: CascadeMaskRCNN) -> None:
+        progress(f"{folder.name}: training", int(metrics["step"]), recipe.iterations)
+
+    about = {"self_training": folder.name}
+    train(recipe, dataset, folder, init=start.checkpoint, on_step=told, stop=stop, device=device, info=about)
+
+
+def _claim(out: Path, start: Start, scores: Sequence[float]) -> None:
+    """Note what the folder's rounds are made from; refuse to mix them with others."""
+    settings: dict[str, Any] = {
+        "recipe": {name: value for name, value in start.recipe.to_dict().items() if name not in FREE},
+        "scores": list(scores),
+        "labels": _sha256(start.labels),
+        "checkpoint": _sha256(start.checkpoint),
+    }
+    text, file = json.dumps(settings, indent=1), out / SETTINGS
+    if not file.exists():
+        write_atomically(file, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+        return
+    try:
+        before = json.loads(file.read_bytes())
+        other = [name for name, value in json.loads(text).items() if before[name] != value]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"'{file}' is damaged ({error}); choose another folder.") from error
+    if other:
+        raise ConfigError(f"'{out}' holds rounds of another {' and '.join(other)}; choose another folder.")
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise InputError(f"'{path}' could not be read: {error.strerror or error}.") from error
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's options."""
+    found = argparse.ArgumentParser(
+        prog="python -m training.self_train", description="Train a detector on its own finds, round after round."
+    )
+    found.add_argument("--recipe", required=True, metavar="NAME", help=f"of the detector; one of: {', '.join(NAMES)}")
+    found.add_argument("--photos", type=Path, required=True, help="the folder that 'cuts3d extract' was given")
+    found.add_argument("--labels", type=Path, required=True, help="what it wrote")
+    found.add_argument("--checkpoint", type=Path, required=True, help="the detector that was trained on them")
+    found.add_argument("--out", type=Path, required=True, help="folder of the rounds; run it again, and it goes on")
+    found.add_argument("--rounds", type=int, default=2, metavar="N", help="how many (2)")
+    found.add_argument("--score", default="0.7,0.65", metavar="S,S,…", help="least score of a find, round by round")
+    found.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    found.add_argument(
+        "--set", action="append", default=[], metavar="FIELD=VALUE", help="another value than the recipe's"
+    )
+    return found
+
+
+def parsed_scores(text: str) -> tuple[float, ...]:
+    """Scores from a command line.
+
+    Raises:
+        ConfigError: They are no numbers.
+    """
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--score takes numbers with commas between, such as 0.7,0.65; it is '{text}'.") from None
+
+
+def main() -> int:
+    """Self-train, with a bar of progress for each step of each round."""
+    options = parser().parse_args()
+    try:
+        with tqdm(file=sys.stderr) as bar:
+
+            def show(what: str, done: int, total: int) -> None:
+                if bar.desc != f"{what}: ":
+                    bar.reset(total)
+                    bar.set_description(what)
+                bar.update(done - bar.n)
+
+            final = self_train(
+                Start(
+                    recipe=changed(get_recipe(options.recipe), options.set),
+                    photos=options.photos,
+                    labels=options.labels,
+                    checkpoint=options.checkpoint,
+                ),
+                options.out,
+                rounds=options.rounds,
+                scores=parsed_scores(options.score),
+                device=options.device,
+                progress=show,
+            )
+    except CutS3DError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(
+        f"The detector is in {final}; use it: python -m training.predict FOLDER --checkpoint {final} --out found.json"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
