@@ -1,0 +1,213 @@
+"""Self-training: what each round is made from, and that no step is done twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from made_detector import TINY, made_checkpoint
+from made_samples import write_labels
+from safetensors.torch import load_file
+
+from cuts3d.errors import ConfigError, InputError
+from cuts3d.weights import sha256_of
+from training import self_train as module
+from training.checkpoint import load_network
+from training.config import Recipe
+from training.merge_labels import merge_labels
+from training.metrics import read_metrics
+from training.self_train import LABELS, PREDICTIONS, SETTINGS, Start, main, parsed_scores, round_recipe, self_train
+from training.train import FINAL, Stopped
+
+RECIPE = Recipe(
+    network=TINY, iterations=6, batch=2, lr=0.002, warmup=2, short_sides=(64,), max_side=128, workers=0, ema=0.9
+)
+SCORES = (0.6, 0.5)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
+    folder = tmp_path_factory.mktemp("start")
+    photos = folder / "photos"
+    photos.mkdir()
+    write_labels(photos, count=3)
+    return Start(recipe=RECIPE, photos=photos, labels=photos / "labels.json", checkpoint=made_checkpoint(folder))
+
+
+@pytest.fixture(scope="module")
+def whole(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two rounds without a break."""
+    out = tmp_path_factory.mktemp("whole") / "st"
+    assert self_train(start, out, scores=SCORES) == out / "round2" / FINAL
+    return out
+
+
+def read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_bytes())
+
+
+def assert_equal(left: Path, right: Path) -> None:
+    a, b = load_file(left), load_file(right)
+    assert a.keys() == b.keys()
+    assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def made(out: Path) -> dict[Path, int]:
+    """Files of the rounds and when they were written."""
+    return {path: path.stat().st_mtime_ns for path in out.rglob("*") if path.is_file()}
+
+
+def test_each_round_begins_with_the_one_before(start, whole) -> None:
+    labels, checkpoint = start.labels, start.checkpoint
+    for number, score in enumerate(SCORES, start=1):
+        folder = whole / f"round{number}"
+        found = read(folder / PREDICTIONS)
+        assert found["info"]["sha256"] == sha256_of(checkpoint)
+        assert found["annotations"]
+        assert min(a["score"] for a in found["annotations"]) >= score
+        assert read(folder / LABELS) == merge_labels(found, labels, score=score)
+        network, info = load_network(folder / FINAL)
+        assert network.config == TINY
+        assert info["self_training"] == folder.name
+        assert (info["recipe"]["iterations"], info["recipe"]["lr"], info["recipe"]["drop_loss"]) == (3, 0.001, False)
+        assert [line["step"] for line in read_metrics(folder)] == [1, 2, 3]
+        labels, checkpoint = folder / LABELS, folder / FINAL
+    before, after = load_file(start.checkpoint), load_file(whole / "round1" / FINAL)
+    apart = [float((before[k] - after[k]).abs().max()) for k in before if before[k].is_floating_point()]
+    assert 0 < max(apart) < 0.5  # trained, and from the detector before: other random weights lie further away
+
+
+def test_a_round_trains_half_as_long_at_half_the_rate_and_without_drop_loss() -> None:
+    recipe = round_recipe(RECIPE.replace(iterations=161, lr=0.01))
+    assert recipe == RECIPE.replace(iterations=80, lr=0.005, drop_loss=False)
+    assert round_recipe(RECIPE.replace(iterations=1)).iterations == 1
+
+
+def test_finished_rounds_are_not_done_again(start, whole) -> None:
+    before, seen = made(whole), []
+    final = self_train(start, whole, scores=SCORES, progress=lambda *told: seen.append(told))
+    assert final == whole / "round2" / FINAL
+    assert not seen
+    assert made(whole) == before
+
+
+def test_a_stop_inside_a_round_changes_nothing_in_the_end(start, whole, tmp_path) -> None:
+    out, stop = tmp_path / "st", threading.Event()
+
+    def watch(what: str, done: int, total: int) -> None:
+        if (what, done) == ("round2: training", 2):
+            stop.set()
+
+    with pytest.raises(Stopped, match="after 2 of 3"):
+        self_train(start, out, scores=SCORES, progress=watch, stop=stop)
+    assert not (out / "round2" / FINAL).exists()
+    seen: list[tuple[str, int]] = []
+    self_train(start, out, scores=SCORES, progress=lambda what, done, total: seen.append((what, done)))
+    assert seen == [("round2: training", 3)]
+    for name in ("round1", "round2"):
+        assert_equal(out / name / FINAL, whole / name / FINAL)
+
+
+@pytest.mark.parametrize("step", ["predict", "merge_labels", "train"])
+def test_a_death_between_steps_changes_nothing_in_the_end(start, whole, tmp_path, monkeypatch, step) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(module, step, die)
+        self_train(start, tmp_path, rounds=1, scores=SCORES)
+    before = made(tmp_path)
+    self_train(start, tmp_path, rounds=1, scores=SCORES)
+    assert before.items() <= made(tmp_path).items()
+    assert (tmp_path / "round1" / LABELS).read_bytes() == (whole / "round1" / LABELS).read_bytes()
+    assert_equal(tmp_path / "round1" / FINAL, whole / "round1" / FINAL)
+
+
+def test_more_rounds_may_be_asked_for_later(start, whole, tmp_path) -> None:
+    first = self_train(start, tmp_path, rounds=1, scores=SCORES)
+    before = made(tmp_path / "round1")
+    second = self_train(start, tmp_path, rounds=2, scores=SCORES)
+    assert (first, second) == (tmp_path / "round1" / FINAL, tmp_path / "round2" / FINAL)
+    assert made(tmp_path / "round1") == before
+    assert_equal(second, whole / "round2" / FINAL)
+
+
+def test_without_confident_finds_the_earlier_labels_stay(start, tmp_path) -> None:
+    self_train(start, tmp_path, rounds=1, scores=(1.0,))
+    earlier, labels = read(start.labels), read(tmp_path / "round1" / LABELS)
+    assert read(tmp_path / "round1" / PREDICTIONS)["annotations"] == []
+    assert [a["segmentation"] for a in labels["annotations"]] == [a["segmentation"] for a in earlier["annotations"]]
+
+
+def test_how_photos_are_loaded_may_change_and_nothing_else(start, whole, tmp_path) -> None:
+    self_train(dataclasses.replace(start, recipe=RECIPE.replace(workers=1, checkpoint_every=5)), whole, scores=SCORES)
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps(read(start.labels), indent=1))
+    other = dataclasses.replace(start, recipe=RECIPE.replace(lr=0.1), labels=labels)
+    for changed, scores, message in (
+        (start, (0.7,), "another scores"),
+        (other, SCORES, "another recipe and labels"),
+        (dataclasses.replace(start, checkpoint=whole / "round1" / FINAL), SCORES, "another checkpoint"),
+    ):
+        with pytest.raises(ConfigError, match=f"{message}; choose another folder"):
+            self_train(changed, whole, scores=scores)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"rounds": 0}, "at least one round"),
+        ({"scores": ()}, "they are: none"),
+        ({"scores": (0.7, 1.2)}, r"0.7, 1.2"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(start, tmp_path, values, message) -> None:
+    with pytest.raises(ConfigError, match=message):
+        self_train(start, tmp_path / "st", **values)
+    assert not (tmp_path / "st").exists()
+
+
+def test_a_detector_of_another_recipe_is_refused_at_once(start, tmp_path) -> None:
+    recipe = RECIPE.replace(network=dataclasses.replace(TINY, channels=8))
+    with pytest.raises(ConfigError, match="another network"):
+        self_train(dataclasses.replace(start, recipe=recipe), tmp_path / "st")
+    assert not (tmp_path / "st").exists()
+
+
+def test_files_that_are_missing_or_damaged_are_named(start, tmp_path) -> None:
+    with pytest.raises(InputError, match=r"absent\.json"):
+        self_train(dataclasses.replace(start, labels=Path("absent.json")), tmp_path)
+    with pytest.raises(InputError, match="no checkpoint"):
+        self_train(dataclasses.replace(start, checkpoint=Path("absent.safetensors")), tmp_path)
+    (tmp_path / SETTINGS).write_text("{}")
+    with pytest.raises(InputError, match=r"self_train\.json' is damaged"):
+        self_train(start, tmp_path)
+
+
+def test_the_command(start, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(module, "get_recipe", lambda name: RECIPE)
+    given = ["--photos", start.photos, "--labels", start.labels, "--checkpoint", start.checkpoint, "--device", "cpu"]
+
+    def run(*options: object) -> int:
+        arguments = ["self_train", "--recipe", "light_cpu", *given, "--out", tmp_path / "st", "--rounds", 1, *options]
+        monkeypatch.setattr(sys, "argv", [str(argument) for argument in arguments])
+        return main()
+
+    assert run("--score", "0.6", "--set", "iterations=2") == 0
+    said = capsys.readouterr()
+    assert str(tmp_path / "st" / "round1" / FINAL) in said.out
+    assert "round1: training" in said.err
+    assert len(read_metrics(tmp_path / "st" / "round1")) == 1
+    assert run("--score", "high") == 1
+    assert "numbers with commas" in capsys.readouterr().err
+
+
+def test_scores_of_a_command_line() -> None:
+    assert parsed_scores("0.7,0.65") == (0.7, 0.65)
+    assert parsed_scores("0.7") == (0.7,)
