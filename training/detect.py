@@ -9,16 +9,16 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from cuts3d.errors import InputError
-from cuts3d.types import BoolArray, ImageArray
+from cuts3d.types import BoolArray, FloatArray, ImageArray
 from training.augment import resized_shape
 from training.cascade import CascadeMaskRCNN
 from training.records import Detections
 
 MASK_THRESHOLD = 0.5  # of a pixel's probability
 TINY = 1e-6  # pixels
+Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -32,7 +32,7 @@ class Detection:
     """
 
     mask: BoolArray
-    box: tuple[float, float, float, float]
+    box: Box
     score: float
 
 
@@ -60,12 +60,14 @@ def detections(network: CascadeMaskRCNN, image: ImageArray, *, score_threshold: 
     h, w = image.shape[:2]
     small = resized_shape((h, w), network.config.test_short_side, network.config.test_max_side)
     found = _run(network, image, small)
-    boxes = found.boxes.cpu() * torch.tensor((w / small[1], h / small[0]) * 2)
-    for box, score, mask in zip(boxes, found.scores.tolist(), found.masks.cpu(), strict=True):
+    boxes = found.boxes.cpu().numpy() * np.array((w / small[1], h / small[0]) * 2)
+    for (x0, y0, x1, y1), score, mask in zip(
+        boxes.tolist(), found.scores.tolist(), found.masks.cpu().numpy(), strict=True
+    ):
         if score >= score_threshold:
-            full = pasted(mask, box, (h, w))
+            full = pasted(mask, (x0, y0, x1, y1), (h, w))
             if full.any():
-                yield Detection(mask=full, box=tuple(box.tolist()), score=score)
+                yield Detection(mask=full, box=(x0, y0, x1, y1), score=score)
 
 
 @torch.inference_mode()
@@ -84,28 +86,29 @@ def _run(network: CascadeMaskRCNN, image: ImageArray, shape: tuple[int, int]) ->
     return found[0]
 
 
-def pasted(mask: Tensor, box: Tensor, shape: tuple[int, int]) -> BoolArray:
+def pasted(mask: FloatArray, box: Box, shape: tuple[int, int]) -> BoolArray:
     """A mask of a box, drawn into the photo: bilinear between its cells' centres, 0 outside the box.
+
+    In NumPy: where other programs use the processor too, Torch's threads wait for each other at every small step.
 
     Args:
         mask: Probabilities inside the box, float32 [m, m].
-        box: xyxy in pixels, float32 [4].
+        box: xyxy in pixels.
         shape: (H, W) of the photo.
 
     Returns:
         bool [H, W], True from a probability of 0.5 on; columns lie together in memory, as run lengths want them.
     """
-    full = np.zeros(shape, dtype=np.bool_, order="F")
-    left, top, right, bottom = box.tolist()
-    x0, x1, across = _weights(left, right, mask.shape[1], shape[1])
-    y0, y1, down = _weights(top, bottom, mask.shape[0], shape[0])
-    full[y0:y1, x0:x1] = (down @ mask @ across.T >= MASK_THRESHOLD).numpy()
-    return full
+    x0, x1, across = _weights(box[0], box[2], mask.shape[1], shape[1])
+    y0, y1, down = _weights(box[1], box[3], mask.shape[0], shape[0])
+    turned = np.zeros(shape[::-1], dtype=np.bool_)  # [W, H]
+    turned[x0:x1, y0:y1] = across @ mask.T @ down.T >= MASK_THRESHOLD
+    return turned.T
 
 
-def _weights(start: float, end: float, cells: int, length: int) -> tuple[int, int, Tensor]:
+def _weights(start: float, end: float, cells: int, length: int) -> tuple[int, int, FloatArray]:
     """Along one side: the pixels [low, high) that a box touches, and each one's share of each cell, [pixels, cells]."""
     low = max(0, math.floor(start))
     high = max(low, min(length, math.ceil(end)))
-    place = (torch.arange(low, high) + 0.5 - start) * (cells / max(end - start, TINY)) - 0.5  # in cells
-    return low, high, (1 - (place[:, None] - torch.arange(cells)).abs()).clamp_(min=0)
+    place = (np.arange(low, high) + 0.5 - start) * (cells / max(end - start, TINY)) - 0.5  # in cells
+    return low, high, np.maximum(1 - abs(place[:, None] - np.arange(cells)), 0).astype(np.float32)

@@ -149,7 +149,7 @@ def test_pasting_is_bilinear_sampling_of_the_mask_with_nothing_around(box) -> No
     y = (torch.arange(64) + 0.5 - y0) / max(y1 - y0, 1e-6) * 2 - 1
     grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
     wanted = F.grid_sample(mask[None, None], grid[None], align_corners=False)[0, 0].numpy()
-    found = pasted(mask, torch.tensor(box), (64, 96))
+    found = pasted(mask.numpy(), box, (64, 96))
     sure = abs(wanted - MASK_THRESHOLD) > 1e-4
     np.testing.assert_array_equal(found[sure], (wanted >= MASK_THRESHOLD)[sure])
 
