@@ -121,7 +121,7 @@ def _steps(run: Run, recipe: Recipe, dataset: PseudoLabels, place: Place, start:
         for step in range(start, recipe.iterations):
             samples = [sample.to(place.device) for sample in next(data)]
             torch.manual_seed(_seed(recipe.seed, step, place.rank))  # proposals are sampled by the global generator
-            losses = _step(model, run, recipe, samples, options, learning_rate(recipe, step))
+            losses = _step(model, run, recipe, samples, options, step)
             now = time.perf_counter()
             seconds, begin = now - begin, now
             yield (
@@ -142,17 +142,17 @@ def _step(
     recipe: Recipe,
     samples: list[Sample],
     options: LossOptions,
-    lr: float,
+    step: int,
 ) -> Metrics:
     for group in run.optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = learning_rate(recipe, step)
     run.optimizer.zero_grad(set_to_none=True)
     with torch.autocast(samples[0].image.device.type, torch.bfloat16, enabled=recipe.bf16):
         losses: dict[str, Tensor] = model([sample.image for sample in samples], samples, options)
     total = torch.stack([loss.float() for loss in losses.values()]).sum()
     if not total.isfinite():
         raise InputError(
-            f"The loss is not finite at the photos {', '.join(sample.name for sample in samples)}; "
+            f"The loss of step {step + 1} is not finite at the photos {', '.join(s.name for s in samples)}; "
             "lower the learning rate, or clip the gradient at a smaller norm."
         )
     total.backward()

@@ -147,7 +147,7 @@ def test_a_loss_that_is_not_finite_names_its_photos(dataset, tmp_path) -> None:
         with torch.no_grad():
             next(p for p in network.parameters() if p.requires_grad).fill_(float("nan"))
 
-    with pytest.raises(InputError, match=r"not finite at the photos .*\.png"):
+    with pytest.raises(InputError, match=r"step 2 is not finite at the photos .*\.png"):
         train(RECIPE, dataset, tmp_path, on_step=spoil)
 
 
@@ -163,6 +163,30 @@ def test_metrics_have_each_loss_and_the_result_says_what_it_was_trained_on(datas
     assert network.config == TINY
     assert (info["labels"], info["photos"], info["steps"]) == ("made", len(dataset), 6)
     assert json.dumps(info["recipe"])
+
+
+def test_tensorboard_has_each_step_once_where_it_is_installed(dataset, tmp_path) -> None:
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install -r requirements-train.txt")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    def die(metrics: dict[str, float], _: object) -> None:
+        if metrics["step"] == 5:
+            raise KeyboardInterrupt
+
+    recipe = RECIPE.replace(checkpoint_every=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, dataset, tmp_path, on_step=die)
+    train(recipe, dataset, tmp_path)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert {"total", "mask", "lr", "photos_per_second"} <= set(events.Tags()["scalars"])
+    assert [event.step for event in events.Scalars("total")] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_half_precision_trains_too_and_keeps_whole_weights(dataset, tmp_path, optimizer) -> None:
+    final = train(RECIPE.replace(bf16=True, optimizer=optimizer, iterations=3, lr=1e-3), dataset, tmp_path)
+    assert all(line["total"] > 0 for line in read_metrics(tmp_path))
+    assert {v.dtype for v in weights(final).values()} <= {torch.float32, torch.int64}
 
 
 def test_a_training_may_start_from_a_detector_of_the_same_kind_only(dataset, tmp_path) -> None:
