@@ -1,8 +1,10 @@
-"""One process or several (`torchrun`): who we are, and how a network is shared."""
+"""One process or several (`torchrun`): who we are, how a network is shared, and how all end together."""
 
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +47,14 @@ class Place:
         ids = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(network, device_ids=ids)
 
+    def any(self, flag: bool) -> bool:
+        """Whether some process has set its flag; all ask at the same step, so that none waits for one that ended."""
+        if self.world == 1:
+            return flag
+        found = torch.tensor(int(flag), device=self.device)
+        dist.all_reduce(found, dist.ReduceOp.MAX)
+        return bool(found)
+
 
 @contextmanager
 def processes(device: str) -> Iterator[Place]:
@@ -61,3 +71,25 @@ def processes(device: str) -> Iterator[Place]:
         yield Place.here(own)
     finally:
         dist.destroy_process_group()
+
+
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that Ctrl-C or SIGTERM (of a scheduler, say) sets; the second one ends the process as usual."""
+    stop = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def ask(*_: object) -> None:
+        stop.set()
+        restore()
+
+    for number in before:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        restore()

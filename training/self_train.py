@@ -30,8 +30,9 @@ from training.configs import NAMES, get_recipe
 from training.dataset import PseudoLabels
 from training.merge_labels import merge_labels, write_labels
 from training.predict import predict
+from training.processes import stopping
 from training.state import FREE
-from training.train import FINAL, Metrics, changed, train
+from training.train import FINAL, Metrics, Stopped, changed, train
 
 SCORES = (0.7, 0.65)  # least score of a detection that becomes a label: in the first round, in the later ones
 PREDICTIONS, LABELS, SETTINGS = "predictions.json", "labels.json", "self_train.json"
@@ -79,7 +80,7 @@ def self_train(
             further rounds.
         device: Torch device.
         progress: Told after every photo and every step.
-        stop: Ends a training after the step at hand.
+        stop: Ends it after the photo or the step at hand; predictions begin again, a training goes on.
 
     Returns:
         The last round's detector.
@@ -101,7 +102,8 @@ def self_train(
     _claim(out, start, scores)
     for number in range(1, rounds + 1):
         folder = out / f"round{number}"
-        _next_labels(folder, start, scores[min(number, len(scores)) - 1], device=device, progress=progress)
+        score = scores[min(number, len(scores)) - 1]
+        _next_labels(folder, start, score, device=device, progress=progress, stop=stop)
         if not (folder / FINAL).exists():
             _train_round(folder, start, device=device, progress=progress, stop=stop)
         start = replace(start, labels=folder / LABELS, checkpoint=folder / FINAL)
@@ -113,19 +115,21 @@ def round_recipe(recipe: Recipe) -> Recipe:
     return recipe.replace(iterations=max(1, recipe.iterations // 2), lr=recipe.lr / 2, drop_loss=False)
 
 
-def _next_labels(folder: Path, start: Start, score: float, *, device: str, progress: Progress) -> None:
+def _next_labels(
+    folder: Path, start: Start, score: float, *, device: str, progress: Progress, stop: threading.Event | None
+) -> None:
     """Predictions and labels of a round, where they are not there yet."""
     found, merged = folder / PREDICTIONS, folder / LABELS
+
+    def told(done: int, total: int) -> None:
+        progress(f"{folder.name}: predictions", done, total)
+        if stop is not None and stop.is_set():
+            raise Stopped(
+                f"{folder.name} was stopped after the predictions of {done} of {total} photos; call it again."
+            )
+
     if not found.exists():
-        what = f"{folder.name}: predictions"
-        predict(
-            start.photos,
-            start.checkpoint,
-            found,
-            score_threshold=score,
-            device=device,
-            progress=lambda done, total: progress(what, done, total),
-        )
+        predict(start.photos, start.checkpoint, found, score_threshold=score, device=device, progress=told)
     if not merged.exists():
         write_labels(merge_labels(found, start.labels, score=score), merged)
 
@@ -210,7 +214,7 @@ def main() -> int:
     """Self-train, with a bar of progress for each step of each round."""
     options = parser().parse_args()
     try:
-        with tqdm(file=sys.stderr) as bar:
+        with stopping() as stop, tqdm(file=sys.stderr) as bar:
 
             def show(what: str, done: int, total: int) -> None:
                 if bar.desc != f"{what}: ":
@@ -230,6 +234,7 @@ def main() -> int:
                 scores=parsed_scores(options.score),
                 device=options.device,
                 progress=show,
+                stop=stop,
             )
     except CutS3DError as error:
         print(f"error: {error}", file=sys.stderr)

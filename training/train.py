@@ -30,7 +30,7 @@ from training.ema import Ema
 from training.loader import batches
 from training.losses import LossOptions
 from training.metrics import MetricsLog
-from training.processes import Place, processes
+from training.processes import Place, processes, stopping
 from training.records import Sample
 from training.schedule import learning_rate, optimizer_for
 from training.state import CHECKPOINT, Run, load_run, save_run
@@ -66,7 +66,7 @@ def train(
             and the result.
         init: A detector to start from; None: the backbone's own weights.
         on_step: Told the losses, learning rate and seconds of each step, with the network in training mode.
-        stop: Ends the training after the step at hand.
+        stop: Ends the training after the step at hand, with a checkpoint; of several processes one is enough.
         device: Torch device.
         info: What is written beside the weights, for people.
 
@@ -90,11 +90,13 @@ def train(
             log.write(metrics)
             if on_step is not None:
                 on_step(metrics, network)
-            stopped = stop is not None and stop.is_set()
+            stopped = place.any(stop is not None and stop.is_set())
             if place.rank == 0 and (stopped or step % recipe.checkpoint_every == 0):
                 save_run(run, recipe, step, out / CHECKPOINT)
             if stopped and step < recipe.iterations:
-                raise Stopped(f"The training was stopped after {step} of {recipe.iterations} steps.")
+                raise Stopped(
+                    f"The training was stopped after {step} of {recipe.iterations} steps; call it again to go on."
+                )
     if place.rank == 0 and (step > start or not (out / FINAL).exists()):
         save_run(run, recipe, step, out / CHECKPOINT)
         described = {"steps": step, "photos": len(dataset), "recipe": recipe.to_dict(), **(info or {})}
@@ -206,7 +208,7 @@ def main() -> int:
     """Train, with a bar of progress."""
     options = parser().parse_args()
     try:
-        with processes(options.device) as place:
+        with stopping() as stop, processes(options.device) as place:
             recipe = changed(get_recipe(options.recipe), options.set)
             dataset = PseudoLabels(
                 options.photos,
@@ -224,7 +226,14 @@ def main() -> int:
 
                 about = {"name": options.recipe, "labels": options.labels.name}
                 final = train(
-                    recipe, dataset, options.out, init=options.init, on_step=show, device=str(place.device), info=about
+                    recipe,
+                    dataset,
+                    options.out,
+                    init=options.init,
+                    on_step=show,
+                    stop=stop,
+                    device=str(place.device),
+                    info=about,
                 )
             if place.rank == 0:
                 print(f"The detector is in {final}; use it: python -m training.predict FOLDER --checkpoint {final}")

@@ -1,4 +1,4 @@
-"""Two processes share a batch: gradients are averaged, so their weights stay equal, and only one writes."""
+"""Two processes share a batch: gradients are averaged, so their weights stay equal, and only one writes; kills."""
 
 from __future__ import annotations
 
@@ -17,28 +17,34 @@ from training.metrics import read_metrics
 
 REPO = Path(__file__).resolve().parents[2]
 WORKER = """
-import os, sys
+import sys, threading
 from pathlib import Path
 import torch
 sys.path.insert(0, str(Path(sys.argv[1])))
 from test_train import RECIPE
 from training.dataset import PseudoLabels
 from training.processes import processes
-from training.train import train
+from training.train import Stopped, train
 
 folder = Path(sys.argv[2])
 torch.set_num_threads(1)
-kept = {}
+recipe, kept, stop = RECIPE.replace(iterations=3), {}, threading.Event()
 with processes("cpu") as place:
     assert place.world == 2
     dataset = PseudoLabels(folder, folder / "labels.json")
-    train(RECIPE.replace(iterations=3), dataset, folder / "run", on_step=lambda m, n: kept.update(n.state_dict()))
+    train(recipe, dataset, folder / "run", on_step=lambda m, n: kept.update(n.state_dict()))
+    try:  # the second process alone is asked to stop, after the first step
+        train(recipe, dataset, folder / "parts", stop=stop, on_step=lambda m, n: place.rank == 1 and stop.set())
+        raise AssertionError("it was not stopped")
+    except Stopped:
+        torch.distributed.barrier()
+    train(recipe, dataset, folder / "parts")
 torch.save({k: v.clone() for k, v in kept.items()}, folder / f"rank{place.rank}.pt")
 """
 
 
 @pytest.mark.slow
-def test_two_processes_end_with_the_same_weights_and_one_writes(tmp_path: Path) -> None:
+def test_two_processes_end_with_the_same_weights_stopped_together_or_not_and_one_writes(tmp_path: Path) -> None:
     write_labels(tmp_path)
     script = tmp_path / "worker.py"
     script.write_text(WORKER)
@@ -55,7 +61,8 @@ def test_two_processes_end_with_the_same_weights_and_one_writes(tmp_path: Path) 
     first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[k], second[k]) for k in first)
     assert [m["step"] for m in read_metrics(tmp_path / "run")] == [1, 2, 3]
-    assert load_file(tmp_path / "run" / "final.safetensors")
+    whole, parts = (load_file(tmp_path / name / "final.safetensors") for name in ("run", "parts"))
+    assert all(torch.equal(whole[k], parts[k]) for k in whole)
 
 
 @pytest.mark.slow

@@ -114,6 +114,13 @@ def test_a_stop_inside_a_round_changes_nothing_in_the_end(start, whole, tmp_path
         assert_equal(out / name / FINAL, whole / name / FINAL)
 
 
+def test_a_stop_among_the_predictions_leaves_none(start, tmp_path) -> None:
+    stop = threading.Event()
+    with pytest.raises(Stopped, match="round1 was stopped after the predictions of 1 of 3 photos"):
+        self_train(start, tmp_path, rounds=1, scores=SCORES, progress=lambda *_: stop.set(), stop=stop)
+    assert not list((tmp_path / "round1").iterdir())
+
+
 @pytest.mark.parametrize("step", ["predict", "merge_labels", "train"])
 def test_a_death_between_steps_changes_nothing_in_the_end(start, whole, tmp_path, monkeypatch, step) -> None:
     def die(*_: object, **__: object) -> None:

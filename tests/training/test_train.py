@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
+import sys
 import threading
 from itertools import pairwise
 from pathlib import Path
@@ -17,10 +20,11 @@ from cuts3d.errors import ConfigError, InputError
 from training.config import NetworkConfig, Recipe
 from training.configs import NAMES, get_recipe
 from training.dataset import PseudoLabels
-from training.metrics import read_metrics
+from training.metrics import MetricsLog, read_metrics
+from training.processes import stopping
 from training.schedule import learning_rate, optimizer_for
 from training.state import CHECKPOINT
-from training.train import FINAL, Stopped, changed, train
+from training.train import FINAL, Stopped, changed, main, train
 
 TINY = NetworkConfig(
     backbone="efficientnet_lite0",
@@ -243,3 +247,37 @@ def test_settings_change_a_recipe() -> None:
         changed(RECIPE, ["speed=9"])
     with pytest.raises(ConfigError, match="Unknown recipe 'fast'"):
         get_recipe("fast")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_ends_with_a_checkpoint_when_it_is_asked_to(dataset, tmp_path, monkeypatch, capsys, number) -> None:
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    written = MetricsLog.write
+
+    def interrupted(log: MetricsLog, metrics: dict[str, float]) -> None:
+        written(log, metrics)
+        if metrics["step"] == 2:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr("training.train.get_recipe", lambda name: RECIPE)
+    given = ["--photos", dataset.photos, "--labels", dataset.photos / "labels.json", "--out", tmp_path]
+    arguments = ["train", "--recipe", "light_cpu", "--device", "cpu", *given]
+    monkeypatch.setattr(sys, "argv", [str(argument) for argument in arguments])
+    with monkeypatch.context() as patch:
+        patch.setattr(MetricsLog, "write", interrupted)
+        assert main() == 1
+    assert "stopped after 2 of 6 steps" in capsys.readouterr().err
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 2
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == before
+    assert main() == 0
+    assert f"--checkpoint {tmp_path / FINAL}" in capsys.readouterr().out
+    assert [m["step"] for m in read_metrics(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_second_signal_is_not_held_back() -> None:
+    with stopping() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.wait(5)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(5)
