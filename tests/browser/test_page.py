@@ -330,6 +330,7 @@ def test_another_neighbour_takes_maskcut_s_place(visitor) -> None:
     assert visitor.source("neighbour") != before
     visitor.page.locator("#against input[value=maskcut]").check()
     visitor.page.wait_for_function("() => document.querySelector('#method-table').innerText.includes('MaskCut')")
+    visitor.settled()
 
 
 # presets

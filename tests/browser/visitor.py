@@ -31,6 +31,8 @@ new MutationObserver((records) => {
   if (records.some((r) => inside(r.target))) statusSeen = { changes: statusSeen.changes + 1, at: performance.now() };
 }).observe(document, { subtree: true, childList: true, characterData: true });
 """
+AT_REST = """() => performance.now() - statusSeen.at >= 400
+  && !document.querySelector('#status .pending, #status progress')"""
 SETTLED = """([changes, words]) => {
   const box = document.querySelector('#status');
   if (!box || statusSeen.changes <= changes || performance.now() - statusSeen.at < 400) return false;
@@ -84,13 +86,14 @@ class Visitor:
     # what is to be seen
 
     def mark(self) -> None:
-        """What the status line says from now on counts as new."""
+        """What the status line says from now on counts as new; first wait until nothing older can change it."""
+        self.page.wait_for_function(AT_REST)
         self.changes = self.page.evaluate("statusSeen.changes")
 
     def settled(self, words: str = "") -> str:
         """Wait until the status line has changed since `mark`, says `words` and is final; gives what it says."""
         self.page.wait_for_function(SETTLED, arg=[self.changes, words])
-        self.mark()
+        self.changes = self.page.evaluate("statusSeen.changes")
         return self.status()
 
     def status(self) -> str:
