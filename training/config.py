@@ -7,6 +7,51 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from cuts3d.errors import ConfigError
+from training.checks import Range, check
+
+NETWORK_RANGES: dict[str, Range] = {
+    "channels": (1, 2048),
+    "levels": (2, 5),
+    "frozen_blocks": (0, 7),
+    "anchor_sizes": (1, 4096),
+    "canonical_box": (1, 4096),
+    "rpn_nms": (0, 1),
+    "rpn_train": (1, 20_000),
+    "rpn_test": (1, 20_000),
+    "rpn_batch": (1, 20_000),
+    "box_width": (1, 8192),
+    "box_batch": (1, 20_000),
+    "mask_width": (1, 2048),
+    "mask_convs": (1, 16),
+    "score_threshold": (0, 1),
+    "box_nms": (0, 1),
+    "max_detections": (1, 20_000),
+    "test_short_side": (16, 4096),
+    "test_max_side": (16, 8192),
+}
+"""What a number of a network, or each of several, must lie within; generous, yet no file can ask for all memory."""
+
+RECIPE_RANGES: dict[str, Range] = {
+    "iterations": (1, 10**9),
+    "batch": (1, 65_536),
+    "lr": (1e-12, 100),
+    "lr_steps": (0, 1),
+    "lr_gamma": (0, 1),
+    "warmup": (0, 10**9),
+    "weight_decay": (0, 10),
+    "clip_norm": (1e-6, 1e6),
+    "short_sides": (16, 4096),
+    "max_side": (16, 8192),
+    "flip": (0, 1),
+    "min_score": (0, 1),
+    "top_labels": (1, 10_000),
+    "copy_paste": (0, 1),
+    "ema": (0, 1),
+    "seed": (0, 2**31 - 1),
+    "checkpoint_every": (1, 10**9),
+    "workers": (0, 256),
+}
+"""The same of a recipe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +80,9 @@ class NetworkConfig:
         max_detections: Most detections of a photo.
         test_short_side: Shorter side of the photo at test, in pixels.
         test_max_side: Its longer side at most.
+
+    Raises:
+        ConfigError: A value is of another kind or out of its range (`NETWORK_RANGES`), or two do not go together.
     """
 
     backbone: Literal["resnet50", "efficientnet_lite0"] = "resnet50"
@@ -59,6 +107,20 @@ class NetworkConfig:
     test_short_side: int = 800
     test_max_side: int = 1333
 
+    def __post_init__(self) -> None:
+        """Check all values: a description may come with a file of anybody's, and is built from."""
+        check(self, "network", NETWORK_RANGES)
+        first, count = self.levels[0] if self.levels else 0, len(self.levels)
+        if not count or self.levels != tuple(range(first, first + count)):
+            raise ConfigError(
+                f"The network's levels must follow each other, such as (3, 4, 5); they are {self.levels}."
+            )
+        if len(self.anchor_sizes) != count + 1:
+            raise ConfigError(
+                f"The network needs an anchor size for each of the {count + 1} levels of its pyramid, one more than "
+                f"levels; it has {len(self.anchor_sizes)}."
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return dataclasses.asdict(self)
@@ -68,9 +130,13 @@ class NetworkConfig:
         """The inverse of `to_dict`.
 
         Raises:
-            ConfigError: A value is of a kind that no network has.
+            ConfigError: These are no values of a network.
         """
-        return cls(**_checked(cls, values))
+        known = [f.name for f in fields(cls)]
+        if not isinstance(values, dict) or set(values) - set(known):
+            raise ConfigError(f"This is no description of a network; its fields are: {', '.join(known)}.")
+        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        return cls(**plain)
 
 
 LIGHT = NetworkConfig(
@@ -125,6 +191,9 @@ class Recipe:
         seed: Of everything random.
         checkpoint_every: Steps between checkpoints to go on from.
         workers: Processes that load photos.
+
+    Raises:
+        ConfigError: A value is of another kind or out of its range (`RECIPE_RANGES`).
     """
 
     network: NetworkConfig
@@ -154,11 +223,17 @@ class Recipe:
     checkpoint_every: int = 1000
     workers: int = 2
 
+    def __post_init__(self) -> None:
+        """Check all values: a typing error should not cost hours."""
+        check(self, "recipe", RECIPE_RANGES)
+        if not self.short_sides:
+            raise ConfigError("The recipe's 'short_sides' needs one size at least, such as (480,).")
+
     def replace(self, **values: Any) -> Recipe:
         """A copy with some fields changed.
 
         Raises:
-            ConfigError: A name is unknown.
+            ConfigError: A name is unknown, or a value not one of a recipe.
         """
         unknown = set(values) - {f.name for f in fields(self)}
         if unknown:
@@ -168,22 +243,3 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON."""
         return dataclasses.asdict(self)
-
-
-def _checked(kind: type[NetworkConfig], values: dict[str, Any]) -> dict[str, Any]:
-    known = {f.name: getattr(kind(), f.name) for f in fields(kind)}
-    if not isinstance(values, dict) or set(values) - set(known):
-        raise ConfigError(f"This is no description of a network; its fields are: {', '.join(known)}.")
-    checked = {}
-    for name, value in values.items():
-        default = known[name]
-        new = tuple(value) if isinstance(default, tuple) and isinstance(value, list | tuple) else value
-        if name == "backbone" and new not in ("resnet50", "efficientnet_lite0"):
-            raise ConfigError(f"Unknown backbone {new!r}; choose resnet50 or efficientnet_lite0.")
-        number = isinstance(default, float) and isinstance(new, int) and not isinstance(new, bool)
-        if type(new) is not type(default) and not number:
-            raise ConfigError(f"The network's '{name}' must be like {default!r}; it is {value!r}.")
-        if isinstance(new, tuple) and not all(type(x) is int for x in new):
-            raise ConfigError(f"The network's '{name}' must be whole numbers; it is {value!r}.")
-        checked[name] = new
-    return checked

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_detector import TINY
 from made_samples import write_labels
 from safetensors.torch import load_file
 
 from cuts3d.errors import ConfigError, InputError
-from training.config import NetworkConfig, Recipe
+from training.config import Recipe
 from training.configs import NAMES, get_recipe
 from training.dataset import PseudoLabels
 from training.metrics import MetricsLog, read_metrics
@@ -26,25 +27,6 @@ from training.schedule import learning_rate, optimizer_for
 from training.state import CHECKPOINT
 from training.train import FINAL, Stopped, changed, main, train
 
-TINY = NetworkConfig(
-    backbone="efficientnet_lite0",
-    channels=16,
-    pyramid_norm=False,
-    freeze_norm=True,
-    levels=(3, 4, 5),
-    frozen_blocks=2,
-    anchor_sizes=(16, 32, 64, 128),
-    canonical_box=64,
-    rpn_train=(100, 40),
-    rpn_test=(50, 20),
-    rpn_batch=32,
-    box_width=32,
-    box_batch=16,
-    mask_width=16,
-    mask_convs=1,
-    test_short_side=64,
-    test_max_side=128,
-)
 RECIPE = Recipe(
     network=TINY, iterations=6, batch=2, lr=0.01, warmup=2, short_sides=(64, 80), max_side=128, workers=0, ema=0.9
 )
