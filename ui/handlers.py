@@ -19,6 +19,7 @@ from cuts3d.compare import compare_each, summarise
 from cuts3d.depth import normalise_depth
 from cuts3d.explorer import Explorer
 from ui import status
+from ui.detector_runs import find_all
 from ui.downloads import write_downloads
 from ui.drawing import Update
 from ui.examples import load_example
@@ -35,7 +36,7 @@ CRF_TURN = threading.Lock()
 PICTURES = (*pipeline.CARDS, "difference", "heatmap", "coarse", "ours", "neighbour", "methods")
 TEXTS = (
     *("histogram", "spectrum", "ncut_facts", "depth_facts", "depth_table"),
-    *("cuts", "areas", "instances", "method_table"),
+    *("cuts", "areas", "instances", "method_table", "detections"),
 )
 
 
@@ -99,8 +100,8 @@ def refine(visitor: str) -> Iterator[Update]:
 
 def pick_patch(visitor: str, y: float, x: float) -> Update:
     """Choose the patch at a place of the photo, given as shares of its height and width."""
-    if not (_is_number(y) and _is_number(x)):
-        return {} if SESSIONS.get(visitor) else _closed(visitor)
+    if not (is_number(y) and is_number(x)):
+        return {} if SESSIONS.get(visitor) else closed(visitor)
     return _choose_patch(visitor, lambda grid, _: (_cell(y, grid[0]), _cell(x, grid[1])))
 
 
@@ -122,7 +123,7 @@ def _choose_patch(
     """Choose a patch from the grid and the patch before; both are read under the lock, so no quick key is lost."""
     session = SESSIONS.get(visitor)
     if session is None:
-        return _closed(visitor)
+        return closed(visitor)
     with session.lock:
         features = session.explorer.results.get(("features", 0))
         patch = None if features is None else choose(features.grid_shape, session.patch)
@@ -136,8 +137,8 @@ def choose_instance(visitor: str, number: Any) -> Update:
     """Show another instance on all tabs; `number` counts from 1."""
     session = SESSIONS.get(visitor)
     if session is None:
-        return _closed(visitor)
-    if not _is_number(number):
+        return closed(visitor)
+    if not is_number(number):
         return {}
     with session.lock:
         session.instance = max(0, int(float(number)) - 1)
@@ -148,7 +149,7 @@ def show_tab(visitor: str, tab: str) -> Update:
     """Draw what a tab shows beyond the overview."""
     session = SESSIONS.get(visitor)
     if session is None:
-        return _closed(visitor)
+        return closed(visitor)
     session.tab = tab
     with session.lock:
         return draw_all(session).update
@@ -168,7 +169,7 @@ def choose_neighbour(visitor: str, name: str) -> Iterator[Update]:
     """Hold our masks against another method's; it may run a network of its own."""
     session = SESSIONS.get(visitor)
     if session is None:
-        yield _closed(visitor)
+        yield closed(visitor)
         return
     if name not in BASELINES or not session.explorer.results:
         return
@@ -250,10 +251,13 @@ def _open(visitor: str, source: Source, values: Values) -> Iterator[Update]:
     if old is not None:
         old.take_ticket()  # stops what still runs for the photo before
         session.tab, session.compared, session.neighbour = old.tab, old.compared, old.neighbour
+        session.own_detector, session.threshold = old.own_detector, old.threshold
     SESSIONS.put(visitor, session)
     ticket = session.take_ticket()
     yield {"status": status.running("loading the networks", 0.03), **_blank(session)}
     yield from walk(session, values, ticket, progressive=True)
+    if session.tab == "detector" and session.is_newest(ticket):
+        yield from find_all(session, lambda: SESSIONS.get(visitor) is session)
 
 
 def _reopen(visitor: str, values: Values) -> Iterator[Update]:
@@ -275,14 +279,15 @@ def _explorer(source: Source) -> Explorer:
     return explorer
 
 
-def _closed(visitor: str) -> Update:
+def closed(visitor: str) -> Update:
     """What to do where the visitor's photo was closed to make room for others."""
     if SESSIONS.source(visitor) is None:
         return {}
     return {"status": status.words("Your photo was closed to make room for others. Press Run to open it again.")}
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
+    """Whether a value from the page is a finite number, or its text."""
     try:
         return math.isfinite(float(value))
     except (TypeError, ValueError):
@@ -310,6 +315,7 @@ def _blank(session: Session) -> Update:
                 "areas",
                 "instances",
                 "method_table",
+                "detections",
             ),
             "",
         ),

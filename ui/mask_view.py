@@ -31,19 +31,34 @@ TOLERANCE = 0.5  # an outline may stray so far from the traced one, pixels of th
 Colour = tuple[int, int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """All of a mask that is drawn, for those who draw the same mask again and again.
+
+    Attributes:
+        path: Its rings, as `outline_path` gives them; empty for an empty mask.
+        spot: Where its number stands: (x, y) as shares of width and height.
+        area: Pixels.
+    """
+
+    path: str
+    spot: tuple[float, float]
+    area: int
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class MaskItem:
     """One mask to show.
 
     Attributes:
         index: Instance, from 0; the number shown is one more.
-        mask: bool [H, W].
+        mask: bool [H, W], or its outline.
         colour: sRGB, 0 to 255.
         label: What a screen reader says, and the tooltip.
     """
 
     index: int
-    mask: BoolArray
+    mask: BoolArray | Outline
     colour: Colour
     label: str
 
@@ -106,7 +121,7 @@ def mask_view(
     """The photo with one shape per mask.
 
     Args:
-        photo_src: Address or data URI of the photo, at any size of the same proportions.
+        photo_src: Address or data URI of the photo, at any size of the same proportions; empty: the page's own photo.
         masks: What to draw; empty masks are left out. Smaller ones lie on top, so that each can be pointed at.
         shape: Photo (H, W) in pixels; the masks' shape.
         chosen: Index of the chosen instance.
@@ -116,14 +131,15 @@ def mask_view(
         HTML of one figure.
     """
     height, width = shape
-    shown = sorted((m for m in masks if m.mask.any()), key=lambda m: -np.count_nonzero(m.mask))
-    paths = "".join(_path(m, chosen=m.index == chosen) for m in shown)
-    numbers = "".join(_number(m, chosen=m.index == chosen) for m in shown)
+    outlines = [(m, m.mask if isinstance(m.mask, Outline) else outlined(m.mask)) for m in masks]
+    shown = sorted(((m, o) for m, o in outlines if o.path), key=lambda pair: -pair[1].area)
+    paths = "".join(_path(m, o, chosen=m.index == chosen) for m, o in shown)
+    numbers = "".join(_number(m, o, chosen=m.index == chosen) for m, o in shown)
     count = f"{len(shown)} instance mask{'' if len(shown) == 1 else 's'}"
     words = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     return (
         f'<figure class="mask-view"><div class="mask-stage" style="--ratio: {width / height:.4f}">'
-        f'<img src="{escape(photo_src)}" width="{width}" height="{height}" alt="The photo" draggable="false">'
+        f"{_photo(photo_src, shape)}"
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" preserveAspectRatio="none" '
         f'role="group" aria-label="{count}">{paths}</svg>{numbers}</div>{words}</figure>'
     )
@@ -161,6 +177,13 @@ _COLUMNS = (
     ("Joined", "Whether source and sink were joined before the min-cut; if not, τ_knn alone parted them"),
     ("Note", "Fallbacks"),
 )
+
+
+def outlined(mask: BoolArray) -> Outline:
+    """What `mask_view` draws of a mask, bool [H, W]."""
+    if not mask.any():
+        return Outline("", (0.0, 0.0), 0)
+    return Outline(outline_path(mask), inner_point(mask), int(np.count_nonzero(mask)))
 
 
 def outline_path(mask: BoolArray) -> str:
@@ -263,17 +286,26 @@ def _ring(points: FloatArray) -> str:
     return f"M{spots}Z"
 
 
-def _path(item: MaskItem, *, chosen: bool) -> str:
+def _photo(src: str, shape: tuple[int, int]) -> str:
+    height, width = shape
+    if not src:
+        return (
+            f'<div class="mask-photo" role="img" aria-label="The photo" style="aspect-ratio: {width} / {height}"></div>'
+        )
+    return f'<img src="{escape(src)}" width="{width}" height="{height}" alt="The photo" draggable="false">'
+
+
+def _path(item: MaskItem, outline: Outline, *, chosen: bool) -> str:
     label, state = escape(item.label), ' class="chosen"' if chosen else ""
     return (
-        f'<path{state} d="{outline_path(item.mask)}" fill-rule="evenodd" data-instance="{item.index}" tabindex="0" '
+        f'<path{state} d="{outline.path}" fill-rule="evenodd" data-instance="{item.index}" tabindex="0" '
         f'role="button" aria-pressed="{str(chosen).lower()}" aria-label="{label}" style="--tint: {_css(item.colour)}">'
         f"<title>{label}</title></path>"
     )
 
 
-def _number(item: MaskItem, *, chosen: bool) -> str:
-    x, y = inner_point(item.mask)
+def _number(item: MaskItem, outline: Outline, *, chosen: bool) -> str:
+    x, y = outline.spot
     state = " chosen" if chosen else ""
     where = f"left: {100 * x:.2f}%; top: {100 * y:.2f}%; --tint: {_css(item.colour)}"
     return (

@@ -9,7 +9,7 @@ import gradio as gr
 from ui import controls, status
 from ui.endpoints import add_endpoints
 from ui.examples import example_names, thumbnail
-from ui.stages import affinity, cloud, confidence, depth, export, instances, methods, ncut, pipeline
+from ui.stages import affinity, cloud, confidence, depth, detector, export, instances, methods, ncut, pipeline
 from ui.theme import CSS, HEAD, theme
 from ui.wiring import Wiring
 
@@ -24,6 +24,7 @@ TABS = {  # name -> title, layout
     "instances": ("Instances", instances.build),
     "methods": ("Methods", methods.build),
     "export": ("Export", export.build),
+    "detector": ("Detector", detector.build),
 }
 KINDS = [
     ("depth, to scale (metric)", "metric"),

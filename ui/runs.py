@@ -14,7 +14,7 @@ from cuts3d.types import DepthMap
 from ui import controls, status
 from ui.drawing import Drawing, Update
 from ui.sessions import Session
-from ui.stages import affinity, cloud, confidence, depth, export, instances, methods, ncut, pipeline
+from ui.stages import affinity, cloud, confidence, depth, detector, export, instances, methods, ncut, pipeline
 
 Values = Sequence[Any]
 LOG = logging.getLogger("cuts3d.page")
@@ -27,6 +27,7 @@ TABS = {
     "instances": instances.draw,
     "methods": methods.draw,
     "export": export.draw,
+    "detector": detector.draw,
 }
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from cuts3d.explorer import Explorer
 from cuts3d.types import DepthKind, DepthMap
+from ui.detectors import THRESHOLD, Detector, Found
 from ui.pictures import Picture
 
 MAX_OPEN = 8  # about 80 MB each at 34×34 patches, 300 MB at 60×60
@@ -51,6 +52,9 @@ class Session:
         tab: The tab in sight.
         compared: The two pictures under the slider.
         neighbour: The method that ours is held against.
+        own_detector: The visitor's own checkpoint.
+        found: What each detector found in the photo, by the detector's key.
+        threshold: Least score of the detections that are shown, in [0, 1].
         drawn: What was drawn last under each name: the objects it was drawn from.
         pictures: The pictures on the page, by name.
         lock: One run at a time.
@@ -66,6 +70,9 @@ class Session:
     tab: str = "pipeline"
     compared: tuple[str, str] = ("photo", "masks")
     neighbour: str = "maskcut"
+    own_detector: Detector | None = None
+    found: dict[str, Found] = field(default_factory=dict)
+    threshold: float = THRESHOLD
     drawn: dict[str, Any] = field(default_factory=dict)
     pictures: dict[str, Picture] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)

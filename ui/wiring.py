@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from cuts3d.compare import OWN_DEPTH
-from ui import controls, handlers
+from ui import controls, detector_handlers, handlers
 from ui.drawing import Update
 from ui.examples import example_names
 from ui.permalink import from_query
@@ -30,7 +30,7 @@ HEAVY: dict[str, Any] = {  # networks: one at a time, and the status line tells 
     "show_progress": "minimal",
     "trigger_mode": "multiple",
 }
-NO_OUTPUT = ("against", "prepare", "compare_left", "compare_right", "estimators", "compare_depth")
+NO_OUTPUT = ("against", "prepare", "compare_left", "compare_right", "estimators", "compare_depth", "detect")
 
 
 class Wiring:
@@ -59,6 +59,7 @@ class Wiring:
         self._presets()
         self._views()
         self._tabs()
+        self._detector()
 
     def _row(self, update: Update) -> Row:
         return [update.get(name, gr.skip()) for name in self.outputs]
@@ -83,13 +84,13 @@ class Wiring:
 
         event.then(refine, None, self.targets, **REFINE)
 
-    def _reply(self, event: Any, handler: Callable[..., Update], inputs: Row) -> None:
+    def _reply(self, event: Any, handler: Callable[..., Update], inputs: Row, **options: Any) -> None:
         """An event that is answered at once."""
 
         def run(request: gr.Request, *values: Any) -> Row:
             return self._row(handler(str(request.session_hash), *values))
 
-        event(run, inputs, self.targets, **FAST)
+        event(run, inputs, self.targets, **FAST, **options)
 
     def _reply_to_data(self, event: Any, handler: Callable[[str, Any], Update]) -> None:
         """The same for a component of our own, whose data goes to the handler.
@@ -196,6 +197,13 @@ class Wiring:
         self._run(taken.then, _thorough, self.values, **self.heavy)
         self.tabs.select(show, None, self.targets, trigger_mode="multiple", **FAST)
         self.bus.click(open_tab, None, [self.tabs, *self.targets], trigger_mode="multiple", **FAST)
+
+    def _detector(self) -> None:
+        tab = next(tab for tab in self.tabs.children if getattr(tab, "id", None) == "detector")
+        opened: Row = [tab.select, self.parts["detect"].click]  # pyright: ignore[reportAttributeAccessIssue]
+        self._run(_any_of(opened), detector_handlers.open_tab, [], **self.heavy)
+        threshold = self.parts["score_threshold"]
+        self._reply(threshold.input, detector_handlers.choose_threshold, [threshold], trigger_mode="always_last")
 
 
 def _quick(visitor: str, *values: Any) -> Iterator[Update]:

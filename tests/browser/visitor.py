@@ -23,6 +23,7 @@ TABS = {  # title -> what is to be seen once it has been drawn
     "Instances": "#instances path[data-instance]",
     "Methods": "#method-table table",
     "Export": "#link input",
+    "Detector": "#detections h3",
 }
 WATCH = """
 globalThis.statusSeen = { changes: 0, at: 0 };

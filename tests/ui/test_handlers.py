@@ -42,6 +42,7 @@ TAB_OUTPUTS = {
     "instances": {"coarse", "instances", "compare"},
     "methods": {"ours", "neighbour", "methods", "method_table"},
     "export": {"python", "shell", "link", "files"},
+    "detector": {"detections"},
 }
 WITH_STAGE = {  # progress line -> pictures that come with it
     "Estimating depth": {"photo"},

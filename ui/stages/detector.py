@@ -1,0 +1,105 @@
+"""The detector beside the pseudo-masks that it learnt from, round by round."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from cuts3d.export import encode_rle, instance_colour
+from cuts3d.types import Segmentation
+from ui import detectors
+from ui.detectors import THRESHOLD, Found
+from ui.drawing import Drawing
+from ui.mask_view import MASK_JS, MaskItem, Outline, mask_view, outlined
+
+PSEUDO = 2.0  # goes before every score
+Mark = tuple[float, Outline, str]  # score, outline, what a screen reader says after the number
+
+
+def build() -> dict[str, Any]:
+    """Lay the tab out."""
+    gr.Markdown(
+        "**What the detector makes of it.** A class-agnostic Cascade Mask R-CNN that never saw a human label of an "
+        "object, only pseudo-masks like those on the left. The same object has the same number and colour in every "
+        "picture: point at one.",
+        elem_classes="note",
+    )
+    with gr.Row(elem_id="detector-controls"):
+        threshold = gr.Slider(
+            detectors.LEAST_SCORE, 1.0, THRESHOLD, step=0.01, label="Least score shown", elem_id="score-threshold"
+        )
+        run = gr.Button("Detect", variant="primary", size="sm", min_width=90, scale=0, elem_id="detect")
+    views = gr.HTML("", js_on_load=MASK_JS, elem_id="detections", apply_default_css=False)
+    return {"score_threshold": threshold, "detect": run, "detections": views}
+
+
+def draw(d: Drawing) -> None:
+    """Pseudo-masks and detections, at the score that is chosen."""
+    result = d.result("segmentation") or d.result("coarse")
+    if result is None:
+        return
+    wanted = detectors.choices(d.session.own_detector)
+    found = tuple(d.session.found[c.key] for c in wanted if c.key in d.session.found)
+    waiting = len(wanted) - len(found)
+    key = (result, d.session.threshold, waiting, found)
+    d.put("detections", key, lambda: views(result, found, d.session.threshold, waiting))
+
+
+def views(result: Segmentation, found: tuple[Found, ...], threshold: float, waiting: int) -> str:
+    """One picture of the pseudo-masks and one a detector; what one object is called is the same in all of them."""
+    shown = [one.above(threshold) for one in found]
+    pseudo = [(PSEUDO - n / 1000, encode_rle(i.mask)) for n, i in enumerate(result.instances)]
+    numbers = detectors.same_objects([pseudo, *([(o.score, o.rle) for o in objects] for objects in shown)])
+    masks: list[list[Mark]] = [
+        [(i.score, outlined(i.mask), f"pseudo-mask, score {i.score:.2f}") for i in result.instances],
+        *([(o.score, o.outline, f"score {o.score:.2f}") for o in objects] for objects in shown),
+    ]
+    count, own = len(result.instances), set(numbers[0])
+    captions = [("Pseudo-masks", f"{_masks(count)} by the cuts in 3D, without training.")]
+    for one, objects, ids in zip(found, shown, numbers[1:], strict=True):
+        again = len(own & set(ids))
+        words = f"{_masks(len(objects))} of {len(one.objects)}; {again} of {count} pseudo-masks found again."
+        captions.append((one.title, f"{words} {1000 * one.seconds:.0f} ms. {one.words}."))
+    shape = (result.image.shape[0], result.image.shape[1])
+    figures = [_figure(c, m, ids, shape) for c, m, ids in zip(captions, masks, numbers, strict=True)]
+    return f'<div class="detections">{"".join(figures)}{_to_come(waiting, len(found), shape)}</div>'
+
+
+def _figure(caption: tuple[str, str], masks: list[Mark], numbers: list[int], shape: tuple[int, int]) -> str:
+    items = [
+        MaskItem(number, outline, _colour(number), f"Object {number + 1}, {words}")
+        for (_, outline, words), number in zip(masks, numbers, strict=True)
+    ]
+    title, words = caption
+    return f"<section><h3>{escape(title)}</h3>{mask_view('', items, shape, caption=words)}</section>"
+
+
+def _to_come(waiting: int, done: int, shape: tuple[int, int]) -> str:
+    if waiting > 0:
+        frame = f'<div class="picture waiting" style="aspect-ratio: {shape[1]} / {shape[0]}"></div>'
+        return f"<section><h3>Detector</h3>{frame}</section>" * waiting
+    return "" if done else f"<section class='missing-detector'>{missing()}</section>"
+
+
+def missing() -> str:
+    """What to do where no detector is shipped."""
+    lines = (
+        "python -m cuts3d extract photos/ --out labels.json",
+        "python -m training.train --recipe light_cpu --photos photos/ --labels labels.json --out runs/light",
+        f"cp runs/light/final.safetensors assets/weights/{detectors.FINAL}.safetensors",
+    )
+    return (
+        f"<h3>No detector is here</h3><p>The file assets/weights/{detectors.FINAL}.safetensors is missing. Train one "
+        f"on photos of your own, or upload a checkpoint below.</p><pre>{chr(10).join(lines)}</pre>"
+    )
+
+
+def _masks(count: int) -> str:
+    return f"{count} mask{'' if count == 1 else 's'}"
+
+
+def _colour(number: int) -> tuple[int, int, int]:
+    red, green, blue = (int(c) for c in instance_colour(number))
+    return red, green, blue
