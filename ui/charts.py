@@ -7,8 +7,7 @@ it; colours are classes in `charts.css`, so light and dark follow the page.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
@@ -17,37 +16,32 @@ from numpy.typing import ArrayLike
 
 from cuts3d.export import instance_colour
 from cuts3d.types import FloatArray, IntArray
+from ui.chart_parts import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TINY,
+    TOP,
+    Axes,
+    css_colour,
+    figure_html,
+    finite,
+    grid_lines,
+    key_html,
+    line_names,
+    nice_ticks,
+    svg_html,
+    ticks_inside,
+    x_axis,
+)
 
 CHART_CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 CHART_JS = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 
-WIDTH, HEIGHT = (
-    560,
-    250,
-)  # viewBox, its proportions in `charts.css` too; `charts.js` reads the plot's edges from the figure
-LEFT, RIGHT, TOP, BOTTOM = 50, 524, 36, 196  # of the plot inside it
 BINS = 50
+MOST_POINTS = 120  # of a line of losses
 TICK_GAP = 30  # least distance of two labels on the √ axis, viewBox units
-LABEL_GAP = 20  # least distance of two names at the ends of lines
-TINY = 1e-12
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-@dataclass(frozen=True, slots=True)
-class _Axes:
-    """From data to viewBox. `root` draws heights on a square-root scale."""
-
-    low: float
-    high: float
-    top: float
-    root: bool = False
-
-    def x(self, value: float) -> float:
-        return LEFT + (RIGHT - LEFT) * (value - self.low) / max(self.high - self.low, TINY)
-
-    def y(self, value: float) -> float:
-        share = max(value, 0.0) / max(self.top, TINY)
-        return BOTTOM - (BOTTOM - TOP) * (math.sqrt(share) if self.root else share)
 
 
 def affinity_histogram(before: ArrayLike, after: ArrayLike, tau: float) -> str:
@@ -64,28 +58,28 @@ def affinity_histogram(before: ArrayLike, after: ArrayLike, tau: float) -> str:
     Returns:
         HTML of one figure.
     """
-    sides = {"before": _finite(before), "after": _finite(after)}
+    sides = {"before": finite(before), "after": finite(after)}
     tau = min(1.0, max(0.0, float(tau)))
     counts = {name: np.histogram(np.clip(v, 0, 1), bins=BINS, range=(0, 1))[0] for name, v in sides.items()}
     shares = {name: _share_above(values, tau) for name, values in sides.items()}
-    axes = _Axes(0.0, 1.0, float(max(1, *(int(c.max()) for c in counts.values()))), root=True)
+    axes = Axes(0.0, 1.0, float(max(1, *(int(c.max()) for c in counts.values()))), root=True)
     said = (
         f"Linked above τ_ncut {tau:.3f}: {shares['before']} of the patches before sharpening, {shares['after']} after."
     )
     drawn = [
         f'<g role="img" aria-label="{escape(said)}">',
-        _grid_lines(axes, _root_ticks(axes), "{:g}"),
-        _x_axis(axes, np.linspace(0, 1, 6), "similarity to the chosen patch"),
+        grid_lines(axes, _root_ticks(axes), "{:g}"),
+        x_axis(axes, np.linspace(0, 1, 6), "similarity to the chosen patch"),
         _linked_band(axes.x(tau)),
         *(_steps(axes, counts[name], name) for name in sides),
         *_bin_tooltips(axes, counts["before"], counts["after"]),
         "</g>",
         _tau_grip(axes.x(tau), tau),
     ]
-    keys = [_key(name, f"{name}: <b>{shares[name]}</b> linked") for name in sides]
-    svg = _svg(drawn, "Similarities of the chosen patch, with the threshold τ_ncut", role="group")
+    keys = [key_html(name, f"{name}: <b>{shares[name]}</b> linked") for name in sides]
+    svg = svg_html(drawn, "Similarities of the chosen patch, with the threshold τ_ncut", role="group")
     extra = f' data-tau="{tau:.4f}" data-left="{LEFT}" data-right="{RIGHT}"'
-    return _figure("affinity-chart", "patches, √ scale", keys, svg, extra)
+    return figure_html("affinity-chart", "patches, √ scale", keys, svg, extra)
 
 
 def spectrum_chart(eigenvalues: ArrayLike, gap_after: int = 1) -> str:
@@ -99,25 +93,25 @@ def spectrum_chart(eigenvalues: ArrayLike, gap_after: int = 1) -> str:
     Returns:
         HTML of one figure.
     """
-    values = _finite(eigenvalues)
+    values = finite(eigenvalues)
     count = values.size
-    ticks = _nice_ticks(0.0, float(values.max(initial=0.0)))
-    axes = _Axes(-0.6, max(count, 1) - 0.4, ticks[-1])
-    drawn = [_grid_lines(axes, ticks, "{:g}"), _x_axis(axes, (), "smallest eigenvalues of (D − W)x = λDx")]
+    ticks = nice_ticks(0.0, float(values.max(initial=0.0)))
+    axes = Axes(-0.6, max(count, 1) - 0.4, ticks[-1])
+    drawn = [grid_lines(axes, ticks, "{:g}"), x_axis(axes, (), "smallest eigenvalues of (D − W)x = λDx")]
     every = math.ceil(max(count, 1) / 12)
     for index, value in enumerate(values):
         drawn.append(_lollipop(axes, index, float(value), labelled=index == 1 or index % every == 0))
     keys, said = [], "No eigenvalues."
     if count > 1:
-        keys.append(_key("cut", f"<b>λ₂ = {values[1]:.3g}</b>, the cut"))
+        keys.append(key_html("cut", f"<b>λ₂ = {values[1]:.3g}</b>, the cut"))
         said = f"The {count} smallest eigenvalues; the cut is λ₂ = {values[1]:.3g}."
     if 0 <= gap_after < count - 1:
         lower, upper = float(values[gap_after]), float(values[gap_after + 1])
         names = f"{_lambda(gap_after)} to {_lambda(gap_after + 1)}"
         drawn.append(_gap_mark(axes, gap_after, lower, upper))
-        keys.append(_key("gap", f"gap {names}: <b>{upper - lower:.3g}</b>"))
+        keys.append(key_html("gap", f"gap {names}: <b>{upper - lower:.3g}</b>"))
         said += f" Gap from {names}: {upper - lower:.3g}."
-    return _figure("spectrum-chart", "eigenvalue λ", keys, _svg(drawn, said))
+    return figure_html("spectrum-chart", "eigenvalue λ", keys, svg_html(drawn, said))
 
 
 def area_chart(
@@ -145,67 +139,29 @@ def area_chart(
     x = np.asarray(taus, dtype=np.float64).reshape(-1)
     lines = 100.0 * np.asarray(areas, dtype=np.float64).reshape(len(names), x.size)
     palette = [instance_colour(i) for i in range(len(names))] if colours is None else np.asarray(colours)
-    ticks = _nice_ticks(0.0, float(lines.max(initial=0.0)))
-    axes = _Axes(*_tau_range([*x.tolist(), float(current_tau)]), ticks[-1])
+    ticks = nice_ticks(0.0, float(lines.max(initial=0.0)))
+    axes = Axes(*_tau_range([*x.tolist(), float(current_tau)]), ticks[-1])
     at = axes.x(current_tau)
     drawn = [
-        _grid_lines(axes, ticks, "{:g}"),
-        _x_axis(axes, _ticks_inside(axes.low, axes.high), "τ_knn"),
+        grid_lines(axes, ticks, "{:g}"),
+        x_axis(axes, ticks_inside(axes.low, axes.high), "τ_knn"),
         f'<line class="now" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 6}" y2="{BOTTOM}"/>',
         f'<text class="now-label" x="{at:.1f}" y="{TOP - 14}" text-anchor="middle">{current_tau:.3g}</text>',
     ]
     order = sorted(range(len(names)), key=lambda i: i == chosen)  # the chosen line on top
     drawn += [_line(axes, x, lines[i], names[i], palette[i], chosen=i == chosen) for i in order]
-    drawn.append(_line_names(axes, lines, names, chosen))
-    keys = [_key("now", f"τ_knn now: <b>{current_tau:.3g}</b>")]
+    drawn.append(line_names(axes, lines, names, chosen))
+    keys = [key_html("now", f"τ_knn now: <b>{current_tau:.3g}</b>")]
     said = f"Area of {len(names)} instances against τ_knn, now {current_tau:.3g}."
     if chosen is not None and 0 <= chosen < len(names) and x.size:
         name, area = names[chosen], lines[chosen, int(np.abs(x - current_tau).argmin())]
-        keys.insert(0, _key("line", f"{escape(name)}: <b>{area:.1f} %</b>", palette[chosen]))
+        keys.insert(0, key_html("line", f"{escape(name)}: <b>{area:.1f} %</b>", palette[chosen]))
         said += f" {name} covers {area:.1f} % of the photo there."
-    return _figure("area-chart", "% of photo", keys, _svg(drawn, said))
-
-
-def _figure(kind: str, y_title: str, keys: Iterable[str], svg: str, attributes: str = "") -> str:
-    head = f'<figcaption><span class="y-title">{y_title}</span>{"".join(keys)}</figcaption>'
-    return f'<figure class="chart {kind}"{attributes}>{head}{svg}</figure>'
-
-
-def _svg(parts: Iterable[str], label: str, role: str = "img") -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="{role}"'
-    return f'{head} aria-label="{escape(label)}">{"".join(parts)}</svg>'
-
-
-def _key(kind: str, words: str, colour: Sequence[int] | np.ndarray | None = None) -> str:
-    style = "" if colour is None else f' style="--line: {_css(colour)}"'
-    return f'<span class="key {kind}"{style}><i></i><span>{words}</span></span>'
-
-
-def _css(colour: Sequence[int] | np.ndarray) -> str:
-    return "rgb({} {} {})".format(*(int(c) for c in colour))
-
-
-def _finite(values: ArrayLike) -> FloatArray:
-    flat = np.asarray(values, dtype=np.float64).reshape(-1)
-    return flat[np.isfinite(flat)]
+    return figure_html("area-chart", "% of photo", keys, svg_html(drawn, said))
 
 
 def _share_above(values: FloatArray, tau: float) -> str:
     return f"{100 * float(np.mean(values > tau)):.1f} %" if values.size else "–"
-
-
-def _nice_ticks(low: float, high: float, count: int = 4) -> FloatArray:
-    """Round values from `low`'s step to the first at or above `high`; float [2 or more]."""
-    span = high - low if high - low > TINY else 1.0
-    power = 10.0 ** math.floor(math.log10(span / count))
-    step = power * next(m for m in (1, 2, 2.5, 5, 10) if m * power * count >= span * (1 - 1e-9))
-    first, last = math.floor(low / step + 1e-9), math.ceil((low + span) / step - 1e-9)
-    return np.round(np.arange(first, last + 1) * step, 12)
-
-
-def _ticks_inside(low: float, high: float) -> FloatArray:
-    ticks = _nice_ticks(low, high)
-    return ticks[(ticks >= low) & (ticks <= high)]
 
 
 def _tau_range(values: Sequence[float]) -> tuple[float, float]:
@@ -217,7 +173,7 @@ def _tau_range(values: Sequence[float]) -> tuple[float, float]:
     return low - pad, high + pad
 
 
-def _root_ticks(axes: _Axes) -> list[float]:
+def _root_ticks(axes: Axes) -> list[float]:
     """Round counts that stand apart on the √ axis, largest first, then 0."""
     kept: list[float] = []
     for power in range(math.floor(math.log10(axes.top)), -1, -1):
@@ -228,32 +184,13 @@ def _root_ticks(axes: _Axes) -> list[float]:
     return [*kept, 0.0]
 
 
-def _grid_lines(axes: _Axes, ticks: Iterable[float], form: str) -> str:
-    parts = []
-    for tick in ticks:
-        y = axes.y(float(tick))
-        parts.append(f'<line class="grid" x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{y:.1f}" dy=".35em" text-anchor="end">{form.format(tick)}</text>')
-    return "".join(parts)
-
-
-def _x_axis(axes: _Axes, ticks: Iterable[float], title: str) -> str:
-    parts = [f'<line class="axis" x1="{LEFT}" x2="{RIGHT}" y1="{BOTTOM}" y2="{BOTTOM}"/>']
-    for tick in ticks:
-        parts.append(f'<text x="{axes.x(tick):.1f}" y="{BOTTOM + 5}" dy=".9em" text-anchor="middle">{tick:.3g}</text>')
-    parts.append(
-        f'<text class="title" x="{(LEFT + RIGHT) / 2:.0f}" y="{HEIGHT - 5}" text-anchor="middle">{title}</text>'
-    )
-    return "".join(parts)
-
-
-def _steps(axes: _Axes, counts: IntArray, kind: str) -> str:
+def _steps(axes: Axes, counts: IntArray, kind: str) -> str:
     edges = np.linspace(0, 1, counts.size + 1)
     steps = "".join(f"V{axes.y(int(c)):.1f}H{axes.x(e):.1f}" for c, e in zip(counts, edges[1:], strict=True))
     return f'<path class="steps {kind}" d="M{LEFT},{BOTTOM}{steps}V{BOTTOM}"/>'
 
 
-def _bin_tooltips(axes: _Axes, before: IntArray, after: IntArray) -> Iterable[str]:
+def _bin_tooltips(axes: Axes, before: IntArray, after: IntArray) -> Iterable[str]:
     width = (RIGHT - LEFT) / before.size
     for i, (old, new) in enumerate(zip(before, after, strict=True)):
         words = f"{i / before.size:.2f} to {(i + 1) / before.size:.2f}: {old} patches before, {new} after"
@@ -285,7 +222,7 @@ def _lambda(index: int) -> str:
     return "λ" + str(index + 1).translate(SUBSCRIPTS)
 
 
-def _lollipop(axes: _Axes, index: int, value: float, *, labelled: bool) -> str:
+def _lollipop(axes: Axes, index: int, value: float, *, labelled: bool) -> str:
     x, y, name = axes.x(index), axes.y(value), _lambda(index)
     kind = "stick cut" if index == 1 else "stick"
     label = f'<text x="{x:.1f}" y="{BOTTOM + 5}" dy=".9em" text-anchor="middle">{name}</text>' if labelled else ""
@@ -296,12 +233,12 @@ def _lollipop(axes: _Axes, index: int, value: float, *, labelled: bool) -> str:
     )
 
 
-def _gap_mark(axes: _Axes, index: int, lower: float, upper: float) -> str:
+def _gap_mark(axes: Axes, index: int, lower: float, upper: float) -> str:
     x, y0, y1 = axes.x(index + 0.5), axes.y(lower), axes.y(upper)
     return f'<path class="gap" d="M{x - 6:.1f},{y0:.1f}h12M{x - 6:.1f},{y1:.1f}h12M{x:.1f},{y0:.1f}V{y1:.1f}"/>'
 
 
-def _line(axes: _Axes, taus: FloatArray, areas: FloatArray, name: str, colour: np.ndarray, *, chosen: bool) -> str:
+def _line(axes: Axes, taus: FloatArray, areas: FloatArray, name: str, colour: np.ndarray, *, chosen: bool) -> str:
     spots = [(axes.x(t), axes.y(a), t, a) for t, a in zip(taus.tolist(), areas.tolist(), strict=True)]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in spots)
     dots = "".join(
@@ -311,25 +248,49 @@ def _line(axes: _Axes, taus: FloatArray, areas: FloatArray, name: str, colour: n
     )
     kind = "area-line chosen" if chosen else "area-line"
     casing = f'<polyline class="casing" points="{points}"/>'  # pale colours need an edge on a white page
-    return f'<g class="{kind}" style="--line: {_css(colour)}">{casing}<polyline points="{points}"/>{dots}</g>'
+    return f'<g class="{kind}" style="--line: {css_colour(colour)}">{casing}<polyline points="{points}"/>{dots}</g>'
 
 
-def _line_names(axes: _Axes, lines: FloatArray, names: Sequence[str], chosen: int | None) -> str:
-    """Names right of the plot at the height of the lines' ends, pushed apart where lines end close together."""
-    if not lines.size:
-        return ""
-    order: list[int] = np.argsort(-lines[:, -1], kind="stable").tolist()
-    heights = _spread([axes.y(float(lines[i, -1])) for i in order])
-    parts = []
-    for i, y in zip(order, heights, strict=True):
-        kind = ' class="chosen"' if i == chosen else ""
-        parts.append(f'<text{kind} x="{RIGHT + 10}" y="{y:.1f}" dy=".35em">{escape(names[i])}</text>')
-    return "".join(parts)
+def loss_chart(lines: Mapping[str, tuple[ArrayLike, ArrayLike]], *, end: int | None = None) -> str:
+    """Loss against training steps, one line a training.
+
+    Args:
+        lines: Steps and losses by name, each [n]; long ones are drawn as means over equal runs of steps.
+        end: Last step of the axis; None: the last one there is.
+
+    Returns:
+        HTML of one figure.
+    """
+    means = {name: _run_means(*_pairs(steps, losses)) for name, (steps, losses) in lines.items()}
+    last = max((float(x[-1]) for x, _ in means.values() if x.size), default=1.0)
+    ticks = nice_ticks(0.0, max((float(y.max()) for _, y in means.values() if y.size), default=1.0))
+    axes = Axes(0.0, float(end or last), ticks[-1])
+    drawn = [grid_lines(axes, ticks, "{:g}"), x_axis(axes, ticks_inside(axes.low, axes.high), "step")]
+    keys = []
+    for index, (name, (x, y)) in enumerate(means.items()):
+        colour = css_colour(instance_colour(index))
+        points = " ".join(f"{axes.x(a):.1f},{axes.y(b):.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
+        drawn.append(
+            f'<g class="area-line" style="--line: {colour}"><polyline class="casing" points="{points}"/>'
+            f'<polyline points="{points}"/><title>{escape(name)}</title></g>'
+        )
+        words = f"{escape(name)}: <b>{y[-1]:.3g}</b>" if y.size else escape(name)
+        keys.append(key_html("line", words, instance_colour(index)))
+    said = "; ".join(f"{name}: loss {y[0]:.3g} to {y[-1]:.3g}" for name, (_, y) in means.items() if y.size)
+    return figure_html("loss-chart", "loss", keys, svg_html(drawn, said or "No step yet."))
 
 
-def _spread(heights: Sequence[float]) -> FloatArray:
-    """Ascending heights moved as little as a pass down and a pass up need to keep LABEL_GAP, within the plot."""
-    gap = min(LABEL_GAP, (BOTTOM - TOP) / max(len(heights) - 1, 1))
-    steps = gap * np.arange(len(heights))
-    pushed = np.maximum.accumulate(np.asarray(heights) - steps)
-    return np.minimum(pushed, BOTTOM - steps[-1]) + steps
+def _pairs(steps: ArrayLike, losses: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    x, y = (np.asarray(values, dtype=np.float64).reshape(-1) for values in (steps, losses))
+    known = np.isfinite(x[: y.size]) & np.isfinite(y[: x.size])
+    return x[: known.size][known], y[: known.size][known]
+
+
+def _run_means(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The same in at most `MOST_POINTS` points, each the mean of as many."""
+    size = -(-x.size // MOST_POINTS)
+    if size <= 1:
+        return x, y
+    starts = np.arange(0, x.size, size)
+    counts = np.diff(np.append(starts, x.size))
+    return np.add.reduceat(x, starts) / counts, np.add.reduceat(y, starts) / counts

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ui import charts
-from ui.charts import BOTTOM, CHART_CSS, CHART_JS, LEFT, RIGHT, TOP, affinity_histogram, area_chart, spectrum_chart
+from ui.chart_parts import BOTTOM, HEIGHT, LABEL_GAP, LEFT, RIGHT, TOP, WIDTH, nice_ticks, spread
+from ui.charts import BINS, CHART_CSS, CHART_JS, affinity_histogram, area_chart, loss_chart, spectrum_chart
 
 TAUS = np.linspace(0.04, 0.115, 6)
 EIGENVALUES = [0.0, 0.034, 0.155, 0.18]
@@ -54,7 +54,7 @@ def test_is_one_figure_that_says_what_it_shows(name: str) -> None:
     root = parse(every_chart()[name])
     svg = one(root, "svg")
     assert root.tag == "figure"
-    assert svg.get("viewBox") == f"0 0 {charts.WIDTH} {charts.HEIGHT}"
+    assert svg.get("viewBox") == f"0 0 {WIDTH} {HEIGHT}"
     labels = [node.get("aria-label", "") for node in root.iter() if node.get("role") == "img"]
     assert len(labels) == 1
     assert re.search(r"\d", labels[0])
@@ -84,7 +84,7 @@ def test_shares_and_bins_count_the_patches(values: list[float], tau: float) -> N
     root = parse(html)
     words = [one(node, "title").text or "" for node in by_class(root, "bin")]
     old, new = (sum(int(m[1]) for w in words if (m := re.search(rf"(\d+) {p}", w))) for p in ("patches", "after"))
-    assert len(words) == charts.BINS
+    assert len(words) == BINS
     assert old == new == len(values)
     assert f"before: <b>{100 * np.mean(np.array(values) > tau):.1f} %</b> linked" in html
 
@@ -153,15 +153,15 @@ def test_single_points_and_nothing_still_draw(taus, areas, names) -> None:
 
 @given(heights=st.lists(st.floats(TOP, BOTTOM), min_size=1, max_size=8))
 def test_names_at_line_ends_keep_apart_inside_the_plot(heights: list[float]) -> None:
-    spread = charts._spread(sorted(heights))
-    assert np.all(np.diff(spread) >= charts.LABEL_GAP - 1e-6)
-    assert spread[0] >= TOP - 1e-6
-    assert spread[-1] <= BOTTOM + 1e-6
+    places = spread(sorted(heights))
+    assert np.all(np.diff(places) >= LABEL_GAP - 1e-6)
+    assert places[0] >= TOP - 1e-6
+    assert places[-1] <= BOTTOM + 1e-6
 
 
 @given(low=st.floats(-1, 1), span=st.floats(1e-6, 1e4))
 def test_ticks_are_even_and_reach_round_the_data(low: float, span: float) -> None:
-    ticks = charts._nice_ticks(low, low + span)
+    ticks = nice_ticks(low, low + span)
     assert 2 <= ticks.size <= 7
     assert ticks[0] <= low + 1e-6 * span
     assert ticks[-1] >= low + span - 1e-6 * span
@@ -173,7 +173,33 @@ def test_names_are_escaped() -> None:
 
 
 def test_style_and_script_suit_gradio() -> None:
-    assert f"aspect-ratio: {charts.WIDTH} / {charts.HEIGHT}" in CHART_CSS
+    assert f"aspect-ratio: {WIDTH} / {HEIGHT}" in CHART_CSS
     assert "@container" not in re.sub(r"/\*.*?\*/", "", CHART_CSS, flags=re.DOTALL)  # dropped by Gradio's prefixer
     assert "trigger('input'" in CHART_JS
     assert "trigger('change'" not in CHART_JS
+
+
+# ---- losses
+
+
+def test_a_line_of_losses_goes_where_its_values_say() -> None:
+    root = parse(loss_chart({"round 0": ([0, 50, 100], [4.0, 2.0, 1.0]), "b": ([0, 100], [3.0, 0.0])}))
+    lines = by_class(root, "area-line")
+    assert [line.find("title").text for line in lines] == ["round 0", "b"]  # pyright: ignore[reportOptionalMemberAccess]
+    points = [tuple(map(float, p.split(","))) for p in lines[0].findall("polyline")[1].get("points", "").split()]
+    assert [x for x, _ in points] == pytest.approx([LEFT, (LEFT + RIGHT) / 2, RIGHT], abs=0.1)
+    assert [y for _, y in points] == pytest.approx([TOP, (TOP + BOTTOM) / 2, BOTTOM - (BOTTOM - TOP) / 4], abs=0.1)
+
+
+def test_long_lines_are_drawn_as_means() -> None:
+    losses = np.tile([1.0, 3.0], 5000)
+    root = parse(loss_chart({"long": (np.arange(10_000), losses)}))
+    points = by_class(root, "area-line")[0].findall("polyline")[1].get("points", "").split()
+    assert 60 <= len(points) <= 120
+    assert len({p.split(",")[1] for p in points}) == 1, "each point is the mean of as many high as low ones"
+
+
+def test_no_step_yet_and_losses_that_are_no_number_are_drawn_too() -> None:
+    assert "No step yet" in loss_chart({"now": ([], [])})
+    root = parse(loss_chart({"<now>": ([1, 2, 3], [1.0, np.nan, 0.5])}, end=10))
+    assert len(by_class(root, "area-line")[0].findall("polyline")[1].get("points", "").split()) == 2
