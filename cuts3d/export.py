@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,27 @@ def draw_overlay(result: Segmentation, *, opacity: float = 0.5) -> ImageArray:
     Returns:
         uint8 [H, W, 3].
     """
-    out = result.image.copy()
+    masks = [(instance.number - 1, instance.mask) for _, instance in result.back_to_front]
+    return draw_masks(result.image, masks, opacity=opacity)
+
+
+def draw_masks(image: ImageArray, masks: Iterable[tuple[int, BoolArray]], *, opacity: float = 0.5) -> ImageArray:
+    """A photo with masks over it: filled, with a solid outline.
+
+    Args:
+        image: uint8 [H, W, 3].
+        masks: The number of each colour, from 0, and a mask, bool [H, W]; later ones lie on top.
+        opacity: Of the fill, in [0, 1].
+
+    Returns:
+        uint8 [H, W, 3].
+    """
+    out = image.copy()
     width = max(1, round(max(out.shape[:2]) / 320))
-    for _, instance in result.back_to_front:
-        colour = instance_colour(instance.number - 1).astype(np.float32)
-        out[instance.mask] = (out[instance.mask] * (1 - opacity) + colour * opacity).astype(np.uint8)
-        out[outline(instance.mask, width)] = colour
+    for number, mask in masks:
+        colour = instance_colour(number).astype(np.float32)
+        out[mask] = (out[mask] * (1 - opacity) + colour * opacity).astype(np.uint8)
+        out[outline(mask, width)] = colour
     return out
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from ui import handlers
+from ui import handlers, status
 from ui.detector_runs import drawn, find_all
+from ui.detectors import load_detector
 from ui.drawing import Update
+from ui.runs import failed
+from ui.sessions import Session
+from ui.uploads import LARGEST_CHECKPOINT, check_size
 
 
 def open_tab(visitor: str) -> Iterator[Update]:
@@ -16,8 +21,34 @@ def open_tab(visitor: str) -> Iterator[Update]:
     if session is None:
         yield handlers.closed(visitor)
         return
-    session.tab = "detector"
-    yield from find_all(session, lambda: handlers.SESSIONS.get(visitor) is session)
+    yield from _find(visitor, session)
+
+
+def use_checkpoint(visitor: str, path: str | None) -> Iterator[Update]:
+    """Take a visitor's own checkpoint in place of an earlier one, and run it on the open photo."""
+    session = handlers.SESSIONS.get(visitor)
+    if session is None or path is None:
+        yield {"status": status.words("Open a photo first, then choose the checkpoint again."), "checkpoint": None}
+        return
+    yield {"status": status.running("reading your checkpoint", 0.1)}
+    try:
+        check_size(path, "checkpoint", LARGEST_CHECKPOINT)
+        own = load_detector(Path(path), f"Yours: {Path(path).name}")
+    except Exception as error:
+        yield failed(error)
+        return
+    _forget_own(session)
+    session.own_detector = own
+    yield from _find(visitor, session)
+
+
+def drop_checkpoint(visitor: str) -> Update:
+    """Free a visitor's own checkpoint."""
+    session = handlers.SESSIONS.get(visitor)
+    if session is None:
+        return {}
+    _forget_own(session)
+    return drawn(session)
 
 
 def choose_threshold(visitor: str, threshold: Any) -> Update:
@@ -29,3 +60,14 @@ def choose_threshold(visitor: str, threshold: Any) -> Update:
         return {}
     session.threshold = min(max(float(threshold), 0.0), 1.0)
     return drawn(session)
+
+
+def _find(visitor: str, session: Session) -> Iterator[Update]:
+    session.tab = "detector"
+    yield from find_all(session, lambda: handlers.SESSIONS.get(visitor) is session)
+
+
+def _forget_own(session: Session) -> None:
+    if session.own_detector is not None:
+        session.found.pop(session.own_detector.key, None)
+    session.own_detector = None

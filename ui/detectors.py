@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cuts3d.errors import InputError
+from cuts3d import __version__
+from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError
 from cuts3d.export import encode_rle
-from cuts3d.types import ImageArray
+from cuts3d.types import BoolArray, ImageArray
 from ui.mask_view import Outline, outlined
 
 if TYPE_CHECKING:
@@ -203,6 +204,44 @@ def find(detector: Detector, image: ImageArray) -> Found:
     objects = tuple(FoundObject(score=one.score, rle=encode_rle(one.mask)) for one in best)
     seconds = time.perf_counter() - begin
     return Found(title=detector.title, words=detector.words, objects=objects, seconds=seconds)
+
+
+def coco_of(image: ImageArray, name: str, threshold: float) -> tuple[dict[str, Any], list[tuple[int, BoolArray]]]:
+    """What the shipped final detector finds in a photo, as a COCO document and as masks to draw, the largest first.
+
+    Args:
+        image: uint8 [H, W, 3].
+        name: Of the photo's file.
+        threshold: Least score, in [0, 1].
+
+    Raises:
+        ConfigError: The threshold cannot be.
+        WeightsUnavailableError: No detector is shipped.
+    """
+    from training.predict import annotation, detect
+
+    if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+        raise ConfigError(f"score_threshold must be a number between 0 and 1; it is {threshold!r}.")
+    path = FOLDER / f"{FINAL}.safetensors"
+    if not path.is_file():
+        raise WeightsUnavailableError(f"No detector is shipped here: the file '{path.name}' is missing; train one.")
+    detector = LOADED.get(path)
+    found = detect(detector.network, image, score_threshold=threshold)
+    annotations = [{"id": number, **annotation(one, 1)} for number, one in enumerate(found, start=1)]
+    document = {
+        "info": {
+            "description": "CutS3D detections",
+            "version": __version__,
+            "detector": path.name,
+            "about": detector.words,
+            "score_threshold": threshold,
+        },
+        "images": [{"id": 1, "file_name": name, "width": image.shape[1], "height": image.shape[0]}],
+        "categories": [{"id": 1, "name": "object"}],
+        "annotations": annotations,
+    }
+    masks = sorted(enumerate(one.mask for one in found), key=lambda pair: -np.count_nonzero(pair[1]))
+    return document, masks
 
 
 def same_objects(views: Sequence[Sequence[tuple[float, dict[str, Any]]]], *, least_iou: float = 0.5) -> list[list[int]]:

@@ -1,4 +1,4 @@
-"""Public endpoints for scripts (`gradio_client`) and agents (MCP): segment, compare_depth, confidence_sweep.
+"""Public endpoints for scripts (`gradio_client`) and agents (MCP): segment, compare_depth, confidence_sweep, detect.
 
 The photo is a hidden file component: its data model makes Gradio refuse every path that was not uploaded. The other
 inputs are typed by a JSON schema. Parameters may only be plain values: in MCP, Gradio's own client would upload any
@@ -25,10 +25,13 @@ from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages
 from cuts3d.depth import list_depths
 from cuts3d.errors import ConfigError, CutS3DError, InputError
 from cuts3d.explorer import Explorer
-from cuts3d.export import coco_document, draw_overlay
+from cuts3d.export import coco_document, draw_masks, draw_overlay
+from cuts3d.image_io import read_image
 from cuts3d.sweep import confidence_sweep as sweep
 from cuts3d.types import ImageArray
+from ui import detectors
 from ui.handlers import MAX_SIDE
+from ui.uploads import check_size
 
 Json = dict[str, Any]
 Parameters = Json | str | None  # an object, or its JSON text
@@ -50,6 +53,7 @@ def add_endpoints() -> None:
     _add(segment, [photo, parameters], [result, overlay])
     _add(compare_depth, [photo, estimators, parameters], [result])
     _add(confidence_sweep, [photo, *sweep_inputs, parameters], [result])
+    _add(detect, [photo, _typed("score_threshold", NUMBER)], [result, overlay])
 
 
 def segment(request: gr.Request, photo: str, parameters: Parameters = None) -> tuple[Json | str, ImageArray]:
@@ -126,6 +130,24 @@ def confidence_sweep(
         return _reply({"instances": instances}, request)
 
 
+def detect(request: gr.Request, photo: str, score_threshold: float | None = None) -> tuple[Json | str, ImageArray]:
+    """Find the objects of a photo by the trained detector: class-agnostic instance masks, best first.
+
+    Args:
+        request: Who asks; not an input.
+        photo: The photo: a file, or its http(s) address.
+        score_threshold: Least score of what is given, from 0 to 1; 0.5 where it is left out.
+
+    Returns:
+        A COCO document (one annotation per object: mask, box, score), and the photo with its masks.
+    """
+    with _sentences():
+        threshold = detectors.THRESHOLD if score_threshold is None else score_threshold
+        image = read_image(_given(photo), max_side=MAX_SIDE)
+        document, masks = detectors.coco_of(image, Path(photo).name, threshold)
+        return _reply(document, request), draw_masks(image, masks)
+
+
 def _add(function: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
     gr.Button(visible=False).click(
         function,
@@ -179,6 +201,7 @@ def _sentences() -> Iterator[None]:
 def _given(photo: str | None) -> str:
     if photo is None:
         raise InputError("No photo was given.")
+    check_size(photo, "photo")
     return photo
 
 

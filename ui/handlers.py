@@ -27,6 +27,7 @@ from ui.render import photo_uri, to_image, waiting
 from ui.runs import Values, draw_all, failed, finish, steps, walk
 from ui.sessions import Session, Sessions, Source
 from ui.stages import cloud, depth, pipeline
+from ui.uploads import check_size
 from ui.viewer import standalone_html
 
 MAX_SIDE = 1600  # photos are worked on at this longer side on the page
@@ -273,6 +274,9 @@ def _explorer(source: Source) -> Explorer:
         photo, depth = load_example(source.example)
     else:
         photo, depth = str(source.path), None
+        check_size(photo, "photo")
+    if source.depth is not None:
+        check_size(source.depth, "depth map")
     explorer = Explorer(photo, depth=source.depth or depth, depth_kind=source.depth_kind, max_side=MAX_SIDE)
     if explorer.depth is not None:
         normalise_depth(explorer.depth)  # raises where no value can be used

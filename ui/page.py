@@ -11,6 +11,7 @@ from ui.endpoints import add_endpoints
 from ui.examples import example_names, thumbnail
 from ui.stages import affinity, cloud, confidence, depth, detector, export, instances, methods, ncut, pipeline
 from ui.theme import CSS, HEAD, theme
+from ui.uploads import LARGEST_CHECKPOINT
 from ui.wiring import Wiring
 
 TITLE = "CutS3D Explorer"
@@ -143,7 +144,7 @@ def launch_options() -> dict[str, Any]:
         "css": CSS,
         "head": HEAD,
         "ssr_mode": False,
-        "max_file_size": "60mb",
+        "max_file_size": f"{LARGEST_CHECKPOINT}mb",  # photos and depth maps have a limit of their own
         "footer_links": ["api", "settings"],
         "show_error": False,
         "mcp_server": True,  # no public endpoint may take untyped JSON: Gradio's MCP side would upload server files

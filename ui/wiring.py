@@ -202,7 +202,9 @@ class Wiring:
         tab = next(tab for tab in self.tabs.children if getattr(tab, "id", None) == "detector")
         opened: Row = [tab.select, self.parts["detect"].click]  # pyright: ignore[reportAttributeAccessIssue]
         self._run(_any_of(opened), detector_handlers.open_tab, [], **self.heavy)
-        threshold = self.parts["score_threshold"]
+        checkpoint, threshold = self.parts["checkpoint"], self.parts["score_threshold"]
+        self._run(checkpoint.upload, detector_handlers.use_checkpoint, [checkpoint], **self.heavy)
+        self._reply(checkpoint.clear, detector_handlers.drop_checkpoint, [])
         self._reply(threshold.input, detector_handlers.choose_threshold, [threshold], trigger_mode="always_last")
 
 

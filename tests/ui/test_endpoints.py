@@ -25,13 +25,16 @@ from pycocotools import mask as coco
 
 from cuts3d.backbones import registry
 from cuts3d.config import CutS3DConfig, parameter_stages
+from tests.training.made_detector import made_checkpoint
+from ui import detectors, uploads
 from ui.endpoints import add_endpoints
 from ui.handlers import MAX_SIDE
 
 T = TypeVar("T")
 PARAMS = {"backbone": "pixels", "depth": "none", "crf": False}
 META = {"_type": "gradio.FileData"}
-ENDPOINTS = ["segment", "compare_depth", "confidence_sweep"]
+ENDPOINTS = ["segment", "compare_depth", "confidence_sweep"]  # those that take parameters
+TOOLS = [*ENDPOINTS, "detect"]
 PASSWD = {"path": "/etc/passwd", "meta": META}
 BAD = [
     ({"beta": 7}, "beta must lie between 0 and 1; it is 7."),
@@ -44,12 +47,15 @@ BAD = [
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """Address of the running endpoints."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the running endpoints, with a tiny detector for the shipped one."""
+    folder = tmp_path_factory.mktemp("weights")
     with gr.Blocks(title="endpoints", analytics_enabled=False) as demo:
         add_endpoints()
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(registry._SPECS, "pixels", pixel_spec())
+        made_checkpoint(folder).rename(folder / "detector_light.safetensors")
+        patch.setattr(detectors, "FOLDER", folder)
         _, url, _ = demo.launch(
             server_name="127.0.0.1", prevent_thread_lock=True, quiet=True, mcp_server=True, ssr_mode=False
         )
@@ -175,6 +181,44 @@ def test_a_large_photo_is_reduced_as_on_the_page(client, tmp_path) -> None:
     assert document["images"][0]["width"] == MAX_SIDE
 
 
+def test_detect_gives_a_coco_document_of_what_is_above_the_threshold(client, photo_file) -> None:
+    everything, overlay = client.predict(handle_file(photo_file), 0, api_name="/detect")
+    scores = [annotation["score"] for annotation in everything["annotations"]]
+    assert scores == sorted(scores, reverse=True)
+    middle = scores[len(scores) // 2]
+    found, _ = client.predict(handle_file(photo_file), middle - 1e-5, api_name="/detect")
+    assert 0 < len(found["annotations"]) < len(scores)
+    assert found["images"] == [{"id": 1, "file_name": "squares.png", "width": 160, "height": 120}]
+    for annotation in found["annotations"]:
+        assert annotation["score"] >= middle - 1e-5
+        assert coco.area(annotation["segmentation"]) == annotation["area"] > 0
+    with Image.open(overlay) as picture, Image.open(photo_file) as photo:
+        assert picture.size == photo.size
+        assert np.any(np.asarray(picture.convert("RGB")) != np.asarray(photo.convert("RGB")))
+
+
+@pytest.mark.parametrize("threshold", [2, -0.1, True, "high"])
+def test_a_threshold_that_cannot_be_is_one_sentence(server, photo_file, threshold) -> None:
+    stream = post(server, "detect", [upload(server, photo_file), threshold])
+    assert stream.startswith("event: error")
+    assert "Traceback" not in stream
+    if not isinstance(threshold, str):
+        assert "must be a number between 0 and 1" in stream
+
+
+def test_without_a_detector_the_file_that_is_missing_is_named(client, photo_file, monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(detectors, "FOLDER", tmp_path)
+    with pytest.raises(AppError, match=r"detector_light\.safetensors"):
+        client.predict(handle_file(photo_file), api_name="/detect")
+
+
+def test_a_photo_that_is_too_large_is_one_sentence(client, photo_file, monkeypatch) -> None:
+    monkeypatch.setattr(uploads, "MEGABYTE", 1)
+    for name in TOOLS:
+        with pytest.raises(AppError, match="at most 60 MB"):
+            client.predict(handle_file(photo_file), api_name=f"/{name}")
+
+
 @pytest.mark.parametrize("name", ENDPOINTS)
 @pytest.mark.parametrize(("params", "sentence"), BAD)
 def test_wrong_parameters_are_one_sentence(client, photo_file, name, params, sentence) -> None:
@@ -215,17 +259,22 @@ def test_an_unknown_estimator_is_one_sentence(client, photo_file) -> None:
         client.predict(handle_file(photo_file), ["bogus"], PARAMS, api_name="/compare_depth")
 
 
-@pytest.mark.parametrize("name", ENDPOINTS)
+@pytest.mark.parametrize("name", TOOLS)
 @pytest.mark.parametrize(
     "photo", [{"path": "/etc/passwd"}, PASSWD, {**PASSWD, "url": "file:///etc/passwd"}, "/etc/passwd"]
 )
 def test_a_path_of_the_server_is_refused(server, photo_file, name, photo) -> None:
-    rest: list[Any] = {"segment": [], "compare_depth": [["none"]], "confidence_sweep": [None, None, None]}[name]
-    stream = post(server, name, [photo, *rest, PARAMS])
+    inputs: dict[str, list[Any]] = {
+        "segment": [PARAMS],
+        "compare_depth": [["none"], PARAMS],
+        "confidence_sweep": [None, None, None, PARAMS],
+        "detect": [0.5],
+    }
+    stream = post(server, name, [photo, *inputs[name]])
     assert stream.startswith("event: error")
     assert "root:" not in stream
     own = {"path": str(photo_file), "meta": META}  # a photo, and yet not uploaded
-    assert post(server, name, [own, *rest, PARAMS]).startswith("event: error")
+    assert post(server, name, [own, *inputs[name]]).startswith("event: error")
 
 
 def test_a_path_of_the_server_inside_the_parameters_is_refused(server, photo_file) -> None:
@@ -235,8 +284,9 @@ def test_a_path_of_the_server_inside_the_parameters_is_refused(server, photo_fil
 
 def test_agents_find_the_tools_with_every_parameter_described(server) -> None:
     tools = {tool.name: tool for tool in list_tools(server)}
-    assert sorted(tools) == sorted(ENDPOINTS)
-    for tool in tools.values():
+    assert sorted(tools) == sorted(TOOLS)
+    assert set(tools["detect"].inputSchema["properties"]) == {"photo", "score_threshold"}
+    for tool in (tools[name] for name in ENDPOINTS):
         properties = tool.inputSchema["properties"]
         assert properties["photo"]["type"] == "string"
         assert tool.inputSchema["required"] == ["photo"]
@@ -256,6 +306,13 @@ def test_an_agent_gets_json_and_a_picture(server, photo_file) -> None:
     (picture,) = (content for content in result.content if isinstance(content, ImageContent))
     assert picture.mimeType == "image/png"
     assert base64.b64decode(picture.data).startswith(b"\x89PNG")
+
+
+def test_an_agent_detects(server, photo_file) -> None:
+    result = call_tool(server, "detect", {"photo": data_url(photo_file), "score_threshold": 0.1})
+    assert not result.isError
+    assert json.loads(text_of(result))["info"]["score_threshold"] == 0.1
+    assert any(isinstance(content, ImageContent) for content in result.content)
 
 
 def test_an_agent_gets_the_other_two_as_json(server, photo_file) -> None:

@@ -13,7 +13,7 @@ from gradio.components.api_component import Api
 from ui import controls, handlers, runs, wiring
 from ui.page import TABS, build_page, launch_options
 
-PUBLIC = ["segment", "compare_depth", "confidence_sweep"]
+PUBLIC = ["segment", "compare_depth", "confidence_sweep", "detect"]
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def public(events: list[Any]) -> list[Any]:
 # ---- what the world may call
 
 
-def test_exactly_three_endpoints_are_public(page, events):
+def test_exactly_four_endpoints_are_public(page, events):
     assert list(page.get_api_info()["named_endpoints"]) == [f"/{name}" for name in PUBLIC]
     assert page.get_api_info()["unnamed_endpoints"] == {}
     assert [event.api_name for event in public(events)] == PUBLIC

@@ -13,6 +13,7 @@ from ui import detectors
 from ui.detectors import THRESHOLD, Found
 from ui.drawing import Drawing
 from ui.mask_view import MASK_JS, MaskItem, Outline, mask_view, outlined
+from ui.training_report import report
 
 PSEUDO = 2.0  # goes before every score
 Mark = tuple[float, Outline, str]  # score, outline, what a screen reader says after the number
@@ -32,7 +33,16 @@ def build() -> dict[str, Any]:
         )
         run = gr.Button("Detect", variant="primary", size="sm", min_width=90, scale=0, elem_id="detect")
     views = gr.HTML("", js_on_load=MASK_JS, elem_id="detections", apply_default_css=False)
-    return {"score_threshold": threshold, "detect": run, "detections": views}
+    with gr.Accordion("Your own checkpoint", open=False, elem_id="own-checkpoint"):
+        checkpoint = gr.File(
+            label="A .safetensors file of this project, or CutLER's, CuVLER's or another .pth of detectron2's "
+            "Cascade Mask R-CNN, one class, ResNet-50-FPN",
+            file_types=[".safetensors", ".pth"],
+            height=110,
+            elem_id="checkpoint",
+        )
+    gr.HTML(report(), js_on_load=None, elem_id="training-report", apply_default_css=False)
+    return {"score_threshold": threshold, "detect": run, "detections": views, "checkpoint": checkpoint}
 
 
 def draw(d: Drawing) -> None:
