@@ -24,6 +24,13 @@ def open_tab(visitor: str) -> Iterator[Update]:
     yield from _find(visitor, session)
 
 
+def look_again(visitor: str) -> Iterator[Update]:
+    """A training ended: run its detector, where the tab is still in sight."""
+    session = handlers.SESSIONS.get(visitor)
+    if session is not None and session.tab == "detector":
+        yield from _find(visitor, session)
+
+
 def use_checkpoint(visitor: str, path: str | None) -> Iterator[Update]:
     """Take a visitor's own checkpoint in place of an earlier one, and run it on the open photo."""
     session = handlers.SESSIONS.get(visitor)
@@ -37,8 +44,7 @@ def use_checkpoint(visitor: str, path: str | None) -> Iterator[Update]:
     except Exception as error:
         yield failed(error)
         return
-    _forget_own(session)
-    session.own_detector = own
+    session.take_own(own)
     yield from _find(visitor, session)
 
 
@@ -47,7 +53,7 @@ def drop_checkpoint(visitor: str) -> Update:
     session = handlers.SESSIONS.get(visitor)
     if session is None:
         return {}
-    _forget_own(session)
+    session.take_own(None)
     return drawn(session)
 
 
@@ -65,9 +71,3 @@ def choose_threshold(visitor: str, threshold: Any) -> Update:
 def _find(visitor: str, session: Session) -> Iterator[Update]:
     session.tab = "detector"
     yield from find_all(session, lambda: handlers.SESSIONS.get(visitor) is session)
-
-
-def _forget_own(session: Session) -> None:
-    if session.own_detector is not None:
-        session.found.pop(session.own_detector.key, None)
-    session.own_detector = None

@@ -18,7 +18,7 @@ from cuts3d.baselines import BASELINES
 from cuts3d.compare import compare_each, summarise
 from cuts3d.depth import normalise_depth
 from cuts3d.explorer import Explorer
-from ui import status
+from ui import page_training, status
 from ui.detector_runs import find_all
 from ui.downloads import write_downloads
 from ui.drawing import Update
@@ -235,6 +235,7 @@ def prepare_files(visitor: str) -> Iterator[Update]:
 
 def close(visitor: str) -> None:
     """Free what a visitor who left had open."""
+    page_training.TURN.stop(visitor)
     session = SESSIONS.get(visitor)
     if session is not None:
         session.take_ticket()  # stops what still runs

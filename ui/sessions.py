@@ -88,6 +88,12 @@ class Session:
         """The newest request's number."""
         return self._ticket
 
+    def take_own(self, detector: Detector | None) -> None:
+        """Put the visitor's own checkpoint in place of an earlier one, which is freed."""
+        if self.own_detector is not None:
+            self.found.pop(self.own_detector.key, None)
+        self.own_detector = detector
+
     def start_clock(self) -> None:
         """Begin to count what a run costs."""
         self.costs.clear()

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from cuts3d.compare import OWN_DEPTH
-from ui import controls, detector_handlers, handlers
+from ui import controls, detector_handlers, handlers, training_handlers
 from ui.drawing import Update
 from ui.examples import example_names
 from ui.permalink import from_query
@@ -30,7 +30,15 @@ HEAVY: dict[str, Any] = {  # networks: one at a time, and the status line tells 
     "show_progress": "minimal",
     "trigger_mode": "multiple",
 }
-NO_OUTPUT = ("against", "prepare", "compare_left", "compare_right", "estimators", "compare_depth", "detect")
+TRAINING: dict[str, Any] = {  # minutes, beside the queue of the networks; all but one are told to wait at once
+    **QUIET,
+    "concurrency_id": "training",
+    "concurrency_limit": 8,
+}
+NO_OUTPUT = (
+    *("against", "prepare", "compare_left", "compare_right", "estimators", "compare_depth"),
+    *("detect", "train", "cancel_training", "training_photos", "training_examples", "training_steps"),
+)
 
 
 class Wiring:
@@ -70,13 +78,15 @@ class Wiring:
             yield self._row(update)
         yield self._row({})
 
-    def _run(self, event: Any, handler: Callable[..., Iterator[Update]], inputs: Row, **options: Any) -> None:
+    def _run(self, event: Any, handler: Callable[..., Iterator[Update]], inputs: Row, **options: Any) -> Any:
         """An event that runs stages, followed by the CRF. The handler gets the visitor, then the inputs."""
 
         def run(request: gr.Request, *values: Any) -> Iterator[Row]:
             yield from self._rows(handler(str(request.session_hash), *values))
 
-        self._then_refine(event(run, inputs, self.targets, **options))
+        started = event(run, inputs, self.targets, **options)
+        self._then_refine(started)
+        return started
 
     def _then_refine(self, event: Any) -> None:
         def refine(request: gr.Request) -> Iterator[Row]:
@@ -205,6 +215,10 @@ class Wiring:
         checkpoint, threshold = self.parts["checkpoint"], self.parts["score_threshold"]
         self._run(checkpoint.upload, detector_handlers.use_checkpoint, [checkpoint], **self.heavy)
         self._reply(checkpoint.clear, detector_handlers.drop_checkpoint, [])
+        chosen = [self.parts[name] for name in ("training_photos", "training_examples", "training_steps")]
+        trained = self._run(self.parts["train"].click, training_handlers.train_here, chosen, **TRAINING)
+        self._run(trained.then, detector_handlers.look_again, [], **self.heavy)
+        self._reply(self.parts["cancel_training"].click, training_handlers.cancel, [])
         self._reply(threshold.input, detector_handlers.choose_threshold, [threshold], trigger_mode="always_last")
 
 

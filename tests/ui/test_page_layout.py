@@ -72,7 +72,7 @@ def heavy(event: Any) -> bool:
 def test_every_event_that_may_run_a_network_shares_one_queue_of_one(events):
     """Runs are generators or endpoints; a quick one moves no network, and the CRF has a place of its own."""
     runs = [e for e in events if inspect.isgeneratorfunction(e.fn) or e.api_visibility == "public"]
-    assert {e.concurrency_id for e in runs} == {"heavy", "fast", "refine"}
+    assert {e.concurrency_id for e in runs} == {"heavy", "fast", "refine", "training"}
     assert {e.concurrency_limit for e in events if heavy(e)} == {1}
     assert all(heavy(e) for e in public(events))
 

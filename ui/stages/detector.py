@@ -13,6 +13,7 @@ from ui import detectors
 from ui.detectors import THRESHOLD, Found
 from ui.drawing import Drawing
 from ui.mask_view import MASK_JS, MaskItem, Outline, mask_view, outlined
+from ui.stages import detector_training
 from ui.training_report import report
 
 PSEUDO = 2.0  # goes before every score
@@ -42,7 +43,8 @@ def build() -> dict[str, Any]:
             elem_id="checkpoint",
         )
     gr.HTML(report(), js_on_load=None, elem_id="training-report", apply_default_css=False)
-    return {"score_threshold": threshold, "detect": run, "detections": views, "checkpoint": checkpoint}
+    parts = detector_training.build()
+    return {"score_threshold": threshold, "detect": run, "detections": views, "checkpoint": checkpoint, **parts}
 
 
 def draw(d: Drawing) -> None:
