@@ -30,6 +30,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "assets" / "weights"
 FINAL = "detector_light"
 THRESHOLD = 0.5  # least score that is shown at first: four to ten objects on the examples
 LEAST_SCORE = 0.05  # nothing below it is kept
+PSEUDO = 2.0  # stands for the score of a pseudo-mask where objects are matched: before every detection
 MOST_KEPT = 50  # detections of a photo, the best scored
 MAX_LOADED = 4  # shipped networks in memory, 75 MB each
 LARGEST_SIDE = 1600  # of the photo that an uploaded network asks for, pixels

@@ -93,6 +93,14 @@ def mask_items(instances: Sequence[Instance]) -> list[MaskItem]:
     return [MaskItem(x.number - 1, x.mask, _colour(x.number - 1), _label(x)) for x in instances]
 
 
+def object_items(numbers: Sequence[int], masks: Sequence[tuple[BoolArray | Outline, str]]) -> list[MaskItem]:
+    """Masks with numbers of their own, from 0, in the palette's colours; each with what is said after its number."""
+    return [
+        MaskItem(number, mask, _colour(number), f"Object {number + 1}, {words}")
+        for number, (mask, words) in zip(numbers, masks, strict=True)
+    ]
+
+
 def instance_rows(result: Segmentation) -> list[InstanceRow]:
     """The instances as rows of the table."""
     return [

@@ -7,25 +7,25 @@ from typing import Any
 
 import gradio as gr
 
-from cuts3d.export import encode_rle, instance_colour
+from cuts3d.export import encode_rle
 from cuts3d.types import Segmentation
 from ui import detectors
 from ui.detectors import THRESHOLD, Found
 from ui.drawing import Drawing
-from ui.mask_view import MASK_JS, MaskItem, Outline, mask_view, outlined
+from ui.mask_view import MASK_JS, Outline, mask_view, object_items, outlined
 from ui.stages import detector_training
 from ui.training_report import report
 
-PSEUDO = 2.0  # goes before every score
-Mark = tuple[float, Outline, str]  # score, outline, what a screen reader says after the number
+Mark = tuple[Outline, str]  # of a mask, and what is said after its number
 
 
 def build() -> dict[str, Any]:
     """Lay the tab out."""
     gr.Markdown(
-        "**What the detector makes of it.** A class-agnostic Cascade Mask R-CNN that never saw a human label of an "
-        "object, only pseudo-masks like those on the left. The same object has the same number and colour in every "
-        "picture: point at one.",
+        "**What a detector learns from such masks.** A class-agnostic Cascade Mask R-CNN, trained on pseudo-masks like "
+        "those on the left: nobody drew a mask or a box for it. The shipped one's backbone, EfficientNet-Lite0, did "
+        "start from ImageNet weights learnt with labels. One object has the same number and colour in every picture: "
+        "point at one.",
         elem_classes="note",
     )
     with gr.Row(elem_id="detector-controls"):
@@ -62,30 +62,28 @@ def draw(d: Drawing) -> None:
 def views(result: Segmentation, found: tuple[Found, ...], threshold: float, waiting: int) -> str:
     """One picture of the pseudo-masks and one a detector; what one object is called is the same in all of them."""
     shown = [one.above(threshold) for one in found]
-    pseudo = [(PSEUDO - n / 1000, encode_rle(i.mask)) for n, i in enumerate(result.instances)]
-    numbers = detectors.same_objects([pseudo, *([(o.score, o.rle) for o in objects] for objects in shown)])
-    masks: list[list[Mark]] = [
-        [(i.score, outlined(i.mask), f"pseudo-mask, score {i.score:.2f}") for i in result.instances],
-        *([(o.score, o.outline, f"score {o.score:.2f}") for o in objects] for objects in shown),
-    ]
-    count, own = len(result.instances), set(numbers[0])
-    captions = [("Pseudo-masks", f"{_masks(count)} by the cuts in 3D, without training.")]
-    for one, objects, ids in zip(found, shown, numbers[1:], strict=True):
-        again = len(own & set(ids))
-        words = f"{_masks(len(objects))} of {len(one.objects)}; {again} of {count} pseudo-masks found again."
-        captions.append((one.title, f"{words} {1000 * one.seconds:.0f} ms. {one.words}."))
+    known = [(detectors.PSEUDO, encode_rle(i.mask)) for i in result.instances]
+    numbers = detectors.same_objects([known, *([(o.score, o.rle) for o in objects] for objects in shown)])
+    pseudo = [(outlined(i.mask), f"pseudo-mask, score {i.score:.2f}") for i in result.instances]
     shape = (result.image.shape[0], result.image.shape[1])
-    figures = [_figure(c, m, ids, shape) for c, m, ids in zip(captions, masks, numbers, strict=True)]
+    count = len(pseudo)
+    figures = [
+        _figure("Pseudo-masks", f"{_masks(count)} by the cuts in 3D, without training.", numbers[0], pseudo, shape)
+    ]
+    for one, objects, ids in zip(found, shown, numbers[1:], strict=True):
+        again = len(set(numbers[0]) & set(ids))
+        words = (
+            f"{_masks(len(objects))} of {len(one.objects)} score so high; {again} of {count} pseudo-masks found again. "
+            f"{one.seconds:.1f} s. {one.words}."
+        )
+        marks = [(o.outline, f"score {o.score:.2f}") for o in objects]
+        figures.append(_figure(one.title, words, ids, marks, shape))
     return f'<div class="detections">{"".join(figures)}{_to_come(waiting, len(found), shape)}</div>'
 
 
-def _figure(caption: tuple[str, str], masks: list[Mark], numbers: list[int], shape: tuple[int, int]) -> str:
-    items = [
-        MaskItem(number, outline, _colour(number), f"Object {number + 1}, {words}")
-        for (_, outline, words), number in zip(masks, numbers, strict=True)
-    ]
-    title, words = caption
-    return f"<section><h3>{escape(title)}</h3>{mask_view('', items, shape, caption=words)}</section>"
+def _figure(title: str, words: str, numbers: list[int], masks: list[Mark], shape: tuple[int, int]) -> str:
+    view = mask_view("", object_items(numbers, masks), shape, caption=words)
+    return f"<section><h3>{escape(title)}</h3>{view}</section>"
 
 
 def _to_come(waiting: int, done: int, shape: tuple[int, int]) -> str:
@@ -110,8 +108,3 @@ def missing() -> str:
 
 def _masks(count: int) -> str:
     return f"{count} mask{'' if count == 1 else 's'}"
-
-
-def _colour(number: int) -> tuple[int, int, int]:
-    red, green, blue = (int(c) for c in instance_colour(number))
-    return red, green, blue

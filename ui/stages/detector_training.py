@@ -6,15 +6,17 @@ from html import escape
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
-from cuts3d.export import instance_colour
+from cuts3d.export import encode_rle
 from ui.charts import loss_chart
-from ui.detectors import Found
-from ui.mask_view import MASK_JS, MaskItem, Outline, mask_view, outlined
+from ui.detectors import PSEUDO, Found, FoundObject, same_objects
+from ui.mask_view import MASK_JS, mask_view, object_items, outlined
 from ui.page_training import MOST_PHOTOS, PageTraining, seconds_left
 from ui.render import photo_uri
 from ui.status import error as problem_line
 
+MEAN_OF = 10  # steps
 SURE, FEWEST, MOST = 0.5, 3, 8  # shown of a look: what scores so high, but at least and at most so many
 
 
@@ -42,8 +44,9 @@ def build() -> dict[str, Any]:
         with gr.Column(min_width=110, scale=0):
             train = gr.Button("Train", variant="primary", size="sm", min_width=90, elem_id="train")
             cancel = gr.Button("Cancel", size="sm", min_width=90, elem_id="cancel-training")
-    progress_view = gr.HTML("", js_on_load=None, elem_id="training-progress", apply_default_css=False)
-    preview_view = gr.HTML("", js_on_load=MASK_JS, elem_id="training-preview", apply_default_css=False)
+    with gr.Row(elem_id="training-views"):
+        progress_view = gr.HTML("", js_on_load=None, elem_id="training-progress", apply_default_css=False)
+        preview_view = gr.HTML("", js_on_load=MASK_JS, elem_id="training-preview", apply_default_css=False)
     file = gr.File(label="The trained detector", interactive=False, visible=False, elem_id="trained-file", height=80)
     return {
         "training_photos": photos,
@@ -71,8 +74,17 @@ def progress(training: PageTraining) -> str:
     else:
         line = f'<div class="status" role="status"><span>{escape(_words(training))}</span>{bar}</div>'
     left_out = "".join(f"<li>{escape(sentence)}</li>" for sentence in training.left_out)
-    chart = loss_chart({"loss": (range(1, done + 1), training.losses[:done])}, end=training.steps) if done else ""
+    chart = loss_chart(_lines(training.losses[:done]), end=training.steps) if done else ""
     return f"{line}{f'<ul>{left_out}</ul>' if left_out else ''}{chart}"
+
+
+def _lines(losses: list[float]) -> dict[str, tuple[Any, Any]]:
+    """The loss of each step, and what it comes to over the last ones."""
+    sums = np.cumsum([0.0, *losses])
+    first = np.maximum(np.arange(len(losses)) - MEAN_OF + 1, 0)
+    last = np.arange(1, len(losses) + 1)
+    means = (sums[last] - sums[first]) / (last - first)
+    return {"each step": (last, losses), f"mean of {MEAN_OF}": (last, means)}
 
 
 def _words(training: PageTraining) -> str:
@@ -100,38 +112,30 @@ def preview(training: PageTraining) -> str:
     if image is None:
         return ""
     source, shape = photo_uri(image), (image.shape[0], image.shape[1])
-    labels = [(outlined(one.mask), f"score {one.score:.2f}") for one in training.labels]
-    count = len(labels)
-    views = [("What it shall learn", labels, f"{count} pseudo-label{'' if count == 1 else 's'}.")]
-    if training.look is not None:
-        step, found = training.look
-        best = _best(found)
-        words = ", ".join(f"{one.score:.2f}" for one in best)
-        views.append(
-            (
-                f"What it finds after step {step}",
-                [(o.outline, f"score {o.score:.2f}") for o in best],
-                f"Scores {words}.",
-            )
+    labels, best = training.labels, [] if training.look is None else _best(training.look[1])
+    known = [(PSEUDO, encode_rle(one.mask)) for one in labels]
+    numbers = same_objects([known, [(one.score, one.rle) for one in best]])
+    views = [
+        (
+            "What it shall learn",
+            f"{len(labels)} pseudo-label{'' if len(labels) == 1 else 's'}.",
+            object_items(numbers[0], [(outlined(one.mask), f"pseudo-label, score {one.score:.2f}") for one in labels]),
         )
+    ]
+    if training.look is not None:
+        words = f"Scores {', '.join(f'{one.score:.2f}' for one in best)}." if best else "Nothing."
+        found = object_items(numbers[1], [(one.outline, f"score {one.score:.2f}") for one in best])
+        views.append((f"What it finds after step {training.look[0]}", words, found))
     figures = "".join(
-        f"<section><h3>{escape(title)}</h3>{mask_view(source, _items(masks), shape, caption=caption)}</section>"
-        for title, masks, caption in views
+        f"<section><h3>{escape(title)}</h3>{mask_view(source, items, shape, caption=words)}</section>"
+        for title, words, items in views
     )
     return f'<div class="detections">{figures}</div>'
 
 
-def _best(found: Found) -> list[Any]:
+def _best(found: Found) -> list[FoundObject]:
     sure = len(found.above(SURE))
     return list(found.objects[: min(max(sure, FEWEST), MOST)])
-
-
-def _items(masks: list[tuple[Outline, str]]) -> list[MaskItem]:
-    items = []
-    for number, (outline, words) in enumerate(masks):
-        red, green, blue = (int(c) for c in instance_colour(number))
-        items.append(MaskItem(number, outline, (red, green, blue), f"{number + 1}, {words}"))
-    return items
 
 
 def problem(text: str) -> str:
