@@ -91,11 +91,17 @@ def grid_lines(axes: Axes, ticks: Iterable[float], form: str) -> str:
     return "".join(parts)
 
 
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
 def x_axis(axes: Axes, ticks: Iterable[float], title: str) -> str:
     """The lower axis with its values and title."""
     parts = [f'<line class="axis" x1="{LEFT}" x2="{RIGHT}" y1="{BOTTOM}" y2="{BOTTOM}"/>']
     for tick in ticks:
-        parts.append(f'<text x="{axes.x(tick):.1f}" y="{BOTTOM + 5}" dy=".9em" text-anchor="middle">{tick:.3g}</text>')
+        parts.append(
+            f'<text x="{axes.x(tick):.1f}" y="{BOTTOM + 5}" dy=".9em" text-anchor="middle">{_number(tick)}</text>'
+        )
     parts.append(
         f'<text class="title" x="{(LEFT + RIGHT) / 2:.0f}" y="{HEIGHT - 5}" text-anchor="middle">{title}</text>'
     )

@@ -30,7 +30,13 @@ def build() -> dict[str, Any]:
     )
     with gr.Row(elem_id="detector-controls"):
         threshold = gr.Slider(
-            detectors.LEAST_SCORE, 1.0, THRESHOLD, step=0.01, label="Least score shown", elem_id="score-threshold"
+            detectors.LEAST_SCORE,
+            1.0,
+            THRESHOLD,
+            step=0.01,
+            label="Least score shown",
+            elem_id="score-threshold",
+            min_width=260,
         )
         run = gr.Button("Detect", variant="primary", size="sm", min_width=90, scale=0, elem_id="detect")
     views = gr.HTML("", js_on_load=MASK_JS, elem_id="detections", apply_default_css=False)
@@ -73,17 +79,20 @@ def views(result: Segmentation, found: tuple[Found, ...], threshold: float, wait
     for one, objects, ids in zip(found, shown, numbers[1:], strict=True):
         again = len(set(numbers[0]) & set(ids))
         words = (
-            f"{_masks(len(objects))} of {len(one.objects)} score so high; {again} of {count} pseudo-masks found again. "
-            f"{one.seconds:.1f} s. {one.words}."
+            f"{_masks(len(objects))} of {len(one.objects)} score so high; {again} of {count} pseudo-masks found again, "
+            f"{one.seconds:.1f} s."
         )
         marks = [(o.outline, f"score {o.score:.2f}") for o in objects]
-        figures.append(_figure(one.title, words, ids, marks, shape))
+        figures.append(_figure(one.title, words, ids, marks, shape, about=f"{one.words}."))
     return f'<div class="detections">{"".join(figures)}{_to_come(waiting, len(found), shape)}</div>'
 
 
-def _figure(title: str, words: str, numbers: list[int], masks: list[Mark], shape: tuple[int, int]) -> str:
+def _figure(
+    title: str, words: str, numbers: list[int], masks: list[Mark], shape: tuple[int, int], about: str = ""
+) -> str:
     view = mask_view("", object_items(numbers, masks), shape, caption=words)
-    return f"<section><h3>{escape(title)}</h3>{view}</section>"
+    told = f'<p class="about">{escape(about)}</p>' if about else ""
+    return f"<section><h3>{escape(title)}</h3>{view}{told}</section>"
 
 
 def _to_come(waiting: int, done: int, shape: tuple[int, int]) -> str:
