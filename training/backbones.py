@@ -8,6 +8,7 @@ from pathlib import Path
 import timm
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models import resnet50
 from torchvision.models._utils import IntermediateLayerGetter
 from torchvision.ops import FeaturePyramidNetwork
@@ -30,7 +31,7 @@ class Pyramid(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.freeze_norm = config.freeze_norm
+        self.freeze_norm, self.frozen_blocks = config.freeze_norm, config.frozen_blocks
         self.strides = tuple(2**level for level in (*config.levels, config.levels[-1] + 1))
         self.body, widths = BODIES[config.backbone](config.levels)
         for part in _first_parts(self.body, config.frozen_blocks):
@@ -45,11 +46,11 @@ class Pyramid(nn.Module):
         return list(self.fpn(named).values())
 
     def train(self, mode: bool = True) -> Pyramid:
-        """As in `nn.Module`; frozen norms keep their running statistics."""
+        """As in `nn.Module`; frozen norms, and those of frozen blocks, keep their running statistics."""
         super().train(mode)
-        if self.freeze_norm:
-            for module in self.body.modules():
-                if isinstance(module, nn.BatchNorm2d):
+        for part in [self.body] if self.freeze_norm else _first_parts(self.body, self.frozen_blocks):
+            for module in part.modules():
+                if isinstance(module, _BatchNorm):
                     module.eval()
         return self
 

@@ -42,6 +42,9 @@ class CascadeMaskRCNN(nn.Module):
     ) -> dict[str, Tensor] | list[Detections]:
         """Losses in training, else detections.
 
+        A photo beside larger ones is padded more than alone, which its features near the padding see: for detections
+        that depend on nothing else, give photos one by one or all of one size.
+
         Args:
             images: float32 [3, H, W] each, RGB in [0, 1], of any sizes.
             targets: Labels of each photo at its size; needed in training.

@@ -324,8 +324,8 @@ def test_proposal_losses_are_the_formula(by_score: bool) -> None:
                 wanted = encoded(truth[nearest], anchors[i], (1, 1, 1, 1))
                 boxes += weight * sum(abs(float(d) - w) for d, w in zip(moved[n, i], wanted, strict=True))
     assert boxes > 0
-    assert float(losses["rpn_class"]) == pytest.approx(classes / count, rel=1e-4)
-    assert float(losses["rpn_box"]) == pytest.approx(boxes / count, rel=1e-4)
+    assert losses["rpn_class"].item() == pytest.approx(classes / count, rel=1e-4)
+    assert losses["rpn_box"].item() == pytest.approx(boxes / count, rel=1e-4)
 
 
 # nothing to learn from
