@@ -14,34 +14,103 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from cuts3d import CutS3D
-from cuts3d.types import ImageArray
-from training.augment import resize
+from cuts3d.types import FloatArray, ImageArray
+from training.augment import flip, resize
 from training.copy_paste import copy_paste
+from training.losses import crop, drop_weights
 from training.records import Sample
 
 OUT = Path(__file__).resolve().parents[1] / "assets" / "training"
 SIDE = 240  # of a panel, in pixels
 CAPTION = 22
 SEED = 17  # of scale and place: one at which the object stands clear
+GREEN, ORANGE = (0, 158, 115), (213, 94, 0)
+PROPOSALS = 60  # side of those that the picture of DropLoss shows, in pixels
 
 
 def main() -> None:
+    """One picture for what is done to photos, one for the losses."""
+    source, target = (
+        resize(labelled(photo), SIDE, 2 * SIDE) for photo in (skimage.data.chelsea(), skimage.data.rocket())
+    )
+    OUT.mkdir(parents=True, exist_ok=True)
+    sheet(pasting(source, target)).save(OUT / "copy_paste.jpg", quality=88, optimize=True)
+    sheet(sizes(source)).save(OUT / "sizes.jpg", quality=88, optimize=True)
+    sheet(losses(source, target)).save(OUT / "losses.jpg", quality=88, optimize=True)
+
+
+def pasting(source: Sample, target: Sample) -> dict[str, ImageArray]:
     """Source with its spatial confidence, target, and what becomes of them."""
-    photos = (skimage.data.chelsea(), skimage.data.rocket())
-    source, target = (resize(labelled(photo), SIDE, 2 * SIDE) for photo in photos)
     surest = float(source.mean_confidence.max())
     hard, soft = (
         copy_paste(target, source, torch.Generator().manual_seed(SEED), select_above=surest, blend=blend)
         for blend in (False, True)
     )
-    panels = {
+    return {
         "source: confidence, red 0.5 to green 1": with_confidence(source.keep(source.mean_confidence >= surest)),
         "target": pixels(target),
         "pasted": pixels(hard),
         "pasted, blended by confidence": pixels(soft),
     }
-    OUT.mkdir(parents=True, exist_ok=True)
-    sheet(panels).save(OUT / "copy_paste.jpg", quality=88, optimize=True)
+
+
+def sizes(sample: Sample) -> dict[str, ImageArray]:
+    """A photo as several steps may see it, labels with it."""
+    return {
+        f"short side {short}{', mirrored' if mirrored else ''}": with_confidence(
+            resize(flip(sample) if mirrored else sample, short, 2 * SIDE)
+        )
+        for short, mirrored in ((SIDE, False), (3 * SIDE // 4, True), (SIDE // 2, False))
+    }
+
+
+def losses(large: Sample, small: Sample) -> dict[str, ImageArray]:
+    """What each switch of the losses weighs: pixels of a large label, proposals and labels beside small ones."""
+    confidence, mask = (
+        crop(maps[:1], large.boxes[:1], torch.zeros(1, dtype=torch.int64), 28)[0].numpy()
+        for maps in (large.confidence, large.masks)
+    )
+    return {
+        "soft target loss: weight SC a pixel": enlarged(weighed(confidence, mask)),
+        "DropLoss: orange is not punished": with_proposals(small),
+        "CuVLER's loss: weight of a label": with_scores(small),
+    }
+
+
+def weighed(confidence: FloatArray, mask: FloatArray) -> ImageArray:
+    """The 28×28 pixels of a mask's target: black outside, red (0.5) to green (1) inside; uint8 [28, 28, 3]."""
+    share = (2 * confidence - 1).clip(0, 1)[..., None]
+    colour = share * np.array(GREEN) + (1 - share) * np.array(ORANGE)
+    return np.where(mask[..., None] >= 0.5, colour, 40).round().astype(np.uint8)
+
+
+def enlarged(small: ImageArray) -> ImageArray:
+    """Each pixel as a square, SIDE pixels high."""
+    return np.asarray(Image.fromarray(small).resize((SIDE, SIDE), Image.Resampling.NEAREST))
+
+
+def with_proposals(sample: Sample) -> ImageArray:
+    """Labels in white, proposals on a grid: green where they count, orange where DropLoss leaves them out."""
+    h, w = sample.image.shape[1:]
+    tops, lefts = (range(4, side - PROPOSALS, PROPOSALS + 6) for side in (h, w))
+    boxes = torch.tensor([(x, y, x + PROPOSALS, y + PROPOSALS) for y in tops for x in lefts], dtype=torch.float32)
+    picture = Image.fromarray(pixels(sample))
+    draw = ImageDraw.Draw(picture)
+    for box, kept in zip(boxes.tolist(), drop_weights(boxes, sample.boxes).tolist(), strict=True):
+        draw.rectangle(box, outline=GREEN if kept else ORANGE, width=2)
+    for box in sample.boxes.tolist():
+        draw.rectangle(box, outline="white", width=3)
+    return np.asarray(picture)
+
+
+def with_scores(sample: Sample) -> ImageArray:
+    """Labels with their scores."""
+    picture = Image.fromarray(with_confidence(sample))
+    draw = ImageDraw.Draw(picture)
+    for box, score in zip(sample.boxes.tolist(), sample.scores.tolist(), strict=True):
+        draw.rectangle(box, outline="white", width=2)
+        draw.text((box[0] + 6, box[1] + 4), f"{score:.2f}", fill="white", font=ImageFont.load_default(18))
+    return np.asarray(picture)
 
 
 def labelled(photo: ImageArray) -> Sample:
