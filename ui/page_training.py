@@ -160,7 +160,7 @@ class PageTraining:
         recipe = page_recipe(self.steps)
         final = train(recipe, dataset, folder / "run", on_step=self._on_step, stop=self.stop, info=about)
         network, info = load_network(final)
-        save_network(network, self.result, info, half=True)
+        save_network(network, self.result, info, storage="float16")
         self._say(detector=detectors.load_detector(self.result, "Yours, trained here"))
 
     def _on_step(self, metrics: dict[str, float], network: CascadeMaskRCNN) -> None:

@@ -1,0 +1,81 @@
+"""Put a trained detector and its rounds into `assets/weights/`, with what the page says about them.
+
+python -m scripts.ship_detector --labels labels.json=figures.json --round runs/light=figures0.json \
+    --round runs/self_trained/round1=figures1.json … --ablation "no use of confidence=figures.json" …
+
+A run is a folder of `training.train`; figures are what `python -m cuts3d evaluate --json` writes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from training.checkpoint import load_network, save_network
+from training.metrics import read_metrics
+from training.train import FINAL
+
+WEIGHTS = Path(__file__).resolve().parents[1] / "assets" / "weights"
+NAME = "detector_light"
+POINTS = 200  # of a curve at most
+FIGURES = ("ap", "ap50", "ap75", "ar1", "ar10", "ar100")
+
+
+def main() -> None:
+    """The last round in half precision, those before it in eight bits; all together stay below 40 MB."""
+    options = _options()
+    rounds = []
+    for number, (run, figures) in enumerate(options.round):
+        network, info = load_network(Path(run) / FINAL)
+        last = number == len(options.round) - 1
+        name = NAME if last else f"{NAME}_round{number}"
+        save_network(network, WEIGHTS / f"{name}.safetensors", info, storage="float16" if last else "int8")
+        rounds.append({"name": f"round {number}", **curve(Path(run)), **measured(figures)})
+    first = load_network(Path(options.round[0][0]) / FINAL)[1]
+    report = {
+        "rounds": rounds,
+        "pseudo_labels": measured(options.labels[1]),
+        "photos": first["photos"],
+        "recipe": options.recipe,
+        "ablation": [{"name": name, **measured(figures)} for name, figures in options.ablation],
+    }
+    (WEIGHTS / f"{NAME}.json").write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
+def curve(run: Path) -> dict[str, list[float]]:
+    """Mean loss over equal stretches of a run's steps."""
+    rows = read_metrics(run)
+    parts = np.array_split(np.arange(len(rows)), min(POINTS, len(rows)))
+    steps, losses = ([float(row[key]) for row in rows] for key in ("step", "total"))
+    return {
+        "steps": [int(steps[part[-1]]) for part in parts],
+        "loss": [round(float(np.mean([losses[i] for i in part])), 4) for part in parts],
+    }
+
+
+def measured(path: str) -> dict[str, float]:
+    """Mask figures of an evaluation, in percent."""
+    values: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    shares = {name: values["mask"][name] for name in FIGURES}
+    return {name: round(100 * share, 2) for name, share in shares.items()}
+
+
+def _options() -> argparse.Namespace:
+    def pair(text: str) -> tuple[str, str]:
+        left, _, right = text.rpartition("=")
+        return left, right
+
+    found = argparse.ArgumentParser(prog="python -m scripts.ship_detector", description="Ship a detector.")
+    found.add_argument("--labels", type=pair, required=True, metavar="LABELS=FIGURES")
+    found.add_argument("--round", type=pair, action="append", required=True, metavar="RUN=FIGURES")
+    found.add_argument("--ablation", type=pair, action="append", default=[], metavar="NAME=FIGURES")
+    found.add_argument("--recipe", required=True, help="a sentence for the page")
+    return found.parse_args()
+
+
+if __name__ == "__main__":
+    main()
