@@ -91,7 +91,19 @@ def load_checkpoint(path: Path) -> dict[str, torch.Tensor]:
             state = state[wrapper]
     if not isinstance(state, dict):
         raise WeightsUnavailableError(f"'{path.name}' holds a {type(state).__name__}, not a state dict of tensors.")
-    return {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
+    tensors = {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
+    odd = [k for k, v in tensors.items() if not (isinstance(k, str) and _is_plain(v))]
+    if odd:
+        raise WeightsUnavailableError(
+            f"'{path.name}' is not a checkpoint of plain tensors: '{odd[0]}' is sparse, nested, quantised or empty of "
+            "values, or not a name."
+        )
+    return tensors
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    dense = tensor.layout == torch.strided and not (tensor.is_nested or tensor.is_quantized)
+    return dense and tensor.device.type == "cpu"  # else `meta`: a shape without values
 
 
 def unavailable(name: str, *, hub: str, reason: str) -> WeightsUnavailableError:

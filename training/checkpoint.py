@@ -15,7 +15,7 @@ from cuts3d.weights import load_checkpoint, save_safetensors
 from training import detectron2
 from training.cascade import CascadeMaskRCNN, build
 from training.config import NetworkConfig
-from training.storage import Storage, packed, unpacked
+from training.storage import SCALE, Storage, packed, unpacked
 
 KEY = "cuts3d_detector"  # of the metadata
 
@@ -79,19 +79,24 @@ def _description(path: Path) -> tuple[NetworkConfig, dict[str, Any]] | None:
         return NetworkConfig.from_dict(values["network"]), dict(values["info"])
     except (SafetensorError, OSError) as error:
         raise InputError(f"'{path.name}' is no readable safetensors file ({error}).") from error
-    except (ValueError, TypeError, KeyError, ConfigError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, ConfigError) as error:
         raise InputError(f"'{path.name}' describes no network that is known here ({error}).") from error
 
 
 def _filled(config: NetworkConfig, stored: dict[str, Tensor], name: str) -> CascadeMaskRCNN:
-    try:
-        state = unpacked(stored)
-    except ValueError as error:
-        raise InputError(f"'{name}' is not a checkpoint of this detector: {error}.") from error
+    """Compare shapes before any memory is asked for: neither a description nor a shape need be true."""
     with torch.device("meta"):
-        shapes = {k: v.shape for k, v in CascadeMaskRCNN(config).state_dict().items()}
-    missing = [k for k in shapes if k not in state and not k.endswith("num_batches_tracked")]
-    odd = [k for k in state if k not in shapes or state[k].shape != shapes[k]]
+        wanted = CascadeMaskRCNN(config).state_dict()
+    given = {k: v for k, v in stored.items() if not k.endswith(SCALE)}
+    missing = [k for k in wanted if k not in given and not k.endswith("num_batches_tracked")]
+    odd = [k for k, v in given.items() if k not in wanted or v.shape != wanted[k].shape]
+    state: dict[str, Tensor] = {}
+    if not (missing or odd):
+        try:
+            state = unpacked(stored)
+        except ValueError as error:
+            raise InputError(f"'{name}' is not a checkpoint of this detector: {error}.") from error
+        odd = [k for k, v in state.items() if wanted[k].is_floating_point() and not v.is_floating_point()]
     if missing or odd:
         raise InputError(
             f"'{name}' is not a checkpoint of this detector: {len(missing)} tensors are missing and {len(odd)} do not "
