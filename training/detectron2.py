@@ -7,6 +7,7 @@ import re
 from torch import Tensor
 
 from cuts3d.errors import InputError
+from training.backbones import MEANS
 from training.config import NetworkConfig
 
 NORM = r"(weight|bias|running_mean|running_var|num_batches_tracked)"
@@ -36,6 +37,7 @@ RULES: tuple[tuple[str, str], ...] = (
 """Their name, as a pattern, and ours; `{level}`, `{map}` and `{conv}` are counted from the first digit."""
 
 NOT_LEARNED = re.compile(r"(pixel_mean|pixel_std|.*anchor_generator\..*)")
+PIXEL_TOLERANCE = 0.1  # of 255; half precision rounds by less
 MARK = "backbone.bottom_up.stem.conv1.weight"  # every ResNet-FPN checkpoint of detectron2 has it
 
 
@@ -50,7 +52,7 @@ def our_name(theirs: str) -> str | None:
 
 
 def convert(state: dict[str, Tensor], name: str) -> tuple[NetworkConfig, dict[str, Tensor]]:
-    """A detectron2 checkpoint as ours. Both read RGB, and normalise by the same mean and deviation.
+    """A detectron2 checkpoint as ours; it must read RGB, and normalise by the same mean and deviation.
 
     Args:
         state: Tensors by detectron2's names.
@@ -60,13 +62,14 @@ def convert(state: dict[str, Tensor], name: str) -> tuple[NetworkConfig, dict[st
         The network's description and its tensors.
 
     Raises:
-        InputError: It is another network.
+        InputError: It is another network, or one that reads other pixels.
     """
     if MARK not in state:
         raise InputError(
             f"'{name}' is neither a detector of this project nor a detectron2 checkpoint of a Cascade Mask R-CNN with "
             "ResNet-50-FPN (CutLER, CuVLER, CutS3D)."
         )
+    _check_pixels(state, name)
     learned = {k: v for k, v in state.items() if not NOT_LEARNED.fullmatch(k)}
     named = {k: our_name(k) for k in learned}
     unknown = [k for k, ours in named.items() if ours is None]
@@ -77,3 +80,17 @@ def convert(state: dict[str, Tensor], name: str) -> tuple[NetworkConfig, dict[st
         )
     config = NetworkConfig(pyramid_norm="backbone.fpn_lateral2.norm.weight" in state)
     return config, {ours: learned[k] for k, ours in named.items() if ours is not None}
+
+
+def _check_pixels(state: dict[str, Tensor], name: str) -> None:
+    """Refuse the mean of BGR, or another scale, where a checkpoint says so: all would be found a little worse."""
+    for key, wanted in zip(("pixel_mean", "pixel_std"), MEANS["resnet50"], strict=True):
+        if key not in state:
+            continue
+        found = state[key].flatten().tolist() if state[key].numel() == len(wanted) else []
+        if not found or not all(abs(a - b) < PIXEL_TOLERANCE for a, b in zip(found, wanted, strict=True)):
+            shown = ", ".join(f"{v:g}" for v in found) or "something else"
+            raise InputError(
+                f"'{name}' is a detectron2 checkpoint that reads other pixels: its '{key}' must be "
+                f"{', '.join(map(str, wanted))} (of RGB); it is {shown}."
+            )
