@@ -62,7 +62,7 @@ class NetworkConfig:
         backbone: `resnet50`, or `efficientnet_lite0` (small).
         channels: Width of the feature pyramid and of the RPN.
         pyramid_norm: Batch norm in the pyramid.
-        freeze_norm: Keep the backbone's batch norms as they are (small batches).
+        freeze_norm: Keep the statistics of the backbone's batch norms (small batches); scale and shift are trained.
         levels: Levels of the backbone that the pyramid takes, as powers of two of their stride; it adds a coarser one.
         frozen_blocks: First blocks of the backbone that are not trained, and with them its stem; 0: all is trained.
         anchor_sizes: Side of the anchors in pixels, one a level of the pyramid.
