@@ -14,7 +14,7 @@ from training.records import Detections, Sample
 from training.roi_heads import CascadeHeads
 from training.rpn import Proposals
 
-DIVISIBLE = 32  # sides of a batch are padded to a multiple of it
+DIVISIBLE = 32  # sides of a batch are padded to a multiple of it, at least
 
 
 class CascadeMaskRCNN(nn.Module):
@@ -22,6 +22,9 @@ class CascadeMaskRCNN(nn.Module):
 
     Args:
         config: What it is made of.
+
+    Attributes:
+        pad_to: Sides of a batch are padded to a multiple of this, in pixels; a multiple of 32.
     """
 
     mean: Tensor
@@ -29,7 +32,7 @@ class CascadeMaskRCNN(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.config = config
+        self.config, self.pad_to = config, DIVISIBLE
         self.backbone = Pyramid(config)
         self.rpn = Proposals(config, self.backbone.strides)
         self.heads = CascadeHeads(config, self.backbone.strides[:-1])
@@ -71,7 +74,7 @@ class CascadeMaskRCNN(nn.Module):
     def batch(self, images: list[Tensor]) -> ImageList:
         """Normalise photos and lay them into one tensor, padded with 0 to the right and below."""
         sizes = [(int(i.shape[-2]), int(i.shape[-1])) for i in images]
-        h, w = (-(-max(side) // DIVISIBLE) * DIVISIBLE for side in zip(*sizes, strict=True))
+        h, w = (-(-max(side) // self.pad_to) * self.pad_to for side in zip(*sizes, strict=True))
         normal = [(image - self.mean) / self.std for image in images]
         padded = [F.pad(n, (0, w - size[1], 0, h - size[0])) for n, size in zip(normal, sizes, strict=True)]
         return ImageList(torch.stack(padded), sizes)

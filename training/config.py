@@ -42,6 +42,7 @@ RECIPE_RANGES: dict[str, Range] = {
     "clip_norm": (1e-6, 1e6),
     "short_sides": (16, 4096),
     "max_side": (16, 8192),
+    "pad_to": (32, 4096),
     "flip": (0, 1),
     "min_score": (0, 1),
     "top_labels": (1, 10_000),
@@ -177,6 +178,8 @@ class Recipe:
         clip_norm: Largest norm of the gradient.
         short_sides: Shorter side of a training photo: one of these, drawn anew each time.
         max_side: Longer side at most.
+        pad_to: Sides of a batch are padded to a multiple of this, itself one of 32. More padding, but fewer shapes: on
+            a GPU each new one costs seconds, once (benchmarks/detector.md).
         flip: Chance of a mirrored photo.
         min_score: Pseudo-labels below this score are left out.
         top_labels: Most pseudo-labels of a photo, the best scored.
@@ -208,6 +211,7 @@ class Recipe:
     clip_norm: float = 1.0
     short_sides: tuple[int, ...] = (240, 320, 480, 640, 672, 704, 736, 768, 800, 1024)
     max_side: int = 1333
+    pad_to: int = 32
     flip: float = 0.5
     min_score: float = 0.0
     top_labels: int = 100
@@ -228,6 +232,8 @@ class Recipe:
         check(self, "recipe", RECIPE_RANGES)
         if not self.short_sides:
             raise ConfigError("The recipe's 'short_sides' needs one size at least, such as (480,).")
+        if self.pad_to % 32:
+            raise ConfigError(f"The recipe's 'pad_to' must be a multiple of 32; it is {self.pad_to}.")
 
     def replace(self, **values: Any) -> Recipe:
         """A copy with some fields changed.

@@ -82,6 +82,7 @@ def train(
     place = Place.here(device)
     torch.manual_seed(recipe.seed)
     network = _network(recipe, init).to(place.device).train()
+    network.pad_to = recipe.pad_to
     run = Run(network, optimizer_for(network, recipe), Ema(network, recipe.ema) if recipe.ema else None)
     start = load_run(run, recipe, out / CHECKPOINT)
     step = start

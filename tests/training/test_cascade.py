@@ -198,6 +198,13 @@ def test_a_batch_is_padded_with_the_mean_colour_to_the_right_and_below(detector:
     assert (batch.tensors[0, :, :, 20:] == 0).all()
 
 
+def test_a_coarser_padding_gives_few_shapes(detector: CascadeMaskRCNN, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detector, "pad_to", 128)
+    sizes = [(h, w) for h in (40, 90, 128) for w in (60, 129, 200, 256)]
+    shapes = {tuple(detector.batch([torch.rand(3, *size)]).tensors.shape[2:]) for size in sizes}
+    assert shapes == {(128, 128), (128, 256)}
+
+
 def test_detections_are_the_same_each_time(detector: CascadeMaskRCNN) -> None:
     first, second = (found_in(detector, [photo((65, 97))])[0] for _ in range(2))
     assert all(torch.equal(getattr(first, k), getattr(second, k)) for k in ("boxes", "scores", "masks"))

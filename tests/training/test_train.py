@@ -18,6 +18,7 @@ from made_samples import write_labels
 from safetensors.torch import load_file
 
 from cuts3d.errors import ConfigError, InputError
+from training.cascade import CascadeMaskRCNN
 from training.config import Recipe
 from training.configs import NAMES, get_recipe
 from training.dataset import PseudoLabels
@@ -59,6 +60,17 @@ def test_a_run_that_was_stopped_ends_with_the_weights_of_one_that_was_not(datase
     assert_equal(whole, train(RECIPE, dataset, tmp_path / "parts"))
     for folder in ("whole", "parts"):
         assert [m["step"] for m in read_metrics(tmp_path / folder)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_recipe_says_how_batches_are_padded(dataset, tmp_path) -> None:
+    shapes = set()
+
+    def look(_: dict[str, float], network: CascadeMaskRCNN) -> None:
+        network.backbone.register_forward_pre_hook(lambda _, inputs: shapes.add(tuple(inputs[0].shape[2:])))
+
+    train(RECIPE.replace(pad_to=128, iterations=4), dataset, tmp_path, on_step=look)
+    assert shapes
+    assert all(side % 128 == 0 for shape in shapes for side in shape)
 
 
 def test_a_run_that_died_between_checkpoints_repeats_what_was_lost_and_ends_equal(dataset, tmp_path) -> None:

@@ -130,6 +130,7 @@ def test_a_long_value_is_not_repeated_in_full() -> None:
         ("bf16=yes", "'bf16' must be true or false; it is 'yes'"),
         ("short_sides=480", "'short_sides' must be a list of whole numbers; it is 480"),
         ("short_sides=[]", "'short_sides' needs one size at least"),
+        ("pad_to=144", "'pad_to' must be a multiple of 32; it is 144"),
         ("lr_steps=[0.5, 2]", "'lr_steps' must lie between 0 and 1"),
         ("network=light", "'network' must be a NetworkConfig; it is 'light'"),
     ],

@@ -2,8 +2,8 @@
 
 Command:   python -m training.train --recipe light_gpu --photos photos/ --labels labels.json --out runs/light_gpu
 Hardware:  one GPU with 16 GB, 8 CPU cores for the photos
-Time:      not measured here
-Should reach: more than `light_cpu`; not run here
+Time:      not run to its end; on an H200 a step of 8 photos took 0.14 s, the first one of each shape of batch 7 s
+Should reach: more than `light_cpu`; not known
 """
 
 from training.config import LIGHT, Recipe
@@ -21,6 +21,7 @@ RECIPE = Recipe(
     clip_norm=5.0,
     short_sides=(256, 288, 320, 352, 384, 416),
     max_side=640,
+    pad_to=128,
     ema=0.999,
     bf16=True,
     workers=8,
