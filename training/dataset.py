@@ -39,6 +39,8 @@ class PseudoLabels:
             where they are missing.
         min_score: Labels below this score are left out.
         top_labels: Most labels of a photo, the best scored.
+        score_range: Scores that a sample has as 0 and as 1, those between them in proportion: pseudo-labels' own lie
+            close together, though how often they are right does not.
         max_side: Photos are read at this longer side at most, in pixels; None: at the size that their labels have.
         limit: Only so many photos, the first that have a label.
 
@@ -56,10 +58,11 @@ class PseudoLabels:
         *,
         min_score: float = 0.0,
         top_labels: int = 100,
+        score_range: tuple[float, float] = (0.0, 1.0),
         max_side: int | None = None,
         limit: int | None = None,
     ) -> None:
-        self.photos, self.max_side = Path(photos), max_side
+        self.photos, self.max_side, self.score_range = Path(photos), max_side, score_range
         source = load(labels, "Labels")
         records = _records(source, min_score, top_labels)[:limit]
         if not records:
@@ -99,7 +102,7 @@ class PseudoLabels:
             image=self._read(record["name"], (h, w), shape),
             masks=masks,
             confidence=_confidence(record, masks),
-            scores=torch.tensor([label["score"] for label in record["labels"]], dtype=torch.float32),
+            scores=stretched([label["score"] for label in record["labels"]], self.score_range),
             mean_confidence=torch.tensor([label["mean_confidence"] for label in record["labels"]], dtype=torch.float32),
             name=record["name"],
         )
@@ -127,6 +130,12 @@ class PseudoLabels:
                 f"{len(absent)} of {len(names)} photos of the labels are missing from '{self.photos}', "
                 f"'{absent[0]}' for one: give the folder that the labels were made from."
             )
+
+
+def stretched(scores: list[float], score_range: tuple[float, float]) -> Tensor:
+    """Scores as weights, from 0 to 1 over a range; float32 [n]."""
+    low, high = score_range
+    return ((torch.tensor(scores, dtype=torch.float32) - low) / (high - low)).clamp(0, 1)
 
 
 def _records(source: Source, min_score: float, top_labels: int) -> list[Record]:

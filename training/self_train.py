@@ -141,6 +141,7 @@ def _train_round(folder: Path, start: Start, *, device: str, progress: Progress,
         folder / LABELS,
         min_score=recipe.min_score,
         top_labels=recipe.top_labels,
+        score_range=recipe.score_range,
         max_side=recipe.max_side,
     )
 

@@ -216,6 +216,7 @@ def main() -> int:
                 options.labels,
                 min_score=recipe.min_score,
                 top_labels=recipe.top_labels,
+                score_range=recipe.score_range,
                 max_side=recipe.max_side,
                 limit=options.limit,
             )

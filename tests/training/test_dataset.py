@@ -78,6 +78,14 @@ def test_the_best_scored_labels_are_kept(document, tmp_path):
         assert data.load(index).scores.tolist() == pytest.approx([first_of(document, index + 1)[0]["score"]])
 
 
+def test_scores_are_stretched_but_chosen_by_as_they_are(document, tmp_path):
+    for number, entry in enumerate(document["annotations"]):
+        entry["score"] = (0.3, 0.36, 0.5, 0.9)[number % 4]
+    data = PseudoLabels(tmp_path, document, min_score=0.35, score_range=(0.32, 0.52))
+    found = sorted({round(score, 4) for i in range(len(data)) for score in data.load(i).scores.tolist()})
+    assert found == pytest.approx([0.2, 0.9, 1.0])
+
+
 def test_photos_without_a_usable_label_stay_out(document, tmp_path):
     for entry in document["annotations"]:
         if entry["image_id"] == 2:
