@@ -1,6 +1,6 @@
 """Put a trained detector and its rounds into `assets/weights/`, with what the page says about them.
 
-python -m scripts.ship_detector --labels labels.json=figures.json --round runs/light=figures0.json \
+python -m scripts.ship_detector --best 2 --labels labels.json=figures.json --round runs/light=figures0.json \
     --round runs/self_trained/round1=figures1.json … --ablation "no use of confidence=figures.json" …
 
 A run is a folder of `training.train`; figures are what `python -m cuts3d evaluate --json` writes.
@@ -26,14 +26,15 @@ FIGURES = ("ap", "ap50", "ap75", "ar1", "ar10", "ar100")
 
 
 def main() -> None:
-    """The last round in half precision, those before it in eight bits; all together stay below 40 MB."""
+    """The best round in half precision, those before it in eight bits; later ones are only told of."""
     options = _options()
     rounds = []
     for number, (run, figures) in enumerate(options.round):
         network, info = load_network(Path(run) / FINAL)
-        last = number == len(options.round) - 1
-        name = NAME if last else f"{NAME}_round{number}"
-        save_network(network, WEIGHTS / f"{name}.safetensors", info, storage="float16" if last else "int8")
+        best = number == options.best
+        name = NAME if best else f"{NAME}_round{number}"
+        if number <= options.best:
+            save_network(network, WEIGHTS / f"{name}.safetensors", info, storage="float16" if best else "int8")
         rounds.append({"name": f"round {number}", **curve(Path(run)), **measured(figures)})
     first = load_network(Path(options.round[0][0]) / FINAL)[1]
     report = {
@@ -72,6 +73,7 @@ def _options() -> argparse.Namespace:
     found = argparse.ArgumentParser(prog="python -m scripts.ship_detector", description="Ship a detector.")
     found.add_argument("--labels", type=pair, required=True, metavar="LABELS=FIGURES")
     found.add_argument("--round", type=pair, action="append", required=True, metavar="RUN=FIGURES")
+    found.add_argument("--best", type=int, required=True, metavar="N", help="the round that is shipped")
     found.add_argument("--ablation", type=pair, action="append", default=[], metavar="NAME=FIGURES")
     found.add_argument("--recipe", required=True, help="a sentence for the page")
     return found.parse_args()
