@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -268,6 +269,15 @@ def test_the_command_ends_with_a_checkpoint_when_it_is_asked_to(dataset, tmp_pat
     assert [m["step"] for m in read_metrics(tmp_path)] == [1, 2, 3, 4, 5, 6]
 
 
+@pytest.fixture
+def usual_sigint() -> Iterator[None]:
+    """A shell that runs the tests in the background has them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_sigint")
 def test_a_second_signal_is_not_held_back() -> None:
     with stopping() as stop:
         os.kill(os.getpid(), signal.SIGINT)
