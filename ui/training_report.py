@@ -80,10 +80,10 @@ def _sentence(what: str) -> str:
 
 
 def _zero_shot() -> str:
-    columns = (("ap", "val2017 AP"), ("ap50", "AP50"), ("ap20k", "COCO20K AP"), ("ap5020k", "AP50"))
+    columns = (("ap", "AP"), ("ap50", "AP50"), ("ap20k", "20K AP"), ("ap5020k", "AP50"))
     keys = [key for key, _ in columns]
     rows = [(name, dict(zip(keys, values, strict=True))) for name, *values in ZERO_SHOT]
-    return _table("Zero-shot on COCO, mask, % (as published)", "best", columns, rows)
+    return _table("Zero-shot on COCO val2017 and COCO20K, mask, % (as published)", "best", columns, rows)
 
 
 def _confidence_parts() -> str:
