@@ -1,6 +1,6 @@
 """Put a trained detector and its rounds into `assets/weights/`, with what the page says about them.
 
-python -m scripts.ship_detector --best 2 --labels labels.json=figures.json --round runs/light=figures0.json \
+python -m scripts.ship_detector --best 2 --labels figures.json --round runs/light=figures0.json \
     --round runs/self_trained/round1=figures1.json … --ablation "no use of confidence=figures.json" …
 
 A run is a folder of `training.train`; figures are what `python -m cuts3d evaluate --json` writes.
@@ -39,7 +39,7 @@ def main() -> None:
     first = load_network(Path(options.round[0][0]) / FINAL)[1]
     report = {
         "rounds": rounds,
-        "pseudo_labels": measured(options.labels[1]),
+        "pseudo_labels": measured(options.labels),
         "photos": first["photos"],
         "recipe": options.recipe,
         "ablation": [{"name": name, **measured(figures)} for name, figures in options.ablation],
@@ -71,12 +71,15 @@ def _options() -> argparse.Namespace:
         return left, right
 
     found = argparse.ArgumentParser(prog="python -m scripts.ship_detector", description="Ship a detector.")
-    found.add_argument("--labels", type=pair, required=True, metavar="LABELS=FIGURES")
+    found.add_argument("--labels", required=True, metavar="FIGURES", help="of the pseudo-labels")
     found.add_argument("--round", type=pair, action="append", required=True, metavar="RUN=FIGURES")
     found.add_argument("--best", type=int, required=True, metavar="N", help="the round that is shipped")
     found.add_argument("--ablation", type=pair, action="append", default=[], metavar="NAME=FIGURES")
     found.add_argument("--recipe", required=True, help="a sentence for the page")
-    return found.parse_args()
+    options = found.parse_args()
+    if not 0 <= options.best < len(options.round):
+        found.error(f"--best must be one of the {len(options.round)} rounds, counted from 0; it is {options.best}")
+    return options
 
 
 if __name__ == "__main__":

@@ -79,9 +79,13 @@ def losses(large: Sample, small: Sample) -> dict[str, ImageArray]:
 
 def weighed(confidence: FloatArray, mask: FloatArray) -> ImageArray:
     """The 28×28 pixels of a mask's target: black outside, red (0.5) to green (1) inside; uint8 [28, 28, 3]."""
+    return np.where(mask[..., None] >= 0.5, ramp(confidence), 40).round().astype(np.uint8)
+
+
+def ramp(confidence: FloatArray) -> FloatArray:
+    """Colours from ORANGE (0.5) to GREEN (1): [...] to [..., 3], 0 to 255."""
     share = (2 * confidence - 1).clip(0, 1)[..., None]
-    colour = share * np.array(GREEN) + (1 - share) * np.array(ORANGE)
-    return np.where(mask[..., None] >= 0.5, colour, 40).round().astype(np.uint8)
+    return share * np.array(GREEN) + (1 - share) * np.array(ORANGE)
 
 
 def enlarged(small: ImageArray) -> ImageArray:
@@ -135,9 +139,7 @@ def with_confidence(sample: Sample) -> ImageArray:
     grey = sample.image.mean(dim=0).numpy()
     out = np.repeat(grey[..., None], 3, axis=2)
     for mask, confidence in zip(sample.masks.numpy(), sample.confidence.numpy(), strict=True):
-        share = (2 * confidence[mask] - 1).clip(0, 1)[:, None]
-        colour = share * np.array([0.0, 0.62, 0.45]) + (1 - share) * np.array([0.84, 0.37, 0.0])
-        out[mask] = 0.45 * out[mask] + 0.55 * colour
+        out[mask] = 0.45 * out[mask] + 0.55 * ramp(confidence[mask]) / 255
     return (out * 255).round().astype(np.uint8)
 
 

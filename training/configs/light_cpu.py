@@ -1,8 +1,8 @@
-"""The light detector, cut to two cores: what `assets/weights/detector_light.safetensors` was made by.
+"""The light detector, cut to two cores: `assets/weights/detector_light.safetensors` was made by it, in two parts.
 
 Command:   python -m training.train --recipe light_cpu --photos photos/ --labels labels.json --out runs/light_cpu
 Hardware:  two CPU cores, 4 GB
-Time:      see assets/weights/README.md
+Time:      46 minutes for 1,600 steps; the whole at one go, with the soft loss from the start, was not run
 Should reach: see assets/weights/README.md
 """
 

@@ -1,0 +1,53 @@
+"""How often masks are right, by their score: the share that some object of COCO dev has an IoU of 0.5 or more with.
+
+With the folder in `$CUTS3D_COCO_DEV`, and in `$CUTS3D_PSEUDO_LABELS` what `cuts3d extract` or `training.predict` makes
+of its `images/`: `python -m benchmarks ranking`. The light recipes' `score_range` was read from it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pycocotools.mask
+
+from cuts3d.evaluate.masks import to_rle
+
+EDGES = (0.0, 0.1, 0.2, 0.32, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
+
+
+def run() -> Iterator[str]:
+    truth = json.loads((Path(os.environ["CUTS3D_COCO_DEV"]) / "instances.json").read_bytes())
+    found = json.loads(Path(os.environ["CUTS3D_PSEUDO_LABELS"]).read_bytes())
+    real, masks, scores = _by_name(truth), _by_name(found), _by_name(found, "score")
+    best = np.concatenate([_best_iou(masks[name], real[name]) for name in masks])
+    score = np.concatenate([np.array(scores[name]) for name in masks])
+    for low, high in pairwise(EDGES):
+        here = (score >= low) & (score < high)
+        if here.any():
+            right = 100 * (best[here] >= 0.5).mean()
+            yield f"| score {low:g} to {min(high, 1):g}: {here.sum()} masks, right | {right:.0f} % |"
+
+
+def _by_name(document: dict[str, Any], key: str = "segmentation") -> dict[str, list[Any]]:
+    """Masks as run lengths, or another field, by the photo's file name."""
+    photos = {photo["id"]: photo for photo in document["images"]}
+    out: dict[str, list[Any]] = defaultdict(list)
+    for entry in document["annotations"]:
+        photo = photos[entry["image_id"]]
+        value = entry[key]
+        if key == "segmentation":
+            value = to_rle(value, (photo["height"], photo["width"]))
+        out[photo["file_name"]].append(value)
+    return out
+
+
+def _best_iou(masks: list[Any], real: list[Any]) -> np.ndarray:
+    coco: Any = pycocotools.mask
+    return coco.iou(masks, real, [0] * len(real)).max(axis=1) if real else np.zeros(len(masks))
