@@ -120,7 +120,7 @@ def read_config(options: argparse.Namespace) -> CutS3DConfig:
     if options.config is not None:
         try:
             params = json.loads(options.config.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise ConfigError(f"'{options.config}' is not a readable JSON file ({error}).") from error
         if not isinstance(params, dict):
             raise ConfigError(f"'{options.config}' must hold one JSON object of parameters.")

@@ -14,7 +14,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from cuts3d.errors import ConfigError
+from cuts3d.errors import ConfigError, shown
 
 
 def _param(default: Any, text: str, low: float | None = None, high: float | None = None) -> Any:
@@ -167,7 +167,7 @@ class CutS3DConfig:
         changes: dict[str, dict[str, Any]] = {}
         for name, value in params.items():
             if name not in stages:
-                raise ConfigError(f"Unknown parameter '{name}'; the parameters are: {', '.join(stages)}.")
+                raise ConfigError(f"Unknown parameter {shown(name)}; the parameters are: {', '.join(stages)}.")
             changes.setdefault(stages[name], {})[name] = value
         new = {stage: dataclasses.replace(getattr(self, stage), **values) for stage, values in changes.items()}
         return dataclasses.replace(self, **new)
@@ -226,15 +226,15 @@ def _validate(stage: Any) -> None:
         checked = _checked(f.name, value, kind)
         low, high = f.metadata["low"], f.metadata["high"]
         if low is not None and not low <= checked <= high:
-            raise ConfigError(f"{f.name} must lie between {low:g} and {high:g}; it is {value!r}.")
+            raise ConfigError(f"{f.name} must lie between {low:g} and {high:g}; it is {shown(value)}.")
         object.__setattr__(stage, f.name, checked)
 
 
 def _checked(name: str, value: Any, kind: Any) -> Any:
     if get_origin(kind) is Literal:
-        if value in get_args(kind):
+        if isinstance(value, str) and value in get_args(kind):
             return value
-        raise ConfigError(f"{name} must be one of {', '.join(get_args(kind))}; it is {value!r}.")
+        raise ConfigError(f"{name} must be one of {', '.join(get_args(kind))}; it is {shown(value)}.")
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
     if kind is float and number and math.isfinite(value):
         return float(value)
@@ -243,7 +243,7 @@ def _checked(name: str, value: Any, kind: Any) -> Any:
     if kind in (bool, str) and isinstance(value, kind):
         return value
     words = {float: "a finite number", int: "a whole number", bool: "true or false", str: "a name"}
-    raise ConfigError(f"{name} must be {words[kind]}; it is {value!r}.")
+    raise ConfigError(f"{name} must be {words[kind]}; it is {shown(value)}.")
 
 
 LITERAL = CutS3DConfig().replace(

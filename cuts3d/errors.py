@@ -15,3 +15,15 @@ class ConfigError(CutS3DError, ValueError):
 
 class WeightsUnavailableError(CutS3DError, RuntimeError):
     """Weights that can be found neither locally nor on a hub."""
+
+
+LONGEST = 80  # characters of a wrong value that a sentence repeats
+
+
+def shown(value: object) -> str:
+    """A value of anybody's as a sentence repeats it: on one line, and no more of it than is of use."""
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # a whole number of more than 4,300 digits has no text
+        text = f"a very long {type(value).__name__}"
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

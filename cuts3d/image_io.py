@@ -16,6 +16,7 @@ ImageInput = str | Path | Image.Image | np.ndarray
 MAX_PIXELS = 120_000_000  # beyond this a file is refused before it is decoded
 WORKING_SIDE = 2048  # masks and overlays of larger photos are made at this longer side
 MIN_SIDE = 8
+DRAWINGS = ("EPS", "WMF")  # Pillow would have another program run them
 
 
 def read_image(source: ImageInput, *, max_side: int | None = WORKING_SIDE) -> NDArray[np.uint8]:
@@ -27,7 +28,8 @@ def read_image(source: ImageInput, *, max_side: int | None = WORKING_SIDE) -> ND
     Args:
         source: Path, PIL image, or array: uint8/uint16/float [H, W], [H, W, 1], [H, W, 3] or [H, W, 4]
             (float in [0, 1]).
-        max_side: Longer photos are reduced to this longer side, in pixels; None keeps the size.
+        max_side: Longer photos are reduced to this longer side, in pixels, the shorter one to 8 at least; None keeps
+            the size.
 
     Returns:
         uint8 [H, W, 3].
@@ -35,14 +37,30 @@ def read_image(source: ImageInput, *, max_side: int | None = WORKING_SIDE) -> ND
     Raises:
         InputError: The file is missing, no image, damaged, too large or too small.
     """
-    image = _from_array(source) if isinstance(source, np.ndarray) else _open(source)
+    if isinstance(source, Image.Image):
+        return _decoded(source, "The photo", max_side)
+    if isinstance(source, np.ndarray):
+        return _decoded(_from_array(source), "The photo", max_side)
+    if not isinstance(source, str | Path):
+        raise InputError(f"A photo must be a path, a PIL image or an array; this one is a {type(source).__name__}.")
+    with _open(Path(source)) as image:
+        return _decoded(image, f"'{Path(source).name}'", max_side)
+
+
+def _decoded(image: Image.Image, name: str, max_side: int | None) -> NDArray[np.uint8]:
+    if image.width * image.height > MAX_PIXELS:
+        raise InputError(
+            f"{name} has {image.width}×{image.height} pixels; the limit is {MAX_PIXELS // 10**6} megapixels."
+        )
     if min(image.size) < MIN_SIDE:
         raise InputError(
             f"The photo is {image.width}×{image.height} pixels; at least {MIN_SIDE}×{MIN_SIDE} are needed."
         )
-    if max_side is not None and max(image.size) > max_side:
-        image.draft("RGB", (max_side, max_side))  # lets the JPEG decoder skip pixels
+    if image.format in DRAWINGS:
+        raise InputError(f"{name} is a drawing ({image.format}), not a photo; save it as PNG or JPEG.")
     try:
+        if max_side is not None and max(image.size) > max_side:
+            image.draft("RGB", (max_side, max_side))  # lets the JPEG decoder skip pixels
         image = ImageOps.exif_transpose(image)
         image = _reduced(image, max_side)
         return np.array(_to_rgb(image), dtype=np.uint8)
@@ -50,14 +68,15 @@ def read_image(source: ImageInput, *, max_side: int | None = WORKING_SIDE) -> ND
         raise InputError(f"The photo could not be decoded: the file is damaged or incomplete ({error}).") from error
 
 
-def _open(source: str | Path | Image.Image) -> Image.Image:
-    if isinstance(source, Image.Image):
-        return source
-    path = Path(source)
+def _open(path: Path) -> Image.Image:
     try:
+        if path.is_fifo():  # opening one waits until somebody writes
+            raise InputError(f"'{path.name}' is a pipe; give the file of one photo.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(path)
+            return Image.open(path)
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"There is no file '{path.name}'.") from None
     except IsADirectoryError:
@@ -66,11 +85,6 @@ def _open(source: str | Path | Image.Image) -> Image.Image:
         raise InputError(f"'{path.name}' is too large; the limit is {MAX_PIXELS // 10**6} megapixels.") from None
     except Exception as error:  # decoders raise their own kinds
         raise InputError(f"'{path.name}' is not an image that can be read ({type(error).__name__}).") from error
-    if image.width * image.height > MAX_PIXELS:
-        raise InputError(
-            f"'{path.name}' has {image.width}×{image.height} pixels; the limit is {MAX_PIXELS // 10**6} megapixels."
-        )
-    return image
 
 
 def _from_array(array: np.ndarray) -> Image.Image:
@@ -93,7 +107,7 @@ def _reduced(image: Image.Image, max_side: int | None) -> Image.Image:
     if max_side is None or max(image.size) <= max_side:
         return image
     scale = max_side / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    size = (max(MIN_SIDE, round(image.width * scale)), max(MIN_SIDE, round(image.height * scale)))
     if image.mode == "P":
         image = image.convert("RGBA")
     return image.resize(size, Image.Resampling.BOX if image.mode.startswith("I") else Image.Resampling.LANCZOS)
@@ -101,9 +115,10 @@ def _reduced(image: Image.Image, max_side: int | None) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
-        values = np.nan_to_num(np.asarray(image, dtype=np.float64))
-        low, high = (0.0, 65535.0) if image.mode != "F" and values.max() > 255 else (0.0, max(1.0, values.max()))
-        return Image.fromarray(np.clip((values - low) / (high - low) * 255, 0, 255).astype(np.uint8)).convert("RGB")
+        values = np.nan_to_num(np.array(image, dtype=np.float32), copy=False)
+        high = 65535 if image.mode != "F" and values.max() > 255 else max(1, values.max())
+        values *= np.float32(255 / high)
+        return Image.fromarray(np.clip(values, 0, 255, out=values).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         background = Image.new("RGBA", rgba.size, "white")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import zipfile
 from pathlib import Path
 
 import torch
@@ -80,6 +81,7 @@ def load_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
+        _check_archive(path)
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         raise WeightsUnavailableError(
@@ -99,6 +101,19 @@ def load_checkpoint(path: Path) -> dict[str, torch.Tensor]:
             "values, or not a name."
         )
     return tensors
+
+
+def _check_archive(path: Path) -> None:
+    """Refuse an archive that would become a thousand times larger than its file: Torch packs none, but unpacks any.
+
+    Raises:
+        ValueError: Its files are larger than itself.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        if sum(one.file_size for one in archive.infolist()) > path.stat().st_size:
+            raise ValueError("its archive is packed")
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:

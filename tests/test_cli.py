@@ -152,6 +152,7 @@ def test_wrong_use_ends_with_2_and_the_usage(arguments, capsys):
     ("content", "said"),
     [
         ("{broken", "not a readable JSON file"),
+        ('{"beta":' * 10**5, "not a readable JSON file"),
         ("[1, 2]", "must hold one JSON object"),
         ('{"betta": 1}', "Unknown parameter 'betta'"),
         ('{"beta": "x"}', "beta must be a finite number"),

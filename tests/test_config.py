@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cuts3d.backbones import get_backbone
 from cuts3d.config import LITERAL, CutS3DConfig, parameter_field, parameter_stages, parameter_type
+from cuts3d.depth import get_depth
 from cuts3d.errors import ConfigError
 
 NAMES = sorted(parameter_stages())
@@ -92,6 +94,25 @@ def test_what_is_no_finite_number_is_refused_by_name(name):
     for value in (float("nan"), float("inf"), float("-inf"), "3", True, [1], {}, 1j):
         with pytest.raises(ConfigError, match=f"^{name} must"):
             CutS3DConfig().replace(**{name: value})
+
+
+@pytest.mark.parametrize("value", ["x" * 10**6, 10**5000, list(range(10**4)), np.zeros((50, 50))], ids=type)
+@pytest.mark.parametrize("name", ["beta", "num_cuts", "crf", "region"])
+def test_a_long_value_is_not_repeated_in_full(name, value):
+    with pytest.raises(ConfigError, match=f"^{name} must") as raised:
+        CutS3DConfig().replace(**{name: value})
+    assert len(str(raised.value)) < 250
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["x" * 10**6, "two\nlines", "\ud800"])
+def test_a_name_of_anybody_s_is_repeated_on_one_line_that_can_be_sent(name):
+    for refused in (lambda: CutS3DConfig.from_dict({name: 1}), lambda: get_backbone(name), lambda: get_depth(name)):
+        with pytest.raises(ConfigError, match=r"^Unknown ") as raised:
+            refused()
+        assert "\n" not in str(raised.value)
+        assert len(str(raised.value)) < 2000
+        str(raised.value).encode()
 
 
 @pytest.mark.parametrize("name", ["beta", "num_cuts"])

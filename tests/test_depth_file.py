@@ -9,7 +9,7 @@ from PIL import Image
 
 from cuts3d.depth import read_depth
 from cuts3d.depth.file import WORKING_SIDE
-from cuts3d.errors import InputError
+from cuts3d.errors import ConfigError, InputError
 from cuts3d.types import DepthMap
 
 RAMP = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -71,6 +71,14 @@ def test_an_array_with_one_channel_axis_is_one_depth():
     assert (read_depth(RAMP[..., None]).values == RAMP).all()
 
 
+def test_three_equal_channels_may_have_holes():
+    values = RAMP.astype(np.float32)
+    values[2, 3] = np.nan
+    np.testing.assert_array_equal(read_depth(np.dstack([values] * 3)).values, values)
+    with pytest.raises(InputError, match="one number a pixel"):
+        read_depth(np.dstack([values, values, RAMP.astype(np.float32)]))
+
+
 @pytest.mark.parametrize("odd", [0, 1, 2])
 def test_a_colour_picture_is_no_depth_map_whichever_channel_differs(odd):
     channels = [RAMP, RAMP, RAMP]
@@ -105,10 +113,31 @@ def test_an_aspect_off_by_rounding_is_taken():
     assert read_depth(np.zeros((192, 256)), photo_shape=(427, 570)).values.shape == (192, 256)
 
 
-def test_what_is_not_finite_becomes_nan():
+@pytest.mark.filterwarnings("error")
+def test_what_is_not_finite_or_beyond_float32_becomes_nan():
     values = np.ones((4, 4))
     values[0, :3] = [np.nan, np.inf, -np.inf]
-    assert np.isnan(read_depth(values).values[0]).tolist() == [True, True, True, False]
+    values[1, 0] = 1e300
+    found = np.isnan(read_depth(values).values)
+    assert found[0].tolist() == [True, True, True, False]
+    assert found[1].tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize("kind", ["metres", "", None, ["metric"]])
+def test_another_meaning_of_the_values_is_refused_with_the_three_there_are(kind):
+    with pytest.raises(ConfigError, match="depth_kind must be one of metric, relative, disparity"):
+        read_depth(RAMP, kind=kind)
+
+
+@pytest.mark.parametrize("source", [7, b"depth.png", [[1.0, 2.0], [3.0, 4.0]]])
+def test_what_is_neither_path_nor_array_is_refused_by_its_kind(source):
+    with pytest.raises(InputError, match=f"this one is a {type(source).__name__}"):
+        read_depth(source)
+
+
+def test_a_name_that_no_file_can_have_is_refused():
+    with pytest.raises(InputError, match="is not a depth map"):
+        read_depth("a" * 5000 + ".png")
 
 
 def test_a_large_map_is_reduced_by_whole_steps_without_mixing_values():
@@ -147,6 +176,13 @@ def test_a_file_of_something_else_is_refused_with_its_name_and_the_formats(tmp_p
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=f"'{name}'.*PNG, TIFF, NPY or EXR"):
         read_depth(tmp_path / name)
+
+
+def test_an_archive_of_arrays_named_as_one_array_is_refused(tmp_path):
+    with (tmp_path / "d.npy").open("wb") as file:
+        np.savez(file, depth=RAMP)
+    with pytest.raises(InputError, match=r"'d\.npy' is not a depth map"):
+        read_depth(tmp_path / "d.npy")
 
 
 def test_a_truncated_png_is_refused(tmp_path):

@@ -701,6 +701,30 @@ def broken(change: str, where: str) -> tuple[Doc, Any]:
             "results[1]['segmentation']['counts'] = 'PPPPPPPP0'",
             "Predictions: entry 2 has broken run lengths: a run is longer than any image.",
         ),
+        (
+            "results[1]['segmentation']['counts'] = [2**63 - 1, 2**63 - 1, 2 + 60 * 40]",  # adds up in 64 bits
+            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = chr(0xD800)",
+            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "del truth['images'][0]['width']; "
+            "results[1]['segmentation'] = {'size': [70_000, 70_000], 'counts': [70_000 * 70_000]}",
+            "Predictions: entry 2 is on an image of 70000×70000 pixels, more than any photo has.",
+        ),
+        (
+            "results[1]['segmentation']['size'] = [1e999, 60]",
+            "Predictions: entry 2 has run lengths whose 'size' is not [height, width].",
+        ),
+        (
+            "results[1]['segmentation'] = [[0, 0, 1e9, 0, 1e9, 1e9]]",
+            "Predictions: entry 2 has a polygon that reaches far beyond its image of 60×40 pixels.",
+        ),
+        ("results[1]['segmentation'] = [[10**400, 0, 1, 0, 1, 1]]", "Predictions: entry 2 has polygons that are not"),
+        ("results[1]['bbox'] = [10**400, 0, 1, 1]", "Predictions: entry 2 has the box [1000000"),
+        ("results[1]['score'] = 10**400", "Predictions: entry 2 has the score 1000000"),
         ("results[0] = 7", "Predictions: it must be a list of objects."),
     ],
 )

@@ -166,7 +166,19 @@ def test_a_confidence_map_comes_back_to_within_half_a_step(values):
     np.testing.assert_allclose(back, values, atol=1 / 510 + 1e-6)
 
 
-@pytest.mark.parametrize("record", [None, {}, {"size": [2, 2], "zlib": "????"}, {"size": [2, 3], "zlib": LARGER}])
+@pytest.mark.parametrize(
+    "record",
+    [
+        None,
+        {},
+        {"size": [2, 2], "zlib": "????"},
+        {"size": [2, 3], "zlib": LARGER},
+        {"size": [-1, 1], "zlib": LARGER},
+        {"size": [10**30, 10**30], "zlib": LARGER},
+        {"size": [float("inf"), 1], "zlib": LARGER},
+        {"size": [0, 5], "zlib": "eJwDAAAAAAE="},
+    ],
+)
 def test_what_is_no_confidence_map_is_refused(record):
     with pytest.raises(InputError, match="no confidence map"):
         decode_confidence(record)

@@ -1,5 +1,6 @@
 """Photos in: every mode, orientation and accident."""
 
+import os
 import struct
 import zlib
 from typing import Any
@@ -266,6 +267,62 @@ def test_a_file_that_claims_a_huge_size_is_refused_before_it_is_decoded(tmp_path
     (tmp_path / "bomb.png").write_bytes(claimed_png(*size))
     with pytest.raises(InputError, match=r"'bomb\.png'.*the limit is 120 megapixels"):
         read_image(tmp_path / "bomb.png")
+
+
+@pytest.mark.parametrize("source", [None, b"photo.jpg", 7, ["photo.jpg"]])
+def test_what_is_neither_path_nor_picture_is_refused_by_its_kind(source):
+    with pytest.raises(InputError, match=f"a path, a PIL image or an array; this one is a {type(source).__name__}"):
+        read_image(source)
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "a\0b.jpg"])
+def test_a_name_that_no_file_can_have_is_refused(name):
+    with pytest.raises(InputError, match="is not an image"):
+        read_image(name)
+
+
+def test_a_pipe_is_refused_before_it_is_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "photo.jpg")
+    with pytest.raises(InputError, match=r"'photo\.jpg' is a pipe"):
+        read_image(tmp_path / "photo.jpg")
+
+
+def test_a_drawing_that_another_program_would_have_to_run_is_refused(tmp_path):
+    page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "photo.jpg").write_bytes(page)
+    with pytest.raises(InputError, match=r"'photo\.jpg' is a drawing \(EPS\)"):
+        read_image(tmp_path / "photo.jpg")
+
+
+def test_an_image_opened_elsewhere_is_held_to_the_same_limit(tmp_path):
+    (tmp_path / "bomb.png").write_bytes(claimed_png(12_000, 11_000))
+    with (
+        pytest.warns(Image.DecompressionBombWarning),
+        Image.open(tmp_path / "bomb.png") as image,
+        pytest.raises(InputError, match="The photo has 12000×11000 pixels; the limit is 120 megapixels"),
+    ):
+        read_image(image)
+
+
+def test_a_strip_keeps_eight_pixels_of_its_shorter_side():
+    assert read_image(np.zeros((8, 20_000, 3), np.uint8)).shape == (8, WORKING_SIDE, 3)
+    assert read_image(np.zeros((20_000, 9, 3), np.uint8)).shape == (WORKING_SIDE, 8, 3)
+
+
+@pytest.mark.parametrize("suffix", ["gif", "tiff", "webp", "png"])
+def test_no_file_stays_open(tmp_path, suffix):
+    frames = [Image.new("RGB", (20, 10), c) for c in ("red", "lime")]
+    frames[0].save(tmp_path / f"p.{suffix}", save_all=True, append_images=frames[1:])
+    (tmp_path / f"bad.{suffix}").write_bytes((tmp_path / f"p.{suffix}").read_bytes()[:-20])
+    before = len(os.listdir("/proc/self/fd"))
+    kept = []  # an error keeps what its frames hold
+    for name in ("p", "bad"):
+        try:
+            kept.append(read_image(tmp_path / f"{name}.{suffix}"))
+        except InputError as error:
+            kept.append(error)
+    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(kept) == 2
 
 
 AVIF = ["avif"] if features.check("avif") else []

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -183,3 +184,18 @@ def test_the_error_names_model_and_hub_and_three_ways_out():
 def test_sha256_is_the_known_one(tmp_path):
     (tmp_path / "f").write_bytes(b"abc")
     assert sha256_of(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_an_archive_that_would_grow_when_it_is_unpacked_is_refused(tmp_path, monkeypatch):
+    torch.save({"a": torch.zeros(10**6)}, tmp_path / "plain.pth")
+    assert load_checkpoint(tmp_path / "plain.pth").keys() == {"a"}
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pth") as plain,
+        zipfile.ZipFile(tmp_path / "packed.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    assert (tmp_path / "packed.pth").stat().st_size < 20_000
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was unpacked"))
+    with pytest.raises(WeightsUnavailableError, match=r"'packed\.pth' is not a checkpoint of plain tensors"):
+        load_checkpoint(tmp_path / "packed.pth")

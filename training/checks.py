@@ -6,10 +6,9 @@ from functools import cache
 from types import UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from cuts3d.errors import ConfigError
+from cuts3d.errors import ConfigError, shown
 
 Range = tuple[float, float]  # both ends are allowed
-LONGEST = 80  # characters of a wrong value that are repeated
 
 
 def check(config: Any, what: str, ranges: dict[str, Range]) -> None:
@@ -26,11 +25,11 @@ def check(config: Any, what: str, ranges: dict[str, Range]) -> None:
     for name, kind in _hints(type(config)).items():
         value = getattr(config, name)
         if not _fits(value, kind):
-            raise ConfigError(f"The {what}'s '{name}' must be {_words(kind)}; it is {_shown(value)}.")
+            raise ConfigError(f"The {what}'s '{name}' must be {_words(kind)}; it is {shown(value)}.")
         numbers = value if isinstance(value, tuple) else (value,)
         low, high = ranges.get(name, (0, 0))
         if name in ranges and not all(low <= number <= high for number in numbers if number is not None):
-            raise ConfigError(f"The {what}'s '{name}' must lie between {low:g} and {high:g}; it is {_shown(value)}.")
+            raise ConfigError(f"The {what}'s '{name}' must lie between {low:g} and {high:g}; it is {shown(value)}.")
 
 
 @cache
@@ -60,8 +59,3 @@ def _words(kind: Any) -> str:
         return f"a list of {'two ' if of[-1] is not Ellipsis else ''}{_words(of[0]).removeprefix('a ')}s"
     words = {int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
     return words.get(kind, f"a {kind.__name__}")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

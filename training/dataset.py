@@ -15,7 +15,7 @@ import pycocotools.mask
 import torch
 from torch import Tensor
 
-from cuts3d.errors import InputError
+from cuts3d.errors import InputError, shown
 from cuts3d.evaluate.input import Document, ImageId, Photo, Source, listed_annotations, load, named, photos
 from cuts3d.evaluate.masks import Size, area_of, to_rle
 from cuts3d.extract import decode_confidence
@@ -124,12 +124,19 @@ class PseudoLabels:
         return torch.tensor(resize_image(image, shape)).permute(2, 0, 1).float().div_(255).contiguous()
 
     def _check_there(self, names: list[str]) -> None:
-        absent = [name for name in names if not (self.photos / name).is_file()]
+        absent = [name for name in names if not _is_there(self.photos / name)]
         if absent:
             raise InputError(
                 f"{len(absent)} of {len(names)} photos of the labels are missing from '{self.photos}', "
-                f"'{absent[0]}' for one: give the folder that the labels were made from."
+                f"{shown(absent[0])} for one: give the folder that the labels were made from."
             )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
 
 
 def stretched(scores: list[float], score_range: tuple[float, float]) -> Tensor:
@@ -180,14 +187,14 @@ def _share(entry: Mapping[str, Any], key: str) -> float:
     value = entry.get(key)
     if value is None:
         return 1.0
-    if not isinstance(value, Real) or not 0 <= float(value) <= 1:
-        raise ValueError(f"has the '{key}' {value!r}, which is no number from 0 to 1")
+    if not isinstance(value, Real) or not 0 <= value <= 1:  # pyright: ignore[reportOperatorIssue]
+        raise ValueError(f"has the '{key}' {shown(value)}, which is no number from 0 to 1")
     return float(value)
 
 
 def _name(source: Source, photo: Photo) -> str:
     if photo.name is None:
-        raise InputError(f"{source.label}: image {photo.id!r} has no 'file_name', by which its photo is found.")
+        raise InputError(f"{source.label}: image {shown(photo.id)} has no 'file_name', by which its photo is found.")
     return photo.name
 
 

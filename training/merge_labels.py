@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cuts3d import __version__
-from cuts3d.errors import ConfigError, CutS3DError, InputError
+from cuts3d.errors import ConfigError, CutS3DError, InputError, shown
 from cuts3d.evaluate.input import Document, Source, listed_annotations, load, named, photos
 from cuts3d.evaluate.masks import RLE, Size, mask_overlaps, to_rle
 from cuts3d.export import write_atomically
@@ -124,7 +124,7 @@ def _by_name(source: Source, score: float | None) -> dict[str, Labelled]:
     named_photos: dict[str, Labelled] = {}
     for photo in known.values():
         if photo.name is None or photo.size is None:
-            raise InputError(f"{source.label}: image {photo.id!r} needs a 'file_name', a 'width' and a 'height'.")
+            raise InputError(f"{source.label}: image {shown(photo.id)} needs a 'file_name', a 'width' and a 'height'.")
         if photo.name in named_photos:
             raise InputError(f"{source.label}: the photo '{photo.name}' is listed twice.")
         named_photos[photo.name] = Labelled(photo.size, found[photo.id])
@@ -133,8 +133,8 @@ def _by_name(source: Source, score: float | None) -> dict[str, Labelled]:
 
 def _score(entry: Mapping[str, Any]) -> float:
     value = entry.get("score")
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"has the 'score' {value!r}, which is no number; give what training.predict wrote")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise ValueError(f"has the 'score' {shown(value)}, which is no number; give what training.predict wrote")
     return float(value)
 
 

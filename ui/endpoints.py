@@ -209,7 +209,7 @@ def _config(parameters: Parameters) -> CutS3DConfig:
     if isinstance(parameters, str):
         try:
             parameters = json.loads(parameters or "{}")
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigError(f"The parameters are not JSON ({error}).") from error
     if not isinstance(parameters, dict | None):
         raise ConfigError('The parameters must be one object, such as {"beta": 0.3}.')

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from cuts3d.errors import ConfigError
+from cuts3d.errors import ConfigError, shown
 
 if TYPE_CHECKING:
     from cuts3d.backbones.vit import ViTBackbone
@@ -71,7 +71,7 @@ def get_backbone(name: str) -> BackboneSpec:
     try:
         return _SPECS[name]
     except KeyError:
-        raise ConfigError(f"Unknown backbone '{name}'; choose one of: {', '.join(_SPECS)}.") from None
+        raise ConfigError(f"Unknown backbone {shown(name)}; choose one of: {', '.join(_SPECS)}.") from None
 
 
 def list_backbones() -> tuple[BackboneSpec, ...]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 from PIL import Image
 
-from cuts3d.errors import InputError
+from cuts3d.errors import ConfigError, InputError, shown
 from cuts3d.image_io import MAX_PIXELS
 from cuts3d.types import DepthKind, DepthMap
 
@@ -32,21 +33,34 @@ def read_depth(
 
     Raises:
         InputError: It cannot be read or does not fit the photo.
+        ConfigError: `kind` is none of the three.
     """
     if isinstance(source, DepthMap):
         return source
+    if not isinstance(source, str | Path | np.ndarray):
+        raise InputError(f"A depth map must be a path, an array or a DepthMap; this one is a {type(source).__name__}.")
+    if not isinstance(kind, str) or kind not in get_args(DepthKind):
+        raise ConfigError(f"depth_kind must be one of {', '.join(get_args(DepthKind))}; it is {shown(kind)}.")
     name = "depth array" if isinstance(source, np.ndarray) else Path(source).name
     values = source if isinstance(source, np.ndarray) else _read_file(Path(source))
-    if values.ndim == 3 and values.shape[2] in (1, 3) and (values == values[..., :1]).all():
+    numbers = values.dtype.kind in "iuf"
+    if numbers and values.ndim == 3 and values.shape[2] in (1, 3) and _equal_channels(values):
         values = values[..., 0]
-    if values.ndim != 2 or min(values.shape) < 2 or values.dtype.kind not in "iuf":
+    if not numbers or values.ndim != 2 or min(values.shape) < 2:
         raise InputError(f"'{name}' must hold one number a pixel, [H, W]; it is {list(values.shape)} {values.dtype}.")
     if photo_shape is not None:
         _check_aspect(name, values.shape, photo_shape)
     step = max(1, max(values.shape) // WORKING_SIDE)
-    values = values[::step, ::step].astype(np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is unknown
+        values = values[::step, ::step].astype(np.float32)
     values[~np.isfinite(values)] = np.nan
     return DepthMap(values=values, kind=kind, estimator=f"your file '{name}'")
+
+
+def _equal_channels(values: np.ndarray) -> bool:
+    """Whether the last axis repeats one value, or holes in its place."""
+    first = values[..., :1]
+    return bool(((values == first) | (np.isnan(values) & np.isnan(first))).all())
 
 
 def _check_aspect(name: str, shape: tuple[int, ...], photo_shape: tuple[int, int]) -> None:
@@ -59,11 +73,11 @@ def _check_aspect(name: str, shape: tuple[int, ...], photo_shape: tuple[int, int
 
 
 def _read_file(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise InputError(f"There is no file '{path}'.")
     try:
+        if not path.is_file():
+            raise InputError(f"There is no file '{path}'.")
         if path.suffix.lower() == ".npy":
-            return np.load(path, allow_pickle=False)
+            return _read_npy(path)
         if path.suffix.lower() == ".exr":
             return _read_exr(path)
         with Image.open(path) as image:
@@ -76,6 +90,11 @@ def _read_file(path: Path) -> np.ndarray:
         raise InputError(
             f"'{path.name}' is not a depth map that can be read ({type(error).__name__}); give PNG, TIFF, NPY or EXR."
         ) from error
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    with path.open("rb") as file:  # `np.load` would open an archive of arrays under this name too
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _read_exr(path: Path) -> np.ndarray:

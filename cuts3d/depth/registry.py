@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cuts3d.errors import ConfigError
+from cuts3d.errors import ConfigError, shown
 from cuts3d.types import DepthKind, DepthMap, ImageArray, PatchFeatures
 
 Estimate = Callable[[ImageArray, PatchFeatures | None], DepthMap]
@@ -66,7 +66,7 @@ def get_depth(name: str) -> DepthSpec:
     try:
         return _SPECS[name]
     except KeyError:
-        raise ConfigError(f"Unknown depth estimator '{name}'; choose one of: {', '.join(_SPECS)}.") from None
+        raise ConfigError(f"Unknown depth estimator {shown(name)}; choose one of: {', '.join(_SPECS)}.") from None
 
 
 def list_depths() -> tuple[DepthSpec, ...]:

@@ -9,7 +9,7 @@ from numbers import Integral
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from cuts3d.errors import InputError
+from cuts3d.errors import InputError, shown
 from cuts3d.evaluate.masks import Size
 
 Document = Mapping[str, Any] | Sequence[Any] | str | Path  # content, or the path of a JSON file
@@ -86,7 +86,9 @@ def listed_annotations(source: Source) -> Sequence[Mapping[str, Any]]:
     found = objects(source, source.content, "it") if plain else entries(source, "annotations")
     for place, entry in enumerate(found, start=1):
         if not isinstance(entry.get("id", 0), (Integral, str)):
-            raise InputError(f"{source.label}: entry {place} has the 'id' {entry['id']!r}, which is no number or text.")
+            raise InputError(
+                f"{source.label}: entry {place} has the 'id' {shown(entry['id'])}, which is no number or text."
+            )
         if not isinstance(entry.get("image_id"), (Integral, str)):
             raise InputError(f"{source.label}: {named(entry, place)} has no 'image_id' that is a number or text.")
     return found
@@ -94,7 +96,7 @@ def listed_annotations(source: Source) -> Sequence[Mapping[str, Any]]:
 
 def named(entry: Mapping[str, Any], place: int) -> str:
     """What an error calls an annotation: by its id, else by its place in the list."""
-    return f"annotation {entry['id']!r}" if "id" in entry else f"entry {place}"
+    return f"annotation {shown(entry['id'])}" if "id" in entry else f"entry {place}"
 
 
 def photos(source: Source) -> dict[ImageId, Photo]:
@@ -107,7 +109,7 @@ def photos(source: Source) -> dict[ImageId, Photo]:
     for place, entry in enumerate(entries(source, "images"), start=1):
         photo = _photo(source, entry, place)
         if photo.id in found:
-            raise InputError(f"{source.label}: the image id {photo.id!r} occurs twice.")
+            raise InputError(f"{source.label}: the image id {shown(photo.id)} occurs twice.")
         found[photo.id] = photo
     return found
 
@@ -126,7 +128,9 @@ def _size(source: Source, entry: Mapping[str, Any]) -> Size | None:
     if h is None or w is None:
         return None
     if not all(isinstance(side, Integral) and int(side) > 0 for side in (h, w)):
-        raise InputError(f"{source.label}: image {entry['id']!r} has the size {w!r}×{h!r}, not two whole numbers.")
+        raise InputError(
+            f"{source.label}: image {shown(entry['id'])} has the size {shown(w)}×{shown(h)}, not two whole numbers."
+        )
     return int(h), int(w)
 
 

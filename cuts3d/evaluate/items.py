@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from cuts3d.errors import InputError
+from cuts3d.errors import InputError, shown
 from cuts3d.evaluate.input import Document, ImageId, Source, entries, load, named, objects
 from cuts3d.evaluate.masks import RLE, Size, box_of, to_rle
 
@@ -87,18 +87,18 @@ def _given(value: Any) -> bool:
 def _box(box: Any) -> tuple[float, ...]:
     try:
         values = np.asarray(box, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.empty(0)
     if values.shape != (4,) or not np.isfinite(values).all() or values[2:].min() < 0:
-        raise ValueError(f"has the box {box!r}: four numbers x, y, width, height are expected")
+        raise ValueError(f"has the box {shown(box)}: four numbers x, y, width, height are expected")
     return tuple(values.tolist())
 
 
 def _number(entry: Mapping[str, Any], key: str) -> float:
     if key not in entry:
         raise ValueError(f"has no '{key}'")
-    if not isinstance(entry[key], Real) or not math.isfinite(entry[key]):
-        raise ValueError(f"has the {key} {entry[key]!r}: a finite number is expected")
+    if not isinstance(entry[key], Real) or not abs(entry[key]) <= sys.float_info.max:
+        raise ValueError(f"has the {key} {shown(entry[key])}: a finite number is expected")
     return float(entry[key])
 
 
@@ -117,7 +117,7 @@ def read_pairs(pairs: Document, truth: Sequence[Mapping[str, Any]]) -> list[tupl
     homes: dict[Any, Any] = {}
     for entry in truth:
         if entry.get("id") in homes:
-            raise InputError(f"{source.label}: the truth has the annotation id {entry.get('id')!r} twice.")
+            raise InputError(f"{source.label}: the truth has the annotation id {shown(entry.get('id'))} twice.")
         homes[entry.get("id")] = entry.get("image_id")
     found = []
     for place, entry in enumerate(listed, start=1):
@@ -126,7 +126,9 @@ def read_pairs(pairs: Document, truth: Sequence[Mapping[str, Any]]) -> list[tupl
             raise InputError(f"{source.label}: pair {place} must have 'ann_ids' with two different ids.")
         for key in ids:
             if not isinstance(key, (Integral, str)) or key not in homes:
-                raise InputError(f"{source.label}: pair {place} names {key!r}, which is no annotation of the truth.")
+                raise InputError(
+                    f"{source.label}: pair {place} names {shown(key)}, which is no annotation of the truth."
+                )
         if homes[ids[0]] != homes[ids[1]]:
             raise InputError(f"{source.label}: the members of pair {place} are on different images.")
         found.append((ids[0], ids[1]))

@@ -11,12 +11,16 @@ from typing import Any
 import numpy as np
 import pycocotools.mask
 
+from cuts3d.errors import shown
+from cuts3d.image_io import MAX_PIXELS
 from cuts3d.types import FloatArray, IntArray
 
 RLE = dict[str, Any]  # size [h, w], counts bytes
 Size = tuple[int, int]  # h, w in pixels
 _coco: Any = pycocotools.mask  # its annotations are narrower than what it takes
+LONGEST_SIDE = 100_000  # pixels
 LONGEST_RUN_CODES = 7  # of five bits each: more than 2³² pixels
+FARTHEST = 2  # sides of the image that a polygon may reach beyond it: pycocotools walks its border pixel by pixel
 
 
 def to_rle(segmentation: Any, size: Size | None) -> RLE:
@@ -47,9 +51,9 @@ def _from_runs(segmentation: Mapping[str, Any], size: Size | None) -> RLE:
         raise ValueError(f"has a segmentation of {w}×{h} pixels on an image of {size[1]}×{size[0]}")
     counts = segmentation["counts"]
     if isinstance(counts, str):
-        counts = counts.encode("utf-8")
+        counts = counts.encode("utf-8", "replace")
     runs = run_lengths(counts) if isinstance(counts, bytes) else _listed_runs(counts)
-    if runs.min(initial=0) < 0 or runs.sum() != h * w:
+    if runs.min(initial=0) < 0 or runs.max(initial=0) > h * w or runs.sum() != h * w:
         raise ValueError(f"has broken run lengths: they do not add up to {w}×{h} pixels")
     if isinstance(counts, bytes):
         return {"size": [h, w], "counts": counts}
@@ -60,11 +64,18 @@ def _from_runs(segmentation: Mapping[str, Any], size: Size | None) -> RLE:
 def _stated_size(size: Any) -> Size:
     try:
         h, w = (int(side) for side in size)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         h = w = 0
     if min(h, w) < 1:
         raise ValueError("has run lengths whose 'size' is not [height, width]")
+    _check_pixels((h, w))
     return h, w
+
+
+def _check_pixels(size: Size) -> None:
+    """A few bytes may stand for a mask of any size; none is larger than a photo."""
+    if size[0] * size[1] > MAX_PIXELS or max(size) > LONGEST_SIDE:
+        raise ValueError(f"is on an image of {shown(size[1])}×{shown(size[0])} pixels, more than any photo has")
 
 
 def _listed_runs(counts: Any) -> IntArray:
@@ -104,10 +115,13 @@ def _from_polygons(segmentation: Sequence[Any], size: Size | None) -> RLE:
         raise ValueError("has polygons, but its image states no 'width' and 'height'")
     try:
         polygons = [np.asarray(polygon, dtype=np.float64) for polygon in segmentation]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("has polygons that are not lists of numbers") from None
     if any(p.ndim != 1 or p.size < 6 or p.size % 2 or not np.isfinite(p).all() for p in polygons):
         raise ValueError("has a polygon that is not x, y, x, y, … of three points or more")
+    _check_pixels(size)
+    if any(abs(p).max() > (1 + FARTHEST) * max(size) for p in polygons):
+        raise ValueError(f"has a polygon that reaches far beyond its image of {size[1]}×{size[0]} pixels")
     parts = _coco.frPyObjects([p.tolist() for p in polygons], *size)
     merged = _coco.merge(parts)
     return {"size": [int(s) for s in merged["size"]], "counts": merged["counts"]}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from cuts3d.errors import InputError
+from cuts3d.errors import InputError, shown
 from cuts3d.evaluate.input import Document, ImageId, Photo, Source, listed_annotations, load, photos
 from cuts3d.evaluate.items import Item, items, read_pairs
 
@@ -106,7 +106,9 @@ def _by_name(source: Source, images: Mapping[ImageId, Photo]) -> dict[str, Image
     found: dict[str, ImageId] = {}
     for photo in images.values():
         if photo.name is None:
-            raise InputError(f"{source.label}: image {photo.id!r} has no 'file_name', by which images are matched.")
+            raise InputError(
+                f"{source.label}: image {shown(photo.id)} has no 'file_name', by which images are matched."
+            )
         if photo.name in found:
             raise InputError(f"{source.label}: two images have the file name '{photo.name}'.")
         found[photo.name] = photo.id

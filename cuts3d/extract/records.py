@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from cuts3d.errors import InputError
+from cuts3d.errors import InputError, shown
 from cuts3d.export import encode_rle
 from cuts3d.types import FloatArray, FoundMask
 
 LEVELS = 255  # of the quantised confidence
+LONGEST_SIDE = 4096  # of a confidence map: a few bytes must not ask for gigabytes
 
 
 def annotation(found: FoundMask) -> dict[str, Any]:
@@ -57,10 +58,12 @@ def decode_confidence(record: dict[str, Any]) -> FloatArray:
     """
     try:
         h, w = (int(side) for side in record["size"])
+        if not (0 < h <= LONGEST_SIDE and 0 < w <= LONGEST_SIDE):
+            raise ValueError(f"its size is {shown(h)}×{shown(w)}")
         unpacker = zlib.decompressobj()
         content = unpacker.decompress(base64.b64decode(record["zlib"], validate=True), h * w + 1)
         return np.frombuffer(content, dtype=np.uint8).reshape(h, w).astype(np.float32) / LEVELS
-    except (KeyError, TypeError, ValueError, zlib.error) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, zlib.error) as error:
         raise InputError(f"This is no confidence map as 'cuts3d extract' writes it ({error}).") from error
 
 

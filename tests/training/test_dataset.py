@@ -160,6 +160,7 @@ def broken(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
         ({"image_id": 77}, "annotation 3 is on an image that 'images' does not list"),
         ({"score": "high"}, r"annotation 3 has the 'score' 'high', which is no number from 0 to 1"),
         ({"mean_confidence": 7}, r"annotation 3 has the 'mean_confidence' 7"),
+        ({"score": 10**400}, r"annotation 3 has the 'score' 1000+…, which is no number from 0 to 1"),
         ({"segmentation": None}, "annotation 3 has a segmentation that is neither polygons nor run lengths"),
         ({"segmentation": {"size": [9, 9], "counts": "03"}}, "annotation 3 has a segmentation of 9×9 pixels"),
     ],
@@ -189,6 +190,12 @@ def test_a_file_that_is_no_coco_document_is_refused(document, tmp_path):
 def test_missing_photos_are_named_at_once(document, tmp_path):
     (tmp_path / "2.png").unlink()
     with pytest.raises(InputError, match=r"1 of 4 photos of the labels are missing .*'2\.png'.*give the folder"):
+        PseudoLabels(tmp_path, document)
+
+
+def test_a_name_that_no_file_can_have_is_a_missing_photo(document, tmp_path):
+    document["images"][1]["file_name"] = "a" * 5000
+    with pytest.raises(InputError, match=r"1 of 4 photos of the labels are missing .*'aaaa.*…"):
         PseudoLabels(tmp_path, document)
 
 

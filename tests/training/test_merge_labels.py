@@ -168,6 +168,8 @@ def other(change: str) -> dict[str, Any]:
         label["segmentation"] = {"size": [SIDE, SIDE], "counts": "0"}
     elif change == "scoreless":
         del label["score"]
+    elif change == "endless":
+        label["score"] = 10**400
     return made
 
 
@@ -181,6 +183,7 @@ def other(change: str) -> dict[str, Any]:
         ("stray", "annotation 100 is on an image"),
         ("broken", "annotation 100 has broken run lengths"),
         ("scoreless", "annotation 100 has the 'score' None"),
+        ("endless", "annotation 100 has the 'score' 1000"),
     ],
 )
 def test_faults_are_named(change, message) -> None:
