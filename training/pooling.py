@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import torch
+import torchvision.ops
 from torch import Tensor, nn
-from torchvision.ops import roi_align
+
+from training.roi_align import roi_align
+
+SMALL_MAP = 4096  # cells, up to which a CPU is faster with matrix products
 
 
 class Pooler(nn.Module):
@@ -28,9 +32,13 @@ class Pooler(nn.Module):
         levels = self._levels(rois[:, 1:])
         for level, (feature, stride) in enumerate(zip(features, self.strides, strict=False)):
             here = torch.nonzero(levels == level)[:, 0]
-            part = roi_align(feature.float(), rois[here], self.side, 1 / stride, 0, aligned=True)
-            pooled = pooled.index_put((here,), part)
+            pooled = pooled.index_put((here,), self._read(feature.float(), rois[here], 1 / stride))
         return pooled
+
+    def _read(self, feature: Tensor, rois: Tensor, scale: float) -> Tensor:
+        if feature.device.type == "cpu" and feature.shape[2] * feature.shape[3] <= SMALL_MAP:
+            return roi_align(feature, rois, self.side, scale)
+        return torchvision.ops.roi_align(feature, rois, self.side, scale, 0, aligned=True)
 
     def _levels(self, boxes: Tensor) -> Tensor:
         """FPN, Eq. 1: a box of the canonical side at stride 16, one level more for each doubling; int64 [n]."""
