@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from cuts3d.tiles import symmetric_matrix
 from cuts3d.types import FloatArray
 
 
@@ -39,8 +40,7 @@ def cosine_affinity(vectors: FloatArray, *, center: bool = False) -> FloatArray:
         float32 [n, n] in [0, 1].
     """
     unit = torch.from_numpy(normalise_features(vectors, center=center))
-    affinity = (unit @ unit.T).clamp_(0.0, 1.0)
-    return torch.maximum(affinity, affinity.T).numpy()
+    return symmetric_matrix(len(unit), lambda rows, columns: (unit[rows] @ unit[columns].T).clamp_(0.0, 1.0)).numpy()
 
 
 def graph_weights(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
+from cuts3d.tiles import symmetric_matrix
 from cuts3d.types import FloatArray
 
 FLAT = 1e-6  # below this spread of ΔD there is nothing to sharpen by
@@ -33,19 +34,19 @@ def spatial_importance(depth: FloatArray, *, beta: float = 0.45, sigma: float = 
 
 
 def sharpening_exponent(
-    importance: FloatArray, *, pair_rule: Literal["product", "mean", "max"] = "product"
+    rows: torch.Tensor, columns: torch.Tensor, *, pair_rule: Literal["product", "mean", "max"] = "product"
 ) -> torch.Tensor:
-    """Exponent 1 − ΔD_ij of every pair of patches, symmetric.
+    """Exponent 1 − ΔD_ij of every pair of some patches and some others.
 
     Args:
-        importance: ΔD per patch, float [h, w] in [0, 1].
+        rows: ΔD of the ones, float32 [r] in [0, 1].
+        columns: ΔD of the others, float32 [c].
         pair_rule: ΔD_ij from δ_i and δ_j: their product, mean or maximum.
 
     Returns:
-        float32 [h*w, h*w] in [0, 1].
+        float32 [r, c] in [0, 1].
     """
-    delta = torch.from_numpy(np.ascontiguousarray(importance, dtype=np.float32).ravel())
-    rows, columns = delta[:, None], delta[None, :]
+    rows, columns = rows[:, None], columns[None, :]
     if pair_rule == "product":
         return 1.0 - rows * columns
     if pair_rule == "mean":
@@ -66,7 +67,7 @@ def sharpen_affinity(
     A similarity of exactly 0 stays 0.
 
     Args:
-        affinity: W, float32 [n, n] in [0, 1].
+        affinity: W, symmetric float32 [n, n] in [0, 1].
         importance: ΔD per patch, float [h, w] with h*w = n.
         pair_rule: See `sharpening_exponent`.
         direction: `raise` is the formula, which raises similarity most at depth edges; `lower` takes the power
@@ -75,10 +76,14 @@ def sharpen_affinity(
     Returns:
         W', float32 [n, n] in [0, 1], symmetric to the last bit.
     """
-    exponent = sharpening_exponent(importance, pair_rule=pair_rule)
-    if direction == "lower":
-        exponent = 2.0 - exponent
+    delta = torch.from_numpy(np.ascontiguousarray(importance, dtype=np.float32).ravel())
     weights = torch.from_numpy(affinity)
-    linked = weights > 0
-    sharpened = torch.pow(weights, exponent).mul_(linked)
-    return torch.maximum(sharpened, sharpened.T).numpy()  # some CPUs round a power by its place in memory
+
+    def tile(rows: slice, columns: slice) -> torch.Tensor:
+        exponent = sharpening_exponent(delta[rows], delta[columns], pair_rule=pair_rule)
+        if direction == "lower":
+            exponent = 2.0 - exponent
+        similar = weights[rows, columns]
+        return torch.pow(similar, exponent).mul_(similar > 0)
+
+    return symmetric_matrix(delta.numel(), tile).numpy()

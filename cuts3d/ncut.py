@@ -10,6 +10,7 @@ import torch
 from scipy.sparse.linalg import ArpackError, ArpackNoConvergence, LinearOperator, eigsh
 
 from cuts3d.grids import component_of
+from cuts3d.tiles import row_sums
 from cuts3d.types import Bipartition, BoolArray, FloatArray
 
 SEED = 0
@@ -34,7 +35,7 @@ def second_eigenvector(
         x float64 [n] of unit length, λ, and which solver found it.
     """
     w = torch.from_numpy(np.ascontiguousarray(weights, dtype=np.float32))
-    degree = w.sum(dim=1, dtype=torch.float64).numpy()
+    degree = row_sums(w).numpy()
     scale = 1.0 / np.sqrt(degree)
     trivial = np.sqrt(degree)
     trivial /= np.linalg.norm(trivial)
@@ -72,7 +73,7 @@ def spectrum(weights: FloatArray, *, count: int = 10, tolerance: float = 1e-4, m
         float64 [count], ascending; the first is 0.
     """
     w = torch.from_numpy(np.ascontiguousarray(weights, dtype=np.float32))
-    scale = 1.0 / np.sqrt(w.sum(dim=1, dtype=torch.float64).numpy())
+    scale = 1.0 / np.sqrt(row_sums(w).numpy())
     n = scale.size
     count = min(count, n)
     if n >= max(DENSE_BELOW, 3 * count):

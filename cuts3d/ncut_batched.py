@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from cuts3d.ncut import SEED, as_bipartition, second_eigenvector
+from cuts3d.tiles import row_sums
 from cuts3d.types import Bipartition
 
 STEPS = 80  # dimension of the Krylov space
@@ -31,7 +32,7 @@ def second_eigenvectors(
         x float64 [B, n] of unit length, λ float64 [B], and which have converged, bool [B]; on the device of W.
     """
     batch, n, _ = weights.shape
-    degree = weights.sum(dim=2, dtype=torch.float64)  # [B, n]
+    degree = row_sums(weights)  # [B, n]
     scale, trivial = degree.rsqrt(), degree.sqrt()
     trivial = trivial / trivial.norm(dim=1, keepdim=True)
 

@@ -4,6 +4,7 @@ from typing import Literal, get_args
 
 import numpy as np
 import pytest
+import torch
 from helpers import TOLERANCE, blobs
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,8 +78,8 @@ def test_almost_constant_depth_is_not_blown_up_to_full_importance():
 
 @given(seeds, st.sampled_from(PAIR_RULES))
 def test_exponents_of_all_pair_rules_are_symmetric_and_lie_in_0_to_1(seed, rule):
-    importance = np.random.default_rng(seed).uniform(0, 1, (3, 4)).astype(np.float32)
-    exponent = sharpening_exponent(importance, pair_rule=rule).numpy()
+    importance = torch.from_numpy(np.random.default_rng(seed).uniform(0, 1, 12).astype(np.float32))
+    exponent = sharpening_exponent(importance, importance, pair_rule=rule).numpy()
     assert exponent.shape == (12, 12)
     assert (exponent == exponent.T).all()
     assert exponent.min() >= 0
