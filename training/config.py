@@ -47,6 +47,7 @@ RECIPE_RANGES: dict[str, Range] = {
     "min_score": (0, 1),
     "top_labels": (1, 10_000),
     "score_range": (0, 1),
+    "find_range": (0, 1),
     "copy_paste": (0, 1),
     "ema": (0, 1),
     "seed": (0, 2**31 - 1),
@@ -191,6 +192,7 @@ class Recipe:
         drop_loss: DropLoss: do not punish proposals that meet no pseudo-label. Off in self-training.
         score_loss: CuVLER's soft loss: all losses of a label are weighted by its score.
         score_range: Scores that this loss counts as 0 and as 1; between them in proportion.
+        find_range: The same of a detector's finds, which self-training brings to the scale of the labels before.
         ema: Decay of a running mean of the weights that is what is saved; None: none.
         bf16: Forward pass in bfloat16.
         seed: Of everything random.
@@ -224,6 +226,7 @@ class Recipe:
     drop_loss: bool = True
     score_loss: bool = False
     score_range: tuple[float, float] = (0.0, 1.0)
+    find_range: tuple[float, float] = (0.0, 1.0)
     ema: float | None = None
     bf16: bool = False
     seed: int = 0
@@ -235,8 +238,9 @@ class Recipe:
         check(self, "recipe", RECIPE_RANGES)
         if not self.short_sides:
             raise ConfigError("The recipe's 'short_sides' needs one size at least, such as (480,).")
-        if self.score_range[0] >= self.score_range[1]:
-            raise ConfigError(f"The recipe's 'score_range' must rise, such as (0.3, 0.55); it is {self.score_range}.")
+        for name, values in (("score_range", self.score_range), ("find_range", self.find_range)):
+            if values[0] >= values[1]:
+                raise ConfigError(f"The recipe's '{name}' must rise, such as (0.3, 0.55); it is {values}.")
         if self.pad_to % 32:
             raise ConfigError(f"The recipe's 'pad_to' must be a multiple of 32; it is {self.pad_to}.")
 

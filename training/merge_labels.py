@@ -1,6 +1,7 @@
 """Pseudo-labels of the next round of self-training: confident detections, and the earlier labels that they do not meet.
 
-python -m training.merge_labels --predictions predictions.json --labels labels.json --score 0.7 --out merged.json
+python -m training.merge_labels --recipe light_gpu --predictions predictions.json --labels labels.json --score 0.7 \
+    --out merged.json
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from cuts3d.errors import ConfigError, CutS3DError, InputError, shown
 from cuts3d.evaluate.input import Document, Source, listed_annotations, load, named, photos
 from cuts3d.evaluate.masks import RLE, Size, mask_overlaps, to_rle
 from cuts3d.export import write_atomically
+from training.configs import get_recipe
 
 SAME_IOU = 0.5  # of an earlier label with a detection, from which on the detection replaces it (method 1.8)
 Record = dict[str, Any]
@@ -32,7 +34,14 @@ class Labelled:
     found: list[tuple[Record, RLE]]
 
 
-def merge_labels(predictions: Document, labels: Document, *, score: float) -> Record:
+def merge_labels(
+    predictions: Document,
+    labels: Document,
+    *,
+    score: float,
+    find_range: tuple[float, float] = (0.0, 1.0),
+    score_range: tuple[float, float] = (0.0, 1.0),
+) -> Record:
     """Labels of the next round (method 1.8): detections of this score or more, and what they do not replace.
 
     Earlier labels stay where no kept detection of their photo has a mask IoU of 0.5 or more with them, with all that
@@ -44,6 +53,8 @@ def merge_labels(predictions: Document, labels: Document, *, score: float) -> Re
         labels: COCO document of the labels that the detector was trained on, or its path. Photos are matched by
             `file_name`.
         score: Least score of a detection, in [0, 1].
+        find_range: Scores of a detection that come onto the ends of `score_range`; between them in proportion.
+        score_range: Where on the scale of the labels' scores.
 
     Returns:
         A COCO document: the photos of the labels in their order, then those that only the detector saw; detections
@@ -63,7 +74,8 @@ def merge_labels(predictions: Document, labels: Document, *, score: float) -> Re
         size, detected, earlier = _pair(name, new.get(name), old.get(name))
         images.append({"id": number, "file_name": name, "width": size[1], "height": size[0]})
         kept += len(detected)
-        for record in [*(record for record, _ in detected), *not_replaced(detected, earlier)]:
+        finds = [{**record, "score": rescaled(record["score"], find_range, score_range)} for record, _ in detected]
+        for record in [*finds, *not_replaced(detected, earlier)]:
             annotations.append({**record, "id": len(annotations) + 1, "image_id": number})
     return {
         "info": {
@@ -87,6 +99,14 @@ def write_labels(document: Record, out: Path) -> None:
         InputError: The file cannot be written.
     """
     write_atomically(out, lambda temporary: temporary.write_text(json.dumps(document), encoding="utf-8"))
+
+
+def rescaled(score: float, old: tuple[float, float], new: tuple[float, float]) -> float:
+    """A score brought from one range to another, to an end of the new one where it lay outside of the old."""
+    if old == new:
+        return score
+    share = min(max((score - old[0]) / (old[1] - old[0]), 0.0), 1.0)
+    return new[0] + share * (new[1] - new[0])
 
 
 def not_replaced(detected: Sequence[tuple[Record, RLE]], earlier: Sequence[tuple[Record, RLE]]) -> list[Record]:
@@ -141,6 +161,7 @@ def _score(entry: Mapping[str, Any]) -> float:
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     found = argparse.ArgumentParser(prog="python -m training.merge_labels", description="Labels of the next round.")
+    found.add_argument("--recipe", metavar="NAME", help="whose ranges of scores count; none: scores stay as they are")
     found.add_argument("--predictions", type=Path, required=True, metavar="JSON", help="what training.predict wrote")
     found.add_argument("--labels", type=Path, required=True, metavar="JSON", help="what the detector was trained on")
     found.add_argument("--score", type=float, required=True, metavar="S", help="least score of a kept detection")
@@ -152,7 +173,11 @@ def main() -> int:
     """Merge two files."""
     options = parser().parse_args()
     try:
-        document = merge_labels(options.predictions, options.labels, score=options.score)
+        ranges = {}
+        if options.recipe is not None:
+            recipe = get_recipe(options.recipe)
+            ranges = {"find_range": recipe.find_range, "score_range": recipe.score_range}
+        document = merge_labels(options.predictions, options.labels, score=options.score, **ranges)
         write_labels(document, options.out)
     except CutS3DError as error:
         print(f"error: {error}", file=sys.stderr)

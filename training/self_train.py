@@ -131,7 +131,8 @@ def _next_labels(
     if not found.exists():
         predict(start.photos, start.checkpoint, found, score_threshold=score, device=device, progress=told)
     if not merged.exists():
-        write_labels(merge_labels(found, start.labels, score=score), merged)
+        ranges = {"find_range": start.recipe.find_range, "score_range": start.recipe.score_range}
+        write_labels(merge_labels(found, start.labels, score=score, **ranges), merged)
 
 
 def _train_round(folder: Path, start: Start, *, device: str, progress: Progress, stop: threading.Event | None) -> None:

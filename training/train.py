@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from cuts3d.errors import ConfigError, CutS3DError, InputError
+from cuts3d.locks import held
+from cuts3d.memory import out_of_memory
 from training.cascade import CascadeMaskRCNN, build
 from training.checkpoint import load_network, save_network
 from training.config import Recipe
@@ -37,7 +39,7 @@ from training.state import CHECKPOINT, Run, load_run, save_run
 
 Metrics = dict[str, float]
 OnStep = Callable[[Metrics, CascadeMaskRCNN], None]
-FINAL = "final.safetensors"
+FINAL, LOCK = "final.safetensors", "train.lock"
 
 
 class Stopped(CutS3DError):
@@ -75,34 +77,36 @@ def train(
 
     Raises:
         Stopped: `stop` was set.
-        InputError: A photo, checkpoint or folder cannot be used, or the losses are not finite.
+        InputError: A photo, checkpoint or folder cannot be used, another training works in it, the losses are not
+            finite, or memory runs out.
         ConfigError: The checkpoint in `out` is that of another recipe.
         WeightsUnavailableError: The backbone's weights cannot be had.
     """
     place = Place.here(device)
-    torch.manual_seed(recipe.seed)
-    network = _network(recipe, init).to(place.device).train()
-    network.pad_to = recipe.pad_to
-    run = Run(network, optimizer_for(network, recipe), Ema(network, recipe.ema) if recipe.ema else None)
-    start = load_run(run, recipe, out / CHECKPOINT)
-    step = start
-    with closing(MetricsLog(out, start, writes=place.rank == 0)) as log:
-        for step, metrics in _steps(run, recipe, dataset, place, start):
-            log.write(metrics)
-            if on_step is not None:
-                on_step(metrics, network)
-            stopped = place.any(stop is not None and stop.is_set())
-            if place.rank == 0 and (stopped or step % recipe.checkpoint_every == 0):
-                save_run(run, recipe, step, out / CHECKPOINT)
-            if stopped and step < recipe.iterations:
-                raise Stopped(
-                    f"The training was stopped after {step} of {recipe.iterations} steps; call it again to go on."
-                )
-    if place.rank == 0 and (step > start or not (out / FINAL).exists()):
-        save_run(run, recipe, step, out / CHECKPOINT)
-        described = {"steps": step, "photos": len(dataset), "recipe": recipe.to_dict(), **(info or {})}
-        save_network(run.result(), out / FINAL, described)
-    return out / FINAL
+    with alone(out, LOCK) if place.rank == 0 else nullcontext():
+        torch.manual_seed(recipe.seed)
+        network = _network(recipe, init).to(place.device).train()
+        network.pad_to = recipe.pad_to
+        run = Run(network, optimizer_for(network, recipe), Ema(network, recipe.ema) if recipe.ema else None)
+        start = load_run(run, recipe, out / CHECKPOINT)
+        step = start
+        with closing(MetricsLog(out, start, writes=place.rank == 0)) as log:
+            for step, metrics in _steps(run, recipe, dataset, place, start):
+                log.write(metrics)
+                if on_step is not None:
+                    on_step(metrics, network)
+                stopped = place.any(stop is not None and stop.is_set())
+                if place.rank == 0 and (stopped or step % recipe.checkpoint_every == 0):
+                    save_run(run, recipe, step, out / CHECKPOINT)
+                if stopped and step < recipe.iterations:
+                    raise Stopped(
+                        f"The training was stopped after {step} of {recipe.iterations} steps; call it again to go on."
+                    )
+        if place.rank == 0 and (step > start or not (out / FINAL).exists()):
+            save_run(run, recipe, step, out / CHECKPOINT)
+            described = {"steps": step, "photos": len(dataset), "recipe": recipe.to_dict(), **(info or {})}
+            save_network(run.result(), out / FINAL, described)
+        return out / FINAL
 
 
 def _network(recipe: Recipe, init: Path | None) -> CascadeMaskRCNN:

@@ -18,8 +18,9 @@ from made_samples import write_labels
 from cuts3d.errors import ConfigError, InputError
 from cuts3d.evaluate.masks import mask_overlaps, to_rle
 from cuts3d.export import encode_rle
+from training.configs import get_recipe
 from training.dataset import PseudoLabels
-from training.merge_labels import main, merge_labels
+from training.merge_labels import main, merge_labels, rescaled
 
 SIDE = 20  # pixels of a made photo
 Strip = tuple[int, int]  # first pixel of the photo, row by row, and the pixel past the last
@@ -122,6 +123,47 @@ def test_a_merged_document_is_merged_again() -> None:
     first = merge_labels(document({"a.png": [((0, 95), 0.8)]}), old, score=0.7)
     second = merge_labels(document({"a.png": [((0, 90), 0.66), ((200, 290), 0.66)]}), first, score=0.65)
     assert strips(second, "a.png") == [(90, 0), (90, 200)]
+
+
+@pytest.mark.parametrize(("score", "wanted"), [(0.7, 0.4), (0.9, 0.5), (1.0, 0.55)])
+def test_a_detection_is_scored_on_the_scale_of_the_labels(score, wanted) -> None:
+    new, old = document({"a.png": [((0, 100), score)]}), document({"a.png": [((200, 300), 0.45)]})
+    merged = merge_labels(new, old, score=0.7, find_range=(0.5, 1.0), score_range=(0.3, 0.55))
+    assert [a["score"] for a in merged["annotations"]] == pytest.approx([wanted, 0.45])
+
+
+def test_a_detection_outside_the_range_of_finds_comes_onto_its_end() -> None:
+    new = document({"a.png": [((0, 100), 0.2), ((200, 300), 0.95)]})
+    merged = merge_labels(new, document({}), score=0.1, find_range=(0.3, 0.9), score_range=(0.3, 0.55))
+    assert [a["score"] for a in merged["annotations"]] == pytest.approx([0.3, 0.55])
+
+
+def test_the_command_takes_the_ranges_of_a_recipe(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, content in (("new", [((0, 100), 0.8)]), ("old", [])):
+        Path(f"{name}.json").write_text(json.dumps(document({"a.png": content})))
+    monkeypatch.setattr(
+        "sys.argv",
+        [
+            "merge",
+            "--recipe",
+            "light_cpu",
+            "--predictions",
+            "new.json",
+            "--labels",
+            "old.json",
+            "--score",
+            "0.7",
+            "--out",
+            "m.json",
+        ],
+    )
+    assert main() == 0
+    assert capsys.readouterr().out == "m.json: 1 detections and 0 earlier labels.\n"
+    (label,) = json.loads(Path("m.json").read_text())["annotations"]
+    recipe = get_recipe("light_cpu")
+    assert label["score"] == pytest.approx(rescaled(0.8, recipe.find_range, recipe.score_range))
+    assert label["score"] < recipe.score_range[1]
 
 
 STRIPS = st.lists(

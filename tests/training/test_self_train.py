@@ -26,7 +26,17 @@ from training.self_train import LABELS, PREDICTIONS, SETTINGS, Start, main, pars
 from training.train import FINAL, Stopped
 
 RECIPE = Recipe(
-    network=TINY, iterations=6, batch=2, lr=0.002, warmup=2, short_sides=(64,), max_side=128, workers=0, ema=0.9
+    network=TINY,
+    iterations=6,
+    batch=2,
+    lr=0.002,
+    warmup=2,
+    short_sides=(64,),
+    max_side=128,
+    workers=0,
+    ema=0.9,
+    score_range=(0.1, 0.9),
+    find_range=(0.4, 1.0),
 )
 SCORES = (0.6, 0.5)
 
@@ -71,7 +81,8 @@ def test_each_round_begins_with_the_one_before(start, whole) -> None:
         assert found["info"]["sha256"] == sha256_of(checkpoint)
         assert found["annotations"]
         assert min(a["score"] for a in found["annotations"]) >= score
-        assert read(folder / LABELS) == merge_labels(found, labels, score=score)
+        ranges = {"find_range": RECIPE.find_range, "score_range": RECIPE.score_range}
+        assert read(folder / LABELS) == merge_labels(found, labels, score=score, **ranges)
         network, info = load_network(folder / FINAL)
         assert network.config == TINY
         assert info["self_training"] == folder.name

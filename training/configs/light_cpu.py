@@ -26,6 +26,7 @@ RECIPE = Recipe(
     copy_paste=0.5,
     score_loss=True,
     score_range=(0.3, 0.55),
+    find_range=(0.5, 1.0),
     ema=0.995,
     checkpoint_every=100,
     workers=1,

@@ -26,6 +26,7 @@ RECIPE = Recipe(
     top_labels=8,
     score_loss=True,
     score_range=(0.3, 0.55),
+    find_range=(0.5, 1.0),
     ema=0.999,
     bf16=True,
     workers=8,
