@@ -142,22 +142,8 @@ def test_the_command_takes_the_ranges_of_a_recipe(tmp_path, monkeypatch, capsys)
     monkeypatch.chdir(tmp_path)
     for name, content in (("new", [((0, 100), 0.8)]), ("old", [])):
         Path(f"{name}.json").write_text(json.dumps(document({"a.png": content})))
-    monkeypatch.setattr(
-        "sys.argv",
-        [
-            "merge",
-            "--recipe",
-            "light_cpu",
-            "--predictions",
-            "new.json",
-            "--labels",
-            "old.json",
-            "--score",
-            "0.7",
-            "--out",
-            "m.json",
-        ],
-    )
+    files = ["--predictions", "new.json", "--labels", "old.json", "--out", "m.json"]
+    monkeypatch.setattr("sys.argv", ["merge_labels", "--recipe", "light_cpu", "--score", "0.7", *files])
     assert main() == 0
     assert capsys.readouterr().out == "m.json: 1 detections and 0 earlier labels.\n"
     (label,) = json.loads(Path("m.json").read_text())["annotations"]
