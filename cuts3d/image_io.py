@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from cuts3d.errors import InputError
+from cuts3d.errors import InputError, shown
 
 ImageInput = str | Path | Image.Image | np.ndarray
 
@@ -44,7 +44,7 @@ def read_image(source: ImageInput, *, max_side: int | None = WORKING_SIDE) -> ND
     if not isinstance(source, str | Path):
         raise InputError(f"A photo must be a path, a PIL image or an array; this one is a {type(source).__name__}.")
     with _open(Path(source)) as image:
-        return _decoded(image, f"'{Path(source).name}'", max_side)
+        return _decoded(image, shown(Path(source).name), max_side)
 
 
 def _decoded(image: Image.Image, name: str, max_side: int | None) -> NDArray[np.uint8]:
@@ -71,20 +71,20 @@ def _decoded(image: Image.Image, name: str, max_side: int | None) -> NDArray[np.
 def _open(path: Path) -> Image.Image:
     try:
         if path.is_fifo():  # opening one waits until somebody writes
-            raise InputError(f"'{path.name}' is a pipe; give the file of one photo.")
+            raise InputError(f"{shown(path.name)} is a pipe; give the file of one photo.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(path)
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"There is no file '{path.name}'.") from None
+        raise InputError(f"There is no file {shown(path.name)}.") from None
     except IsADirectoryError:
-        raise InputError(f"'{path}' is a folder; give one photo.") from None
+        raise InputError(f"{shown(str(path))} is a folder; give one photo.") from None
     except Image.DecompressionBombError:
-        raise InputError(f"'{path.name}' is too large; the limit is {MAX_PIXELS // 10**6} megapixels.") from None
+        raise InputError(f"{shown(path.name)} is too large; the limit is {MAX_PIXELS // 10**6} megapixels.") from None
     except Exception as error:  # decoders raise their own kinds
-        raise InputError(f"'{path.name}' is not an image that can be read ({type(error).__name__}).") from error
+        raise InputError(f"{shown(path.name)} is not an image that can be read ({type(error).__name__}).") from error
 
 
 def _from_array(array: np.ndarray) -> Image.Image:

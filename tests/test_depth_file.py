@@ -1,6 +1,7 @@
 """Depth maps of the user's own."""
 
 import pickle
+import subprocess
 import sys
 
 import numpy as np
@@ -136,8 +137,9 @@ def test_what_is_neither_path_nor_array_is_refused_by_its_kind(source):
 
 
 def test_a_name_that_no_file_can_have_is_refused():
-    with pytest.raises(InputError, match="is not a depth map"):
+    with pytest.raises(InputError, match="is not a depth map") as raised:
         read_depth("a" * 5000 + ".png")
+    assert len(str(raised.value)) < 250
 
 
 def test_a_large_map_is_reduced_by_whole_steps_without_mixing_values():
@@ -176,6 +178,14 @@ def test_a_file_of_something_else_is_refused_with_its_name_and_the_formats(tmp_p
     (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=f"'{name}'.*PNG, TIFF, NPY or EXR"):
         read_depth(tmp_path / name)
+
+
+def test_a_drawing_is_no_depth_map_and_no_other_program_is_asked_to_run_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("a program was started"))
+    page = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 90 90\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "d.png").write_bytes(page)
+    with pytest.raises(InputError, match=r"'d\.png' is not a depth map"):
+        read_depth(tmp_path / "d.png")
 
 
 def test_an_archive_of_arrays_named_as_one_array_is_refused(tmp_path):

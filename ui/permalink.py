@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from cuts3d.backbones import get_backbone
 from cuts3d.config import CutS3DConfig, parameter_stages, parameter_type
 from cuts3d.depth import get_depth
-from cuts3d.errors import ConfigError
+from cuts3d.errors import ConfigError, shown
 from ui.examples import example_names
 
 EXAMPLE = "example"
-LONGEST = 80  # characters of a value that are read, and of anything that a warning repeats
+LONGEST = 80  # characters of a value that are read
 Params = dict[str, Any]
 
 
@@ -59,7 +59,7 @@ def from_query(query: Mapping[str, str]) -> tuple[str | None, Params, list[str]]
             elif not name.startswith("__"):  # Gradio's and the Space's own: __theme, __sign
                 params[name] = _checked(name, value)
         except ConfigError as error:
-            warnings.append(f"The link's '{_short(name)}' was left out: {error}")
+            warnings.append(f"The link's {shown(name)} was left out: {error}")
     return example, changed_parameters(params), warnings
 
 
@@ -112,13 +112,9 @@ def _text(value: Any) -> str:
 def _example(slug: str) -> str:
     found = next((title for title in example_names() if _slug(title) == _slug(slug)), None)
     if found is None:
-        raise ConfigError(f"there is no example '{_short(slug)}'.")
+        raise ConfigError(f"there is no example {shown(slug)}.")
     return found
 
 
 def _slug(title: str) -> str:
     return "-".join(title.lower().split())
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cuts3d.errors import ConfigError, InputError, shown
-from cuts3d.image_io import MAX_PIXELS
+from cuts3d.image_io import DRAWINGS, MAX_PIXELS
 from cuts3d.types import DepthKind, DepthMap
 
 DepthInput = str | Path | np.ndarray | DepthMap
@@ -41,20 +41,23 @@ def read_depth(
         raise InputError(f"A depth map must be a path, an array or a DepthMap; this one is a {type(source).__name__}.")
     if not isinstance(kind, str) or kind not in get_args(DepthKind):
         raise ConfigError(f"depth_kind must be one of {', '.join(get_args(DepthKind))}; it is {shown(kind)}.")
-    name = "depth array" if isinstance(source, np.ndarray) else Path(source).name
-    values = source if isinstance(source, np.ndarray) else _read_file(Path(source))
+    given = isinstance(source, np.ndarray)
+    name = "depth array" if given else f"file {shown(Path(source).name)}"
+    values = source if given else _read_file(Path(source))
     numbers = values.dtype.kind in "iuf"
     if numbers and values.ndim == 3 and values.shape[2] in (1, 3) and _equal_channels(values):
         values = values[..., 0]
     if not numbers or values.ndim != 2 or min(values.shape) < 2:
-        raise InputError(f"'{name}' must hold one number a pixel, [H, W]; it is {list(values.shape)} {values.dtype}.")
+        raise InputError(
+            f"Your {name} must hold one number a pixel, [H, W]; it is {list(values.shape)} {values.dtype}."
+        )
     if photo_shape is not None:
         _check_aspect(name, values.shape, photo_shape)
     step = max(1, max(values.shape) // WORKING_SIDE)
     with np.errstate(over="ignore"):  # what float32 cannot hold is unknown
         values = values[::step, ::step].astype(np.float32)
     values[~np.isfinite(values)] = np.nan
-    return DepthMap(values=values, kind=kind, estimator=f"your file '{name}'")
+    return DepthMap(values=values, kind=kind, estimator=f"your {name}")
 
 
 def _equal_channels(values: np.ndarray) -> bool:
@@ -67,7 +70,7 @@ def _check_aspect(name: str, shape: tuple[int, ...], photo_shape: tuple[int, int
     ratio = (shape[0] / shape[1]) / (photo_shape[0] / photo_shape[1])
     if not 0.97 < ratio < 1 / 0.97:
         raise InputError(
-            f"'{name}' is {shape[1]}×{shape[0]} and the photo {photo_shape[1]}×{photo_shape[0]}: "
+            f"Your {name} is {shape[1]}×{shape[0]} and the photo {photo_shape[1]}×{photo_shape[0]}: "
             "their aspect ratios differ, so they cannot show the same scene."
         )
 
@@ -75,20 +78,23 @@ def _check_aspect(name: str, shape: tuple[int, ...], photo_shape: tuple[int, int
 def _read_file(path: Path) -> np.ndarray:
     try:
         if not path.is_file():
-            raise InputError(f"There is no file '{path}'.")
+            raise InputError(f"There is no file {shown(path.name)}.")
         if path.suffix.lower() == ".npy":
             return _read_npy(path)
         if path.suffix.lower() == ".exr":
             return _read_exr(path)
         with Image.open(path) as image:
+            if image.format in DRAWINGS:
+                raise ValueError("another program would have to run it")
             if image.width * image.height > MAX_PIXELS:
-                raise InputError(f"'{path.name}' is too large; the limit is {MAX_PIXELS // 10**6} megapixels.")
+                raise InputError(f"{shown(path.name)} is too large; the limit is {MAX_PIXELS // 10**6} megapixels.")
             return np.asarray(image.convert("RGB") if image.mode in ("P", "RGBA", "LA") else image)
     except InputError:
         raise
     except Exception as error:
         raise InputError(
-            f"'{path.name}' is not a depth map that can be read ({type(error).__name__}); give PNG, TIFF, NPY or EXR."
+            f"{shown(path.name)} is not a depth map that can be read ({type(error).__name__}); "
+            "give PNG, TIFF, NPY or EXR."
         ) from error
 
 

@@ -92,6 +92,13 @@ def test_a_bad_value_is_left_out_with_a_sentence_and_the_rest_stays(name, value,
     assert example is None
 
 
+def test_what_a_link_calls_a_parameter_is_repeated_on_one_line() -> None:
+    _, _, (warning,) = from_query({"two\nlines" * 100: "1"})
+    assert warning.startswith("The link's 'two\\nlines")
+    assert "\n" not in warning
+    assert len(warning) < 200
+
+
 def test_names_of_gradio_and_of_the_space_are_passed_over() -> None:
     assert from_query({"__theme": "dark", "__sign": "x"}) == (None, {}, [])
 

@@ -1,0 +1,134 @@
+"""Depth maps of every type, with holes, of the wrong size, damaged, or none at all."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.strange.case import Case, Rng, chance, one_of
+from benchmarks.strange.damage import Harmful, damaged, imposter
+from cuts3d.depth import read_depth
+from cuts3d.depth.range import depth_range
+from cuts3d.types import FloatArray
+
+KINDS = ("metric", "relative", "disparity")
+SUFFIXES = ("png", "tiff", "npy", "npy")
+TYPES = ("u1", "u2", "i4", "i8", "f2", "f4", "f8", ">f4", "f16", "?", "c8", "U3", "M8[s]")
+
+
+def depth_values(rng: Rng, shape: tuple[int, ...]) -> FloatArray:
+    """float64 of a shape: a ramp, noise, flat, negative, huge or tiny, with holes of several kinds."""
+    ramp = np.linspace(0.1, 10, int(np.prod(shape))).reshape(shape)
+    chosen = one_of(
+        rng,
+        (
+            lambda: ramp,
+            lambda: rng.gamma(2, 2, shape),
+            lambda: np.full(shape, float(one_of(rng, (0, 1, -1, 1e-40, 1e30)))),
+            lambda: -ramp,
+            lambda: ramp * one_of(rng, (1e300, 1e-300, 1e37, 1e-44)),
+            lambda: rng.normal(0, 1, shape),
+        ),
+    )()
+    values = np.array(chosen)
+    if chance(rng, 0.5):
+        holes = rng.random(shape) < one_of(rng, (0.01, 0.5, 0.995, 1))
+        values[holes] = one_of(rng, (np.nan, np.inf, -np.inf, 0, -5))
+    return values
+
+
+def encoded(rng: Rng, suffix: str, values: FloatArray) -> bytes:
+    """A depth file."""
+    content = io.BytesIO()
+    with np.errstate(all="ignore"):
+        if suffix == "npy":
+            np.save(content, values.astype(one_of(rng, TYPES)))
+        elif suffix == "tiff":
+            Image.fromarray(values.astype(one_of(rng, ("f4", "u2", "u1", "i4")))).save(content, "TIFF")
+        else:
+            Image.fromarray(values.astype(one_of(rng, ("u1", "u2")))).save(content, "PNG")
+    return content.getvalue()
+
+
+def lying_npy(rng: Rng) -> bytes:
+    """An `.npy` whose header is no plain array's: other shapes than its bytes, code, records, or an archive."""
+    shape = one_of(rng, ("(10**9, 10**9)", "(-1, 5)", "(0, 0)", "(100000, 100000)", "(4,)", "()", "('a',)", "(2.5, 2)"))
+    descr = one_of(
+        rng, ("'<f4'", "'<f8'", "'|O'", "'|V8'", "[('a', '<f4')]", "'|S1000000'", "3", "'nonsense'", "'<m8'")
+    )
+    text = f"{{'descr': {descr}, 'fortran_order': {one_of(rng, ('True', 'False', '7'))}, 'shape': {shape}}}"
+    header = (text + " " * (63 - (len(text) + 10) % 64) + "\n").encode()
+    version = one_of(rng, (b"\x01\x00", b"\x02\x00", b"\x03\x00", b"\x09\x00"))
+    length = len(header).to_bytes(2 if version == b"\x01\x00" else 4, "little")
+    archive = io.BytesIO()
+    np.savez(archive, depth=np.ones((4, 4)))
+    return one_of(rng, (b"\x93NUMPY" + version + length + header + bytes(64), archive.getvalue()))
+
+
+def whole_depth(rng: Rng, folder: Path) -> Case:
+    """A depth file as it should be; whether its values can be used is another matter."""
+    suffix = one_of(rng, SUFFIXES)
+    shape = tuple(int(v) for v in rng.integers(1, 80, size=2))
+    shape = one_of(rng, (shape, shape, shape, (*shape, 3), (*shape, 1))) if suffix == "npy" else shape
+    values = depth_values(rng, shape)
+    if len(shape) == 3:
+        values[:] = values[..., :1]
+    return _read(rng, folder / f"depth.{suffix}", encoded(rng, suffix, values), shape[:2])
+
+
+def damaged_depth(rng: Rng, folder: Path) -> Case:
+    """A depth file after an accident, or of another kind than its name says."""
+    suffix = one_of(rng, SUFFIXES)
+    shape = (int(rng.integers(2, 60)), int(rng.integers(2, 60)))
+    content = one_of(
+        rng,
+        (
+            lambda: damaged(rng, encoded(rng, suffix, depth_values(rng, shape))),
+            lambda: damaged(rng, encoded(rng, suffix, depth_values(rng, shape))),
+            lambda: lying_npy(rng),
+            lambda: imposter(rng, folder / "victim"),
+            lambda: _pickled(folder / "victim"),
+        ),
+    )()
+    return _read(rng, folder / f"depth.{one_of(rng, (suffix, suffix, 'npy', 'exr', 'PNG', 'jpg'))}", content, shape)
+
+
+def array_depth(rng: Rng, folder: Path) -> Case:
+    """An array of any type and shape, or no array at all; what it means may be nonsense too."""
+    del folder
+    shape = tuple(int(v) for v in rng.integers(0, 50, size=int(rng.integers(0, 5))))
+    with np.errstate(all="ignore"):
+        array: Any = depth_values(rng, shape if chance(rng, 0.3) else (30, 40)).astype(one_of(rng, (*TYPES, "O")))
+    source: Any = one_of(rng, (array,) * 9 + (7, b"depth.png", [[1.0]], "", "\0", "x" * 5000))
+    kind = one_of(rng, (*KINDS, *KINDS, "metres", None, 3, [], np.nan))
+    words = f"array {array.dtype} {array.shape}" if source is array else f"a {type(source).__name__}"
+    return Case(f"{words}, {kind!r}", lambda: _checked(source, kind, one_of(rng, (None, (30, 40), (60, 80), (40, 30)))))
+
+
+def _pickled(victim: Path) -> bytes:
+    content = io.BytesIO()
+    np.save(content, np.array([Harmful(victim)], dtype=object), allow_pickle=True)
+    return content.getvalue() + pickle.dumps(Harmful(victim))
+
+
+def _read(rng: Rng, path: Path, content: bytes, shape: tuple[int, ...]) -> Case:
+    path.write_bytes(content)
+    kind = one_of(rng, KINDS)
+    photo = one_of(rng, (None, shape, tuple(2 * side for side in shape), (97, 41)))
+    return Case(f"{path.name} {content[:80]!r}, {kind}, for {photo}", lambda: _checked(path, kind, photo))
+
+
+def _checked(source: Any, kind: Any, photo: Any) -> FloatArray:
+    depth = read_depth(source, kind=kind, photo_shape=photo)
+    assert depth.values.ndim == 2
+    assert depth.values.dtype == np.float32
+    z = depth_range(depth).z
+    assert z.shape == depth.values.shape
+    assert np.isfinite(z).all()
+    assert 0 <= z.min() <= z.max() <= 1
+    return z
