@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -217,6 +218,14 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)  # gone already where all went well
+
+
+def remove_unfinished(path: Path) -> None:
+    """Remove what a kill has left of `write_atomically`; only where nobody else writes that file now."""
+    name = re.compile(rf"\.{re.escape(path.stem)}-[a-z0-9_]{{8}}{re.escape(path.suffix)}")  # as mkstemp makes them
+    for found in path.parent.iterdir() if path.parent.is_dir() else ():
+        if name.fullmatch(found.name):
+            found.unlink(missing_ok=True)
 
 
 def save_all(result: Segmentation, folder: Path, *, file_name: str, config: CutS3DConfig) -> list[Path]:

@@ -49,7 +49,7 @@ def save_safetensors(state: dict[str, torch.Tensor], path: Path, metadata: dict[
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
         os.close(handle)
         save_file(tensors, temporary, metadata=metadata)
         Path(temporary).chmod(0o644)  # mkstemp makes it private; the file is not

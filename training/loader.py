@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from cuts3d.errors import ConfigError, CutS3DError
+from cuts3d.errors import ConfigError, CutS3DError, InputError
 from training.augment import flip
 from training.config import Recipe
 from training.copy_paste import copy_paste
@@ -37,7 +37,7 @@ def batches(
 
     Raises:
         ConfigError: There are more processes than photos in a batch.
-        InputError: A photo cannot be used.
+        InputError: A photo cannot be used, or a worker was killed.
     """
     if recipe.batch < world:
         raise ConfigError(f"A batch of {recipe.batch} cannot be shared by {world} processes; use a larger batch.")
@@ -63,6 +63,13 @@ def batches(
             for _ in found:  # a worker that is stopped while it hands a batch over aborts
                 pass
         raise
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise InputError(
+            "A process that loads photos was killed; out of memory, probably: use fewer (workers), and go on with the "
+            "same call."
+        ) from error
 
 
 class _Steps(Dataset[Any]):

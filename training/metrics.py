@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from cuts3d.errors import InputError
+from cuts3d.export import write_atomically
 
 FILE = "metrics.jsonl"
 
@@ -28,9 +30,8 @@ class MetricsLog:
         if not writes:
             return
         try:
-            out.mkdir(parents=True, exist_ok=True)
-            kept = [json.dumps(line) + "\n" for line in read_metrics(out) if line["step"] <= start]
-            (out / FILE).write_text("".join(kept), encoding="utf-8")
+            kept = "".join(json.dumps(line) + "\n" for line in read_metrics(out) if line["step"] <= start)
+            write_atomically(out / FILE, lambda temporary: temporary.write_text(kept, encoding="utf-8"))
             self._file = (out / FILE).open("a", encoding="utf-8")
         except OSError as error:
             raise InputError(f"'{out}' cannot be written: {error.strerror or error}.") from error
@@ -43,17 +44,18 @@ class MetricsLog:
         try:
             self._file.write(json.dumps({k: round(v, 6) for k, v in metrics.items()}) + "\n")
             self._file.flush()
+            if self._board is not None:
+                for name, value in metrics.items():
+                    self._board.add_scalar(name, value, int(metrics["step"]))
         except OSError as error:
             raise InputError(f"The metrics cannot be written: {error.strerror or error}.") from error
-        if self._board is not None:
-            for name, value in metrics.items():
-                self._board.add_scalar(name, value, int(metrics["step"]))
 
     def close(self) -> None:
         """Close the files."""
         for open_file in (self._file, self._board):
             if open_file is not None:
-                open_file.close()
+                with suppress(OSError):  # on a full disk it tries again what `write` has failed at
+                    open_file.close()
 
 
 def read_metrics(out: Path) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ import torch
 from tqdm import tqdm
 
 from cuts3d.errors import ConfigError, CutS3DError, InputError
-from cuts3d.export import write_atomically
+from cuts3d.export import remove_unfinished, write_atomically
 from cuts3d.weights import sha256_of
 from training.cascade import CascadeMaskRCNN
 from training.checkpoint import load_network
@@ -31,11 +31,11 @@ from training.dataset import PseudoLabels
 from training.merge_labels import merge_labels, write_labels
 from training.predict import predict
 from training.processes import stopping
-from training.state import FREE
+from training.state import FREE, alone
 from training.train import FINAL, Metrics, Stopped, changed, train
 
 SCORES = (0.7, 0.65)  # least score of a detection that becomes a label: in the first round, in the later ones
-PREDICTIONS, LABELS, SETTINGS = "predictions.json", "labels.json", "self_train.json"
+PREDICTIONS, LABELS, SETTINGS, LOCK = "predictions.json", "labels.json", "self_train.json", "self_train.lock"
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
 
@@ -87,7 +87,7 @@ def self_train(
 
     Raises:
         Stopped: `stop` was set.
-        InputError: A file cannot be used or written.
+        InputError: A file cannot be used or written, or another training works in `out`.
         ConfigError: Rounds or scores that cannot be, a detector that is not the recipe's, or an `out` that belongs to
             other settings.
     """
@@ -99,14 +99,15 @@ def self_train(
         raise ConfigError(
             f"'{start.checkpoint.name}' is another network than the recipe's; choose the recipe it was trained by."
         )
-    _claim(out, start, scores)
-    for number in range(1, rounds + 1):
-        folder = out / f"round{number}"
-        score = scores[min(number, len(scores)) - 1]
-        _next_labels(folder, start, score, device=device, progress=progress, stop=stop)
-        if not (folder / FINAL).exists():
-            _train_round(folder, start, device=device, progress=progress, stop=stop)
-        start = replace(start, labels=folder / LABELS, checkpoint=folder / FINAL)
+    with alone(out, LOCK, SETTINGS):
+        _claim(out, start, scores)
+        for number in range(1, rounds + 1):
+            folder = out / f"round{number}"
+            score = scores[min(number, len(scores)) - 1]
+            _next_labels(folder, start, score, device=device, progress=progress, stop=stop)
+            if not (folder / FINAL).exists():
+                _train_round(folder, start, device=device, progress=progress, stop=stop)
+            start = replace(start, labels=folder / LABELS, checkpoint=folder / FINAL)
     return start.checkpoint
 
 
@@ -128,6 +129,8 @@ def _next_labels(
                 f"{folder.name} was stopped after the predictions of {done} of {total} photos; call it again."
             )
 
+    for path in (found, merged):
+        remove_unfinished(path)
     if not found.exists():
         predict(start.photos, start.checkpoint, found, score_threshold=score, device=device, progress=told)
     if not merged.exists():

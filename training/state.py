@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +14,8 @@ import torch
 from torch import nn
 
 from cuts3d.errors import ConfigError, InputError
-from cuts3d.export import write_atomically
+from cuts3d.export import remove_unfinished, write_atomically
+from cuts3d.locks import held
 from training.cascade import CascadeMaskRCNN
 from training.config import Recipe
 from training.ema import Ema
@@ -36,6 +40,19 @@ class Run:
     def result(self) -> CascadeMaskRCNN:
         """The network to keep: with the mean weights, where there are any."""
         return self.network if self.ema is None else cast(CascadeMaskRCNN, self.ema.applied(self.network))
+
+
+@contextmanager
+def alone(out: Path, lock: str, *files: str) -> Iterator[None]:
+    """Hold a folder against a second training, and remove what a kill has left of its files.
+
+    Raises:
+        InputError: Another training works in the folder, or it cannot be written.
+    """
+    with held(out / lock, refused=f"Another training works in '{out}'; wait for it, or choose another folder."):
+        for name in files:
+            remove_unfinished(out / name)
+        yield
 
 
 def save_run(run: Run, recipe: Recipe, step: int, path: Path) -> None:
@@ -74,7 +91,8 @@ def load_run(run: Run, recipe: Recipe, path: Path) -> int:
     if not path.exists():
         return 0
     try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content: dict[str, Any] = _unharmed(path)
+        step = int(content["step"])
         same = content["recipe"] == _comparable(recipe)
         if same:
             run.network.load_state_dict(content["network"])
@@ -87,7 +105,15 @@ def load_run(run: Run, recipe: Recipe, path: Path) -> int:
         ) from error
     if not same:
         raise ConfigError(f"The checkpoint '{path}' is that of another recipe; choose another folder, or delete it.")
-    return int(content["step"])
+    return step
+
+
+def _unharmed(path: Path) -> Any:
+    """What a file holds; its checksums are compared, which Torch does not do."""
+    with zipfile.ZipFile(path) as archive:
+        if harmed := archive.testzip():
+            raise ValueError(f"the checksum of '{harmed}' is another")
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _comparable(recipe: Recipe) -> str:

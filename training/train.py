@@ -21,7 +21,6 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from cuts3d.errors import ConfigError, CutS3DError, InputError
-from cuts3d.locks import held
 from cuts3d.memory import out_of_memory
 from training.cascade import CascadeMaskRCNN, build
 from training.checkpoint import load_network, save_network
@@ -31,11 +30,11 @@ from training.dataset import PseudoLabels
 from training.ema import Ema
 from training.loader import batches
 from training.losses import LossOptions
-from training.metrics import MetricsLog
+from training.metrics import FILE, MetricsLog
 from training.processes import Place, processes, stopping
 from training.records import Sample
 from training.schedule import learning_rate, optimizer_for
-from training.state import CHECKPOINT, Run, load_run, save_run
+from training.state import CHECKPOINT, Run, alone, load_run, save_run
 
 Metrics = dict[str, float]
 OnStep = Callable[[Metrics, CascadeMaskRCNN], None]
@@ -83,7 +82,7 @@ def train(
         WeightsUnavailableError: The backbone's weights cannot be had.
     """
     place = Place.here(device)
-    with alone(out, LOCK) if place.rank == 0 else nullcontext():
+    with alone(out, LOCK, CHECKPOINT, FILE, FINAL) if place.rank == 0 else nullcontext():
         torch.manual_seed(recipe.seed)
         network = _network(recipe, init).to(place.device).train()
         network.pad_to = recipe.pad_to
@@ -126,9 +125,17 @@ def _steps(run: Run, recipe: Recipe, dataset: PseudoLabels, place: Place, start:
     begin = time.perf_counter()
     with closing(data):  # pyright: ignore[reportArgumentType]
         for step in range(start, recipe.iterations):
-            samples = [sample.to(place.device) for sample in next(data)]
+            samples = next(data)
             torch.manual_seed(_seed(recipe.seed, step, place.rank))  # proposals are sampled by the global generator
-            losses = _step(model, run, recipe, samples, options, step)
+            try:
+                losses = _step(model, run, recipe, [sample.to(place.device) for sample in samples], options, step)
+            except (MemoryError, RuntimeError) as error:
+                if not out_of_memory(error):
+                    raise
+                raise InputError(
+                    f"Memory ran out in step {step + 1} at the photos {', '.join(s.name for s in samples)}; "
+                    "use a smaller batch, or smaller photos (short_sides, max_side)."
+                ) from error
             now = time.perf_counter()
             seconds, begin = now - begin, now
             yield (

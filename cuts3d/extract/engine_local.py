@@ -57,7 +57,7 @@ def run_local(job: Job, shards: Iterable[Shard], *, workers: int) -> Iterator[tu
                 died.update(shard.number for shard in lost[:workers])
                 worst = next((shard for shard in lost if died[shard.number] >= ATTEMPTS), None)
                 if worst:
-                    raise InputError(_words(worst)) from error
+                    raise InputError(killed(worst, f"{ATTEMPTS} times")) from error
                 again.extend(lost)
             except BaseException:
                 processes.shutdown(wait=False, cancel_futures=True)
@@ -70,10 +70,11 @@ def _either(again: deque[Shard], left: Iterator[Shard]) -> Iterator[Shard]:
     yield from islice(left, 1)
 
 
-def _words(shard: Shard) -> str:
+def killed(shard: Shard, times: str) -> str:
+    """The sentence for a shard whose worker dies every time."""
     first, last = shard.entries[0].name, shard.entries[-1].name
     return (
-        f"The worker of shard {shard.number} ('{first}' to '{last}') was killed {ATTEMPTS} times; out of memory, "
+        f"The worker of shard {shard.number} ('{first}' to '{last}') was killed {times}; out of memory, "
         "probably: give fewer --workers or a smaller --batch. What is done is kept."
     )
 
@@ -104,9 +105,9 @@ def _end_with(parent: int) -> None:
 
 
 def _work(job: Job, shard: Shard) -> bytes:
-    from cuts3d.extract.shard import run_shard
+    from cuts3d.extract.shard import run_in_worker
 
-    return run_shard(job, shard)
+    return run_in_worker(job, shard)
 
 
 @contextlib.contextmanager

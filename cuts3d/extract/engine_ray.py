@@ -7,7 +7,8 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from cuts3d.errors import ConfigError
+from cuts3d.errors import ConfigError, InputError
+from cuts3d.extract.engine_local import killed
 from cuts3d.extract.job import Job
 from cuts3d.extract.manifest import Shard
 
@@ -31,6 +32,7 @@ def run_ray(job: Job, shards: Iterable[Shard], *, address: str, gpus: float = 0.
 
     Raises:
         ConfigError: Ray is not installed, or there is no cluster at the address.
+        InputError: A shard killed its worker every time.
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing goes out without consent
     try:
@@ -62,13 +64,18 @@ def _run(ray: Any, job: Job, shards: Iterable[Shard], gpus: float) -> Iterator[t
             return
         done, _ = ray.wait(list(running))
         for reference in done:
-            yield running.pop(reference), ray.get(reference)
+            shard = running.pop(reference)
+            try:
+                content = ray.get(reference)
+            except (ray.exceptions.WorkerCrashedError, ray.exceptions.OutOfMemoryError) as error:
+                raise InputError(killed(shard, f"{RETRIES + 1} times")) from error
+            yield shard, content
 
 
 def _work(job: Job, shard: Shard) -> bytes:
     import torch
 
-    from cuts3d.extract.shard import run_shard
+    from cuts3d.extract.shard import run_in_worker
 
     torch.set_num_threads(1)  # as the local workers, so that the bytes are the same
-    return run_shard(job, shard)
+    return run_in_worker(job, shard)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,6 +14,8 @@ from cuts3d.errors import InputError
 from cuts3d.export import write_atomically
 from cuts3d.extract.job import Job
 from cuts3d.extract.sources import Entry, entries
+
+MANIFEST = "manifest.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,22 @@ class Manifest:
         return -(-self.count // self.job.images_per_shard)
 
     def shards(self, wanted: frozenset[int] | set[int]) -> Iterator[Shard]:
-        """The wanted shards in order, read from disk one at a time."""
+        """The wanted shards in order, read from disk one at a time.
+
+        Raises:
+            InputError: The manifest is damaged.
+        """
         size = self.job.images_per_shard
-        with self.path.open(encoding="utf-8") as lines:
+        with self.path.open("rb") as lines:
             next(lines)
             for number in range(self.num_shards):
-                own = list(islice(lines, min(size, self.count - number * size)))
+                count = min(size, self.count - number * size)
+                own = list(islice(lines, count))
                 if number in wanted:
-                    images = tuple(Entry(**json.loads(line)) for line in own)
+                    with _damage_named(self.path):
+                        images = tuple(Entry(**json.loads(line)) for line in own)
+                        if len(images) < count:
+                            raise ValueError("it was cut off")
                     yield Shard(number, number * size, images)
 
 
@@ -71,15 +82,16 @@ def open_manifest(folder: Path, source: Path, job: Job, *, limit: int | None = N
         limit: Only the first so many images.
 
     Raises:
-        InputError: The source holds no image, or the folder belongs to an extraction with other settings.
+        InputError: The source holds no image, the folder belongs to an extraction with other settings, or its
+            manifest is damaged.
     """
-    path = folder / "manifest.jsonl"
+    path = folder / MANIFEST
     head = {"source": str(source), "limit": limit, "job": job.settings()}
     if not path.exists():
         _write(path, head, islice(entries(source), limit))
-    with path.open(encoding="utf-8") as lines:
-        found: dict[str, Any] = json.loads(next(lines))
-    count = found.pop("count")
+    with path.open("rb") as lines, _damage_named(path):
+        found: dict[str, Any] = json.loads(lines.readline())
+        count = int(found.pop("count"))
     if found != head:
         differs = ", ".join(sorted(_differences(found, head)))
         raise InputError(
@@ -105,6 +117,14 @@ def _write(path: Path, head: dict[str, Any], images: Iterable[Entry]) -> None:
             listed.unlink(missing_ok=True)
 
     write_atomically(path, write)
+
+
+@contextmanager
+def _damage_named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise InputError(f"'{path}' is damaged ({error}); give --overwrite to begin again.") from error
 
 
 def _differences(a: dict[str, Any], b: dict[str, Any]) -> Iterator[str]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from cuts3d.errors import ConfigError, InputError
-from cuts3d.export import write_atomically
+from cuts3d.export import remove_unfinished, write_atomically
 from cuts3d.extract.engine_local import run_local
 from cuts3d.extract.engine_ray import run_ray
 from cuts3d.extract.job import Job
-from cuts3d.extract.manifest import Manifest, Shard, open_manifest
+from cuts3d.extract.manifest import MANIFEST, Manifest, Shard, open_manifest
 from cuts3d.extract.merge import merge, missing, shard_path
+from cuts3d.locks import held
 
+LOCK = ".lock"
 Progress = Callable[[int, int, int], None]  # images done now, done before, in all
 
 
@@ -77,12 +78,11 @@ def extract(
     if overwrite and parts > 1:
         raise ConfigError("--overwrite would throw away what other parts have made; delete their folder yourself.")
     folder = parts_folder(out)
-    if overwrite:
-        out.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
-    if out.exists() and not folder.exists():
-        raise InputError(f"'{out}' is there already; give --overwrite to make it anew.")
     with _alone(folder, part, parts):
+        if parts == 1:
+            _tidy(folder, out, everything=overwrite)
+        if out.exists() and not (folder / MANIFEST).exists():
+            raise InputError(f"'{out}' is there already; give --overwrite to make it anew.")
         manifest = open_manifest(folder, source, job, limit=limit)
         own = {n for n in missing(folder, manifest) if n % parts == part - 1}
         if own:
@@ -99,6 +99,7 @@ def merge_parts(source: Path, out: Path, job: Job, *, limit: int | None = None) 
     if not folder.exists():
         raise InputError(f"There is nothing to merge: '{folder}' does not exist.")
     with _alone(folder, 1, 1):
+        _tidy(folder, out, everything=False)
         return _finish(folder, open_manifest(folder, source, job, limit=limit), out)
 
 
@@ -143,20 +144,37 @@ def _load_networks(job: Job) -> None:
 
 def _finish(folder: Path, manifest: Manifest, out: Path) -> dict[str, int]:
     counts = merge(folder, manifest, out)
-    done = folder.with_name(folder.name + ".done")
-    shutil.rmtree(done, ignore_errors=True)
-    folder.rename(done)  # at once, so that a kill now leaves no half of the shards
-    shutil.rmtree(done, ignore_errors=True)
+    folder.rename(_done(folder))  # at once, so that a kill now leaves no half of the shards
+    shutil.rmtree(_done(folder), ignore_errors=True)
     return counts
+
+
+def _done(folder: Path) -> Path:
+    return folder.with_name(folder.name + ".done")
+
+
+def _tidy(folder: Path, out: Path, *, everything: bool) -> None:
+    """Remove what an earlier run that was killed while it wrote or tidied has left, or all that is there."""
+    shutil.rmtree(_done(folder), ignore_errors=True)
+    remove_unfinished(out)
+    if everything:
+        out.unlink(missing_ok=True)
+        for path in folder.iterdir():
+            if path.suffix != LOCK:
+                path.unlink()
 
 
 @contextmanager
 def _alone(folder: Path, part: int, parts: int) -> Iterator[None]:
-    """Hold a part of the work against a second run of it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"part-{part}-of-{parts}.lock").open("w") as lock:
+    """Hold the work against a second run of it: parts beside each other, the whole and the merge against all."""
+    refused = f"Another run works in '{folder}'; wait for it, or choose another --out."
+    whole = parts == 1
+    with ExitStack() as locks:
+        locks.enter_context(held(folder / f"run{LOCK}", refused=refused, shared=not whole))
+        if not whole:
+            locks.enter_context(held(folder / f"part-{part}-of-{parts}{LOCK}", refused=refused))
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"Another run works in '{folder}'; wait for it, or choose another --out.") from None
-        yield
+            yield
+        finally:
+            if whole and folder.exists() and all(path.suffix == LOCK for path in folder.iterdir()):
+                shutil.rmtree(folder, ignore_errors=True)  # nothing was begun

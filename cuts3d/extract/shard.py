@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,12 @@ from cuts3d.extract.records import annotation
 from cuts3d.extract.sources import Entry
 from cuts3d.features import batch_vectors
 from cuts3d.image_io import read_image
+from cuts3d.memory import out_of_memory
 from cuts3d.methods import OURS, find_masks
 from cuts3d.stages import Known, Memo, remembering
 from cuts3d.types import ImageArray
 
-NOT_THE_IMAGES_FAULT = (ConfigError, WeightsUnavailableError, MemoryError, torch.OutOfMemoryError)
+OUT_OF_MEMORY = 137  # exit status, as of a process that the kernel has killed
 
 
 def run_shard(job: Job, shard: Shard) -> bytes:
@@ -37,8 +40,8 @@ def run_shard(job: Job, shard: Shard) -> bytes:
         What `read_shard` reads.
 
     Raises:
-        ConfigError, WeightsUnavailableError, MemoryError: What no other image would survive either; any other error is
-            recorded with its image.
+        ConfigError, WeightsUnavailableError: What no other image would survive either.
+        An error of `out_of_memory`. Any other error is recorded with its image.
     """
     images: list[dict[str, Any]] = []
     for begin in range(0, len(shard.entries), job.batch):
@@ -47,6 +50,16 @@ def run_shard(job: Job, shard: Shard) -> bytes:
         images.extend(_run_batch(job, dict(zip(ids, part, strict=True))))
     content = {"shard": shard.number, "hash": job.info["hash"], "count": len(images), "images": images}
     return gzip.compress(json.dumps(content).encode(), compresslevel=6, mtime=0)
+
+
+def run_in_worker(job: Job, shard: Shard) -> bytes:
+    """`run_shard` for a process of an engine, which ends where memory runs out: a fresh one tries the shard again."""
+    try:
+        return run_shard(job, shard)
+    except Exception as error:
+        if out_of_memory(error):
+            os._exit(OUT_OF_MEMORY)
+        raise
 
 
 def read_shard(path: Path) -> list[dict[str, Any]]:
@@ -63,7 +76,7 @@ def read_shard(path: Path) -> list[dict[str, Any]]:
         return images
     except FileNotFoundError:
         raise InputError(f"The shard '{path.name}' is missing.") from None
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
         raise InputError(f"The shard '{path.name}' is damaged ({error}).") from error
 
 
@@ -74,8 +87,6 @@ def _run_batch(job: Job, part: dict[int, Entry]) -> Iterator[dict[str, Any]]:
     for image_id, entry in part.items():
         try:
             photos[image_id] = _read(entry)
-        except NOT_THE_IMAGES_FAULT:
-            raise
         except Exception as error:
             records[image_id] = _failure(image_id, entry, error)
     for (image_id, image), memo in zip(photos.items(), _memos(job, list(photos.values())), strict=True):
@@ -106,8 +117,6 @@ def _record(job: Job, image_id: int, entry: Entry, image: ImageArray, memo: Memo
     try:
         found = find_masks(image, job.config, method=job.method, memo=memo)
         annotations = [annotation(one) for one in found]
-    except NOT_THE_IMAGES_FAULT:
-        raise
     except Exception as error:
         return _failure(image_id, entry, error)
     height, width = image.shape[:2]
@@ -118,5 +127,8 @@ def _record(job: Job, image_id: int, entry: Entry, image: ImageArray, memo: Memo
 
 
 def _failure(image_id: int, entry: Entry, error: Exception) -> dict[str, Any]:
+    """The record of an error, which is raised again where it is no fault of the image."""
+    if isinstance(error, ConfigError | WeightsUnavailableError) or out_of_memory(error):
+        raise error
     reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
     return {"failure": {"id": image_id, "file_name": entry.name, "reason": reason}}
