@@ -61,11 +61,17 @@ def _decoded(image: Image.Image, name: str, max_side: int | None) -> NDArray[np.
     try:
         if max_side is not None and max(image.size) > max_side:
             image.draft("RGB", (max_side, max_side))  # lets the JPEG decoder skip pixels
-        image = ImageOps.exif_transpose(image)
-        image = _reduced(image, max_side)
+        image = _reduced(_upright(image), max_side)
         return np.array(_to_rgb(image), dtype=np.uint8)
     except Exception as error:  # decoders raise their own kinds: AVIF's is RuntimeError
         raise InputError(f"The photo could not be decoded: the file is damaged or incomplete ({error}).") from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # damaged EXIF costs the orientation, not the photo; damaged pixels are found when they are used
+        return image
 
 
 def _open(path: Path) -> Image.Image:

@@ -136,6 +136,12 @@ def test_exif_orientation_is_applied(tmp_path, orientation, suffix):
         assert np.abs(found[row, column].astype(int) - UPRIGHT[row, column]).max() < 12
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_damaged_exif_costs_the_orientation_and_not_the_photo(tmp_path, suffix):
+    Image.fromarray(UPRIGHT).save(tmp_path / f"p.{suffix}", exif=b"Exif\0\0no orientation at all")
+    assert read_image(tmp_path / f"p.{suffix}").shape == UPRIGHT.shape
+
+
 def test_orientation_is_applied_before_a_photo_is_reduced(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6

@@ -101,13 +101,14 @@ def damaged_depth(rng: Rng, folder: Path) -> Case:
 def array_depth(rng: Rng, folder: Path) -> Case:
     """An array of any type and shape, or no array at all; what it means may be nonsense too."""
     del folder
-    shape = tuple(int(v) for v in rng.integers(0, 50, size=int(rng.integers(0, 5))))
+    odd = tuple(int(v) for v in rng.integers(0, 50, size=int(rng.integers(0, 5))))
     with np.errstate(all="ignore"):
-        array: Any = depth_values(rng, shape if chance(rng, 0.3) else (30, 40)).astype(one_of(rng, (*TYPES, "O")))
+        array: Any = depth_values(rng, odd if chance(rng, 0.2) else (30, 40)).astype(one_of(rng, (*TYPES, "O")))
     source: Any = one_of(rng, (array,) * 9 + (7, b"depth.png", [[1.0]], "", "\0", "x" * 5000))
     kind = one_of(rng, (*KINDS, *KINDS, "metres", None, 3, [], np.nan))
     words = f"array {array.dtype} {array.shape}" if source is array else f"a {type(source).__name__}"
-    return Case(f"{words}, {kind!r}", lambda: _checked(source, kind, one_of(rng, (None, (30, 40), (60, 80), (40, 30)))))
+    photo = one_of(rng, (None, None, (30, 40), (60, 80), (40, 30)))
+    return Case(f"{words}, {kind!r}, for {photo}", lambda: _checked(source, kind, photo))
 
 
 def _pickled(victim: Path) -> bytes:

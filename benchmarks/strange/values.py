@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterator
 from typing import Any, get_args, get_origin
 
 from benchmarks.strange.case import Rng, chance, one_of
@@ -96,18 +97,17 @@ def mangled(rng: Rng, document: Any, times: int = 1) -> Any:
     """
     changed = copy.deepcopy(document)
     for _ in range(times):
-        holder: Any = changed
-        while True:
-            keys = list(holder) if isinstance(holder, dict) else list(range(len(holder)))
-            if not keys:
-                break
-            key = one_of(rng, keys)
-            if isinstance(holder[key], dict | list) and chance(rng, 0.8):
-                holder = holder[key]
-                continue
-            if chance(rng, 0.2):
-                del holder[key]
-            else:
-                holder[key] = strange(rng)
-            break
+        holder, key = one_of(rng, list(_places(changed)) or [({"": None}, "")])
+        if chance(rng, 0.2):
+            del holder[key]
+        else:
+            holder[key] = strange(rng)
     return changed
+
+
+def _places(holder: Any) -> Iterator[tuple[Any, Any]]:
+    """Every place of a document: what holds it, and its key or number there."""
+    for key, value in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
+        yield holder, key
+        if isinstance(value, dict | list):
+            yield from _places(value)
