@@ -24,7 +24,7 @@ from PIL import Image
 from pycocotools import mask as coco
 
 from cuts3d.backbones import registry
-from cuts3d.config import CutS3DConfig, parameter_stages
+from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages
 from tests.training.made_detector import made_checkpoint
 from ui import detectors, uploads
 from ui.endpoints import add_endpoints
@@ -234,16 +234,69 @@ def test_parameters_that_are_no_object_are_one_sentence(client, photo_file, para
         client.predict(handle_file(photo_file), parameters, api_name="/segment")
 
 
+def answer_to(server: str, name: str, body: str) -> str:
+    """What a call gets whose body is written by hand: the event stream, or the refusal of the body itself."""
+    headers = {"content-type": "application/json"}
+    answer = httpx.post(
+        f"{server}gradio_api/call/{name}", content=body.encode("utf-8", "surrogatepass"), headers=headers
+    )
+    if not answer.is_success:
+        assert answer.status_code in (400, 422)
+        return "event: error"
+    return httpx.get(f"{server}gradio_api/call/{name}/{answer.json()['event_id']}", timeout=60).text
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        '{"beta": NaN}',
+        '{"beta": Infinity}',
+        '{"beta": 1e999}',
+        '{"beta": 1.0000001}',
+        '{"beta": -1e-9}',
+        '{"num_cuts": %s}' % ("9" * 400),
+        '{"num_cuts": %s}' % ("9" * 5000),
+        '{"num_cuts": 65}',
+        '{"num_cuts": 0}',
+        '{"num_cuts": 2.5}',
+        '{"image_size": 1680.5}',
+        '{"crf": "true"}',
+        '{"region": "\\ud800"}',
+        '{"backbone": "\\ud800"}',
+        '{"backbone": "two\\nlines"}',
+        '{"\\ud800": 1}',
+        '{"%s": 1}' % ("x" * 100_000),
+        '{"beta": %s}' % ("[" * 500 + "]" * 500),
+        '{"depth": "file:/etc/passwd"}',
+        '{"depth": "../../etc/passwd"}',
+        '"%s"' % ("[" * 100_000),
+        '"{\\"beta\\": 1e999}"',
+        "[]",
+        "7",
+    ],
+    ids=lambda text: text[:24],
+)
+def test_parameters_written_by_hand_are_refused_in_one_short_event(server, photo_file, parameters) -> None:
+    photo = json.dumps(upload(server, photo_file))
+    stream = answer_to(server, "segment", f'{{"data": [{photo}, {parameters}]}}')
+    assert stream.startswith("event: error")
+    assert "Traceback" not in stream
+    assert len(stream) < 3000
+
+
+def test_parameters_at_the_ends_of_their_ranges_give_a_result(client, photo_file) -> None:
+    ends = {"image_size": 64, "num_cuts": 1, "k_neighbors": 128, "cut_size": 8, "max_instances": 50}
+    for end in ("low", "high"):
+        names = ("beta", "tau_knn", "tau_knn_min", "sigma", "depth_scale", "min_area", "max_overlap", "epsilon")
+        params = {name: parameter_field(name).metadata[end] for name in names} | ends
+        document, _ = client.predict(handle_file(photo_file), {**params, **PARAMS}, api_name="/segment")
+        assert document["info"]["config"]["beta"] == params["beta"]
+
+
 def test_nan_is_one_sentence(server, photo_file) -> None:
     body = json.dumps({"data": [upload(server, photo_file), 0.03, float("nan"), 4, PARAMS]})
-    headers = {"content-type": "application/json"}
-    answer = httpx.post(f"{server}gradio_api/call/confidence_sweep", content=body, headers=headers)
-    if answer.is_success:
-        event = answer.json()["event_id"]
-        stream = httpx.get(f"{server}gradio_api/call/confidence_sweep/{event}", timeout=60).text
-        assert "tau_knn must be a finite number" in stream
-    else:
-        assert answer.status_code in (400, 422)
+    stream = answer_to(server, "confidence_sweep", body)
+    assert stream == "event: error" or "tau_knn must be a finite number" in stream
 
 
 def test_a_wrong_photo_is_one_sentence(client, server, tmp_path) -> None:
