@@ -5,12 +5,17 @@ python -m benchmarks.kills --extract 50 --train 50 --self-train 20
 The real commands, on made photos at a small size, are started again after each kill until they end; then the next
 round begins in a fresh folder. What is killed is drawn too: the process with all its workers, it alone, or one worker
 (which costs the command nothing: it goes on). So is the number of workers of each start, on which no byte depends.
+
+With `--forked` a start is a fork of this process, which has imported everything and run nothing, and so are the workers
+of an extraction: it costs a second instead of ten, and the kills fall on the work rather than on imports. Photos of a
+training are then loaded in its own process.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import multiprocessing
 import os
 import random
 import signal
@@ -20,22 +25,32 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+import torch
 from PIL import Image
 
+import cuts3d.extract.shard  # noqa: F401 - loaded before the forks
+from cuts3d.cli import main as cuts3d_main
+from cuts3d.extract import engine_local
 from cuts3d.scenes import SCENES, make_scene
+from training.self_train import main as self_train_main
+from training.train import main as train_main
 
 REPO = Path(__file__).resolve().parents[1]
 PHOTOS, SIZE = 6, (120, 160)
-EXTRACT = ["--image-size=224", "--crf-size=64", "--images-per-shard=1", "--batch=1", "--quiet"]
+EXTRACT = ["--image-size=224", "--no-crf", "--images-per-shard=1", "--batch=1", "--quiet"]
 TRAIN = ["iterations=6", "checkpoint_every=2", "short_sides=[64]", "max_side=96", "batch=2"]
 WHAT = {"all": 3, "parent": 2, "worker": 1}  # how often each is killed, as weights
 EARLY = 0.15  # share of kills before the first sign of work
 LONGER = 1.25  # so much longer lives each start of a round than the one before, so that every round ends
 POLL = 0.01
+MAINS = {"cuts3d": cuts3d_main, "training.train": train_main, "training.self_train": self_train_main}
 MOST_REFUSED = 20
+DONE = "is there already"  # what an extraction says that was killed after its last work
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,7 @@ class Work:
         workers: Those that are drawn from.
         result: The file in that folder that must be the same.
         phase: How far a folder says that the work is; empty before its first sign.
+        forked: Whether starts are forks of this process.
     """
 
     name: str
@@ -55,6 +71,11 @@ class Work:
     workers: tuple[int, ...]
     result: str
     phase: Callable[[Path], str]
+    forked: bool
+
+    def start(self, out: Path, workers: int) -> Start:
+        """Run the command."""
+        return Start(self.command(out, workers), forked=self.forked)
 
 
 @dataclass
@@ -103,54 +124,51 @@ def campaign(work: Work, kills: int, folder: Path, seed: int) -> Tally:
 def _undisturbed(work: Work, out: Path) -> tuple[float, float]:
     """Seconds to the first sign of work, and to the end."""
     began, sign = time.monotonic(), 0.0
-    process = _started(work, out, work.workers[0])
-    while process.poll() is None:
-        if not sign and work.phase(out):
-            sign = time.monotonic() - began
-        time.sleep(POLL)
-    if process.returncode:
-        raise SystemExit(f"{work.name}: the undisturbed run failed: {_said(process)}")
+    with closing(work.start(out, work.workers[0])) as process:
+        while process.status is None:
+            if not sign and work.phase(out):
+                sign = time.monotonic() - began
+            process.wait(POLL)
+        if process.status:
+            raise SystemExit(f"{work.name}: the undisturbed run failed: {process.said()}")
     return sign, time.monotonic() - began
 
 
 def _is_killed(work: Work, out: Path, rng: random.Random, tally: Tally, span: tuple[float, float]) -> bool:
     """Start the command; whether it was killed before its end."""
-    process = _started(work, out, rng.choice(work.workers))
     sign, end = span
-    while True:
-        delay = rng.uniform(0, sign) if rng.random() < EARLY else rng.uniform(sign, end)
-        try:
-            process.wait(delay)
-        except subprocess.TimeoutExpired:
+    with closing(work.start(out, rng.choice(work.workers))) as process:
+        while True:
+            process.wait(rng.uniform(0, sign) if rng.random() < EARLY else rng.uniform(sign, end))
+            if process.status is not None:
+                break
             phase = work.phase(out) or "nothing yet"
             what = _kill(process, rng)
             tally.kills[what] += 1
             tally.phases[phase] += 1
-            if what == "worker":
-                continue
-            process.wait()
-            return True
-        if process.returncode == 0:
+            print(f"{work.name}: killed {what} at {phase}", file=sys.stderr, flush=True)
+            if what != "worker":
+                process.wait()
+                return True
+        if process.status == 0 or DONE in process.said():
             return False
-        tally.refused[_said(process)] += 1
+        tally.refused[process.said()] += 1
         return True
 
 
-def _kill(process: subprocess.Popen[str], rng: random.Random) -> str:
+def _kill(process: Start, rng: random.Random) -> str:
     what = rng.choices(list(WHAT), weights=list(WHAT.values()))[0]
     if what == "all":
         os.killpg(process.pid, signal.SIGKILL)
         return what
     workers = _workers(process.pid) if what == "worker" else []
-    if not workers:
-        process.kill()
-        return "parent"
+    victim = rng.choice(workers) if workers else process.pid
     try:
-        os.kill(rng.choice(workers), signal.SIGKILL)
-    except ProcessLookupError:  # it has ended by itself meanwhile
+        os.kill(victim, signal.SIGKILL)
+    except ProcessLookupError:  # a worker that has ended by itself meanwhile
         process.kill()
         return "parent"
-    return what
+    return "parent" if victim == process.pid else what
 
 
 def _workers(parent: int) -> list[int]:
@@ -159,29 +177,66 @@ def _workers(parent: int) -> list[int]:
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
-            if int(fields[1]) == parent and b"spawn_main" in (folder / "cmdline").read_bytes():
+            if int(fields[1]) == parent and b"resource_tracker" not in (folder / "cmdline").read_bytes():
                 found.append(int(folder.name))
         except OSError:  # it has ended meanwhile
             continue
     return found
 
 
-def _started(work: Work, out: Path, workers: int) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", *work.command(out, workers)],
-        cwd=REPO,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+class Start:
+    """A command that runs in a session of its own, with what it says in a file."""
+
+    def __init__(self, arguments: list[str], *, forked: bool) -> None:
+        with tempfile.NamedTemporaryFile(prefix="cuts3d-said-", delete=False) as file:
+            self._said = Path(file.name)
+            if forked:
+                process = multiprocessing.get_context("fork").Process(target=_main, args=(arguments, file.fileno()))
+                process.start()
+                self.pid, self.wait, self.kill = process.pid or 0, process.join, process.kill
+                self._status = lambda: process.exitcode
+            else:
+                command = subprocess.Popen(
+                    [sys.executable, "-m", *arguments],
+                    cwd=REPO,
+                    env={**os.environ, "OMP_NUM_THREADS": "1"},
+                    stdout=subprocess.DEVNULL,
+                    stderr=file,
+                    start_new_session=True,
+                )
+                self.pid, self.kill, self._status = command.pid, command.kill, command.poll
+                self.wait = partial(_wait, command)
+
+    @property
+    def status(self) -> int | None:
+        """The exit status; None while it runs."""
+        return self._status()
+
+    def said(self) -> str:
+        """The last line on stderr."""
+        lines = self._said.read_text(encoding="utf-8").strip().splitlines()
+        return (lines or [f"exit status {self.status}"])[-1]
+
+    def close(self) -> None:
+        """Forget what it has said."""
+        self._said.unlink(missing_ok=True)
 
 
-def _said(process: subprocess.Popen[str]) -> str:
-    """The last line that a command has said."""
-    text = process.stderr.read() if process.stderr else ""
-    return (text.strip().splitlines() or [f"exit status {process.returncode}"])[-1]
+def _wait(command: subprocess.Popen[bytes], seconds: float | None = None) -> None:
+    with suppress(subprocess.TimeoutExpired):
+        command.wait(seconds)
+
+
+def _main(arguments: list[str], stderr: int) -> None:
+    """A command in a fork."""
+    os.setsid()
+    os.dup2(stderr, 2)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    torch.set_num_threads(1)
+    fork = multiprocessing.get_context("fork")
+    engine_local.multiprocessing.get_context = lambda _: fork  # pyright: ignore[reportAttributeAccessIssue]
+    sys.argv = arguments
+    sys.exit(MAINS[arguments[0]]())
 
 
 def _digest(path: Path) -> str:
@@ -200,7 +255,7 @@ def _counts(found: Counter[str]) -> str:
 # ---- the commands
 
 
-def extraction(photos: Path) -> Work:
+def extraction(photos: Path, *, forked: bool) -> Work:
     """`python -m cuts3d extract`, of one photo a shard."""
 
     def command(out: Path, workers: int) -> list[str]:
@@ -214,19 +269,19 @@ def extraction(photos: Path) -> Work:
             return ""
         return f"{len(list(parts.glob('shard-*.json.gz')))} of {PHOTOS} shards"
 
-    return Work("extraction", command, (1, 2), "labels.json", phase)
+    return Work("extraction", command, (1, 2), "labels.json", phase, forked)
 
 
-def training(photos: Path, labels: Path) -> Work:
+def training(photos: Path, labels: Path, *, forked: bool) -> Work:
     """`python -m training.train`, a checkpoint every other step."""
 
     def command(out: Path, workers: int) -> list[str]:
         return ["training.train", *_recipe(photos, labels, out, workers)]
 
-    return Work("training", command, (0, 0, 1), "final.safetensors", _training_phase)
+    return Work("training", command, (0,) if forked else (0, 0, 1), "final.safetensors", _training_phase, forked)
 
 
-def self_training(photos: Path, labels: Path, checkpoint: Path) -> Work:
+def self_training(photos: Path, labels: Path, checkpoint: Path, *, forked: bool) -> Work:
     """`python -m training.self_train`, two rounds."""
 
     def command(out: Path, workers: int) -> list[str]:
@@ -241,7 +296,7 @@ def self_training(photos: Path, labels: Path, checkpoint: Path) -> Work:
             return f"{last.name}, predictions"
         return f"{last.name}, {_training_phase(last) or 'loading'}"
 
-    return Work("self-training", command, (0,), "round2/final.safetensors", phase)
+    return Work("self-training", command, (0,), "round2/final.safetensors", phase, forked)
 
 
 def _recipe(photos: Path, labels: Path, out: Path, workers: int) -> list[str]:
@@ -273,6 +328,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kills")
     for name in ("extract", "train", "self-train"):
         parser.add_argument(f"--{name}", type=int, default=0, metavar="N", help=f"kills of {name}")
+    parser.add_argument("--forked", action="store_true", help="starts are forks: cheaper, and the kills hit the work")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     failed = 0
@@ -282,7 +338,12 @@ def main() -> int:
         labels, detector = root / "extract" / "whole" / "labels.json", root / "train" / "whole" / "final.safetensors"
         print("| what | figure |\n|:--|--:|")
         asked = [options.extract, options.train, options.self_train]
-        works = [extraction(photos), training(photos, labels), self_training(photos, labels, detector)]
+        forked = options.forked
+        works = [
+            extraction(photos, forked=forked),
+            training(photos, labels, forked=forked),
+            self_training(photos, labels, detector, forked=forked),
+        ]
         for place, (name, work, kills) in enumerate(zip(("extract", "train", "self-train"), works, asked, strict=True)):
             if not any(asked[place:]):
                 break

@@ -14,6 +14,7 @@ from cuts3d.types import Bipartition, BoolArray, FloatArray, IntArray, KnnGraph,
 
 INT32_MAX = 2**31 - 1
 CAPACITY_STEPS = 10_000  # integer steps of a capacity of 1; SciPy's max-flow takes int32 only
+VANISHED = 1e-290  # capacities below it are 0: float64 cannot hold what scales them up
 
 
 def knn_graph(cloud: PointCloud, *, k_neighbors: int = 24, among: BoolArray | None = None) -> KnnGraph:
@@ -68,7 +69,7 @@ def integer_capacities(values: FloatArray) -> tuple[IntArray, float]:
         int32 [E], and how many integer steps a capacity of 1 has.
     """
     largest = float(values.max(initial=0.0))
-    steps = min(CAPACITY_STEPS, (INT32_MAX - 1) // max(1, 4 * values.size)) / (largest or 1.0)
+    steps = min(CAPACITY_STEPS, (INT32_MAX - 1) // max(1, 4 * values.size)) / (largest if largest > VANISHED else 1.0)
     return np.maximum(1, np.rint(values * steps)).astype(np.int32), steps
 
 

@@ -38,6 +38,8 @@ def held(path: Path, *, refused: str, shared: bool = False) -> Iterator[None]:
             raise
     except BlockingIOError:
         raise InputError(refused) from None
+    except FileExistsError:
+        raise InputError(f"'{path.parent}' is a file; it must be a folder, or not there yet.") from None
     except OSError as error:
         raise InputError(f"'{path}' could not be locked: {error.strerror or error}.") from error
     with file:

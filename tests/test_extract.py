@@ -1,10 +1,14 @@
 """Extraction in one process: sources, records, shards, resume, merge."""
 
+import contextlib
 import gzip
 import io
+import itertools
 import json
 import os
 import tarfile
+import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +24,10 @@ import cuts3d.extract.run
 from cuts3d.cli import main
 from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError
 from cuts3d.extract import Job, Means, decode_confidence, encode_confidence, extract, merge_parts
+from cuts3d.extract.manifest import open_manifest
 from cuts3d.extract.merge import shard_path
 from cuts3d.extract.run import parts_folder
-from cuts3d.extract.shard import run_shard
+from cuts3d.extract.shard import OUT_OF_MEMORY, read_shard, run_in_worker, run_shard
 from cuts3d.extract.sources import entries
 from cuts3d.methods import METHODS, find_masks
 from cuts3d.types import FoundMask
@@ -271,7 +276,10 @@ def test_an_image_on_which_the_method_itself_fails_is_recorded(here, folder, job
     assert {f["reason"] for f in json.loads(out.read_text())["failures"]} == {"ZeroDivisionError: by hand"}
 
 
-@pytest.mark.parametrize("error", [MemoryError(), ConfigError("c"), WeightsUnavailableError("w")])
+NO_MEMORY = RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory")
+
+
+@pytest.mark.parametrize("error", [MemoryError(), NO_MEMORY, ConfigError("c"), WeightsUnavailableError("w")])
 def test_what_is_no_fault_of_an_image_ends_the_run_and_records_nothing(here, folder, job, tmp_path, monkeypatch, error):
     def fail(*arguments, **options):
         raise error
@@ -280,6 +288,20 @@ def test_what_is_no_fault_of_an_image_ends_the_run_and_records_nothing(here, fol
     with pytest.raises(type(error)):
         extract(folder, tmp_path / "labels.json", job)
     assert not list(parts_folder(tmp_path / "labels.json").glob("shard*"))
+
+
+def test_a_worker_without_memory_ends_so_that_a_fresh_one_takes_its_shard(here, folder, job, tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise NO_MEMORY
+
+    monkeypatch.setattr("cuts3d.extract.shard.find_masks", fail)
+    shard = next(open_manifest(tmp_path / "parts", folder, job).shards({0}))
+    child = os.fork()
+    if not child:
+        with contextlib.suppress(RuntimeError):
+            run_in_worker(job, shard)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == OUT_OF_MEMORY
 
 
 def test_a_source_without_images_says_so_and_may_be_filled_later(here, job, tmp_path):
@@ -359,6 +381,102 @@ def test_a_second_run_in_the_same_place_is_refused(here, folder, job, tmp_path):
     assert extract(folder, out, job, progress=second)["images"] == 5
 
 
+def test_a_run_that_begins_again_does_not_throw_away_the_work_of_one_that_is_at_it(here, folder, job, tmp_path, whole):
+    out = tmp_path / "labels.json"
+
+    def second(now, before, total):
+        with pytest.raises(InputError, match="Another run"):
+            extract(folder, out, job, overwrite=True)
+
+    extract(folder, out, job, progress=second)
+    assert out.read_bytes() == whole
+
+
+def test_a_part_runs_beside_other_parts_but_not_beside_the_whole_or_the_merge(here, folder, job, tmp_path, whole):
+    out = tmp_path / "labels.json"
+    tried = []
+
+    def others(now, before, total):
+        if now == 0:
+            for run in (
+                lambda: extract(folder, out, job),
+                lambda: extract(folder, out, job, Means(part=(1, 2))),
+                lambda: merge_parts(folder, out, job),
+            ):
+                with pytest.raises(InputError, match="Another run"):
+                    run()
+            tried.append(extract(folder, out, job, Means(part=(2, 2))))
+
+    extract(folder, out, job, Means(part=(1, 2)), progress=others)
+    assert tried == [{}]
+    merge_parts(folder, out, job)
+    assert out.read_bytes() == whole
+
+
+def test_a_part_is_refused_while_the_whole_is_at_work(here, folder, job, tmp_path):
+    out = tmp_path / "labels.json"
+
+    def second(now, before, total):
+        with pytest.raises(InputError, match="Another run"):
+            extract(folder, out, job, Means(part=(2, 2)))
+
+    assert extract(folder, out, job, progress=second)["images"] == 5
+
+
+def test_what_cannot_begin_leaves_nothing_behind(here, folder, job, tmp_path):
+    (tmp_path / "photos" / "none").mkdir()
+    (tmp_path / "results").mkdir()
+    with pytest.raises(InputError, match="no image"):
+        extract(folder / "none", tmp_path / "results" / "labels.json", job)
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_a_clear_error(here, folder, job):
+    with pytest.raises(InputError, match="could not be locked: Not a directory"):
+        extract(folder, folder / "a.png" / "labels.json", job)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda lines: [],
+        lambda lines: ["null", *lines[1:]],
+        lambda lines: lines[:-1],
+        lambda lines: [*lines[:-1], lines[-1][:9]],
+    ],
+    ids=["empty", "no head", "cut off", "half a line"],
+)
+def test_a_damaged_list_of_images_is_named(here, folder, job, tmp_path, damage):
+    out = tmp_path / "labels.json"
+    here.stop_after = 1
+    with pytest.raises(Killed):
+        extract(folder, out, job)
+    here.stop_after = None
+    path = parts_folder(out) / "manifest.jsonl"
+    path.write_text("\n".join(damage(path.read_text().splitlines())))
+    with pytest.raises(InputError, match=r"manifest.jsonl' is damaged.*--overwrite"):
+        extract(folder, out, job)
+    assert extract(folder, out, job, overwrite=True)["images"] == 5
+
+
+@pytest.mark.parametrize("years", [-30, 30])
+def test_clocks_that_jump_change_nothing(here, folder, job, tmp_path, whole, years, monkeypatch):
+    """Between a kill and its resume all files come to lie in the past or the future, and so does the time of day."""
+    out = tmp_path / "labels.json"
+    here.stop_after = 2
+    with pytest.raises(Killed):
+        extract(folder, out, job)
+    here.stop_after = None
+    then = time.time() + years * 365 * 86_400
+    for path in [*parts_folder(out).iterdir(), *folder.rglob("*.png")]:
+        os.utime(path, (then, then))
+    jumps = itertools.cycle([0, -3e8, 5e8])
+    monkeypatch.setattr(time, "time", lambda: then + next(jumps))
+    extract(folder, out, job)
+    assert here.shards == [2]
+    assert out.read_bytes() == whole
+
+
 def test_a_full_disk_is_a_clear_error_and_the_run_goes_on_later(here, folder, job, tmp_path, whole, monkeypatch):
     out = tmp_path / "labels.json"
     write = Path.write_bytes
@@ -419,6 +537,21 @@ def test_the_merge_refuses_a_damaged_shard_and_says_what_to_do(here, folder, job
         merge_parts(folder, out, job)
     path.unlink()
     assert extract(folder, out, job)["images"] == 5
+
+
+@given(st.data())
+def test_no_changed_byte_of_a_shard_goes_unseen(data):
+    records = [{"image": {"id": n, "file_name": f"{n}.png"}, "annotations": []} for n in range(3)]
+    content = bytearray(gzip.compress(json.dumps({"count": 3, "images": records}).encode(), mtime=0))
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] ^= data.draw(st.integers(1, 255))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "shard.json.gz"
+        path.write_bytes(content)
+        try:
+            assert read_shard(path) == records  # the header holds bytes that mean nothing
+        except InputError as error:
+            assert "is damaged" in str(error)
 
 
 @pytest.mark.parametrize(

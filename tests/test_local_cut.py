@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
+from cuts3d.confidence import spatial_confidence
 from cuts3d.local_cut import (
     CAPACITY_STEPS,
     INT32_MAX,
@@ -212,6 +213,88 @@ def test_no_random_side_that_separates_the_terminals_cuts_less(seed, n):
         other = side ^ (rng.random(n) < rng.choice([0.05, 0.5]))
         other[0], other[1] = True, False
         assert round(value * scale) <= cut_value(graph, steps, other)
+
+
+def with_ties(n: int, seed: int) -> PointCloud:
+    """Points of a coarse lattice, some in one place: islands, equal lengths, lengths of 0."""
+    points = np.random.default_rng(seed).integers(0, 5, (n, 3)) / 10
+    return PointCloud(points=points.astype(np.float64), grid_shape=(1, n))
+
+
+@given(seeds, st.integers(1, 40), st.integers(1, 8), st.integers(1, 4), FORMS, st.floats(0, 0.8), st.booleans())
+def test_in_any_graph_the_cut_is_networkx_s_within_the_part_of_the_strongest_source(seed, n, k, ends, form, tau, ties):
+    """Graphs of one point, of islands, of ties; several sources, whose parts may hold no sink."""
+    cloud = with_ties(n, seed) if ties else random_cloud(n, seed=seed)
+    graph = knn_graph(cloud, k_neighbors=k)
+    nodes = np.random.default_rng(seed + 1).permutation(n)
+    sources, sinks = nodes[:ends], nodes[ends : 2 * ends]
+    side, value, joined, kept = min_cut(graph, sources, sinks, tau_knn=tau, sigma_c=0.3, capacity=form)
+    assert kept == np.count_nonzero(graph.lengths <= tau)
+    left = KnnGraph(edges=graph.edges[:kept], lengths=graph.lengths[:kept], num_nodes=n)
+    i, j = left.edges.T
+    labels = connected_components(csr_matrix((np.ones(kept), (i, j)), shape=(n, n)), directed=False)[1]
+    part = labels == labels[sources[0]]
+    assert joined == part[sinks].any()
+    assert not side[~part].any()
+    assert side[sources[part[sources]]].all()
+    assert not side[sinks].any()
+    if not joined:
+        assert value == 0
+        assert (side == part).all()
+        return
+    inside = KnnGraph(edges=left.edges[part[i]], lengths=left.lengths[part[i]], num_nodes=n)
+    steps, scale = integer_capacities(capacities(inside.lengths, sigma_c=0.3, form=form))
+    flow, smallest, _ = networkx_cut(inside, steps, sources[part[sources]], sinks[part[sinks]])
+    assert round(value * scale) == flow == cut_value(inside, steps, side)
+    assert set(np.flatnonzero(side).tolist()) == smallest
+
+
+@given(seeds, st.integers(8, 40), st.floats(0, 0.8))
+def test_no_random_side_of_a_graph_with_islands_and_ties_cuts_less(seed, n, tau):
+    graph = knn_graph(with_ties(n, seed), k_neighbors=5)
+    side, value, joined, kept = min_cut(graph, np.array([0]), np.array([1]), tau_knn=tau, sigma_c=0.3)
+    assume(joined)
+    left = KnnGraph(edges=graph.edges[:kept], lengths=graph.lengths[:kept], num_nodes=n)
+    values = capacities(left.lengths, sigma_c=0.3)
+    rounding = 0.51 * kept / CAPACITY_STEPS
+    rng = np.random.default_rng(seed)
+    for _ in range(20):
+        other = side ^ (rng.random(n) < rng.choice([0.05, 0.5]))
+        other[0], other[1] = True, False
+        i, j = left.edges.T
+        assert value <= values[other[i] != other[j]].sum() + rounding
+
+
+@given(seeds, st.integers(1, 6), st.integers(1, 6), st.floats(0.01, 1))
+def test_a_region_of_one_patch_or_a_grid_of_one_is_cut_to_itself(seed, h, w, tau):
+    rng = np.random.default_rng(seed)
+    region = np.zeros((h, w), bool)
+    region.flat[rng.integers(h * w)] = True
+    graph = knn_graph(PointCloud(points=rng.uniform(0, 1, (h * w, 3)), grid_shape=(h, w)), k_neighbors=4)
+    cut = local_cut(graph, rng.standard_normal((h, w)), region, tau_knn=tau, component=region)
+    assert (cut.mask == region).all()
+    found = spatial_confidence(graph, cut, region, tau_knn=tau)
+    assert ((found.values >= 0) & (found.values <= 1)).all()
+    assert (found.values[~region] == 1).all()
+
+
+@pytest.mark.parametrize("values", [[1e-310, 5e-324], [1e-289, 1e-300], [1e300, 1.0], [np.finfo(float).max] * 3])
+@pytest.mark.filterwarnings("error")
+def test_capacities_at_the_ends_of_float64_keep_their_order(values):
+    steps, scale = integer_capacities(np.array(values))
+    assert np.isfinite(scale)
+    assert (np.diff(steps) <= 0).all()
+    assert 1 <= steps.min() <= steps.max() <= CAPACITY_STEPS
+
+
+@pytest.mark.filterwarnings("error")
+def test_links_so_long_that_their_capacities_vanish_still_bind_and_cut_nothing_of_worth():
+    sigma = 0.01
+    graph = chain([26.9 * sigma] * 4)  # exp(-723.6): no normal float64 is so small
+    side, flow, joined, _ = min_cut(graph, np.array([0]), np.array([4]), tau_knn=1, sigma_c=sigma)
+    assert joined
+    assert flow <= 1 / CAPACITY_STEPS
+    assert side.tolist() == [True, False, False, False, False]
 
 
 def test_of_two_cuts_of_equal_value_the_one_nearer_to_the_source_is_kept():

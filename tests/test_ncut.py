@@ -131,6 +131,41 @@ def test_a_disconnected_graph_of_unequal_links_is_cut_along_its_parts():
         assert (cut.mask[0] == part).all() or (cut.mask[0] == ~part).all(), n
 
 
+def blocks(sizes: list[int], between: float, *, seed: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Links of 1, or of random weights, inside each block and of `between` across; and each node's block."""
+    part = np.repeat(np.arange(len(sizes)), sizes)
+    inside = np.ones((part.size, part.size))
+    if seed is not None:
+        inside = np.random.default_rng(seed).uniform(0.3, 1, inside.shape)
+        inside = np.maximum(inside, inside.T)
+    return np.where(part[:, None] == part[None, :], inside, between).astype(np.float32), part
+
+
+@given(st.lists(st.integers(1, 30), min_size=2, max_size=5), st.integers(0, 1000), st.booleans())
+def test_parts_that_nothing_links_stay_whole_however_many(sizes, seed, plain):
+    """λ is 0 as often as there are parts: any mixture of them is an answer, and no part may be torn."""
+    w, part = blocks(sizes, 0.0, seed=None if plain else seed)
+    cut = bipartition(w, (1, part.size))
+    assert cut.eigenvalue == pytest.approx(0, abs=1e-5)
+    assert cut.mask.any()
+    assert not cut.mask.all()
+    for number in range(len(sizes)):
+        assert len(set(cut.mask[0][part == number].tolist())) == 1
+
+
+@given(st.integers(2, 5), st.integers(2, 24), st.sampled_from([1e-5, 1e-3, 0.1, 0.5]))
+def test_a_vector_of_a_repeated_eigenvalue_lies_in_its_space(count, size, between):
+    """Equal blocks: λ₂ = λ₃ = …, and what is found must be a mixture of the dense solver's vectors."""
+    w, _ = blocks([size] * count, between)
+    degree = w.sum(axis=1, dtype=np.float64)
+    x, value, _ = second_eigenvector(w)
+    values, vectors = scipy.linalg.eigh(np.diag(degree) - w.astype(np.float64), np.diag(degree))
+    assert value == pytest.approx(values[1], abs=TOLERANCE["eigenvalue"])
+    space = vectors[:, 1:][:, values[1:] < values[1] + 1e-6]  # D-orthonormal
+    within = space @ (space.T @ (degree * x))
+    assert cosine(within, x) >= TOLERANCE["eigenvector"]
+
+
 def test_the_epsilon_floor_keeps_parts_apart_but_the_solve_sound():
     made = blobs((12, 12), 2, noise=0.0)
     weights = graph_weights(cosine_affinity(made.vectors), tau_ncut=0.5)

@@ -75,6 +75,16 @@ def test_graphs_in_two_pieces_are_cut_between_them():
     assert signs[0, 0] != signs[0, -1]
 
 
+def test_equal_blocks_whose_eigenvalues_coincide_are_cut_between_them():
+    parts = np.repeat(np.arange(4), 10)
+    weights = np.where(parts[:, None] == parts[None, :], 1.0, 1e-3).astype(np.float32)
+    (cut,) = bipartitions(torch.from_numpy(weights[None]), (4, 10))
+    assert cut.mask.any()
+    assert not cut.mask.all()
+    assert all(len(set(row.tolist())) == 1 for row in cut.mask)
+    assert cut.eigenvalue == pytest.approx(bipartition(weights, (4, 10)).eigenvalue, abs=1e-5)
+
+
 @pytest.mark.parametrize("region", ["exhaust", "once", "recursive"])
 def test_a_run_takes_the_first_cut_of_the_batch_and_makes_the_others_itself(embedded_network, region):
     config = CutS3DConfig().replace(image_size=224, crf=False, region=region)

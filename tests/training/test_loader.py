@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import Counter
 from itertools import islice
 
@@ -152,3 +153,12 @@ def test_a_single_photo_gets_nothing_pasted(dataset):
 def test_more_processes_than_photos_in_a_batch_are_refused(dataset):
     with pytest.raises(ConfigError, match="batch of 3 cannot be shared by 4 processes"):
         next(batches(dataset, RECIPE, world=4))
+
+
+def test_a_worker_that_is_killed_is_one_clear_sentence(dataset):
+    found = batches(dataset, RECIPE.replace(workers=1))
+    next(found)
+    for worker in multiprocessing.active_children():
+        worker.kill()
+    with pytest.raises(InputError, match=r"was killed; out of memory, probably"):
+        list(islice(found, 100))

@@ -132,6 +132,26 @@ def test_a_stop_among_the_predictions_leaves_none(start, tmp_path) -> None:
     assert not list((tmp_path / "round1").iterdir())
 
 
+def test_a_second_run_in_the_same_folder_is_refused(start, tmp_path) -> None:
+    stop = threading.Event()
+
+    def second(*_: object) -> None:
+        with pytest.raises(InputError, match="Another training works in"):
+            self_train(start, tmp_path, rounds=1, scores=SCORES)
+        stop.set()
+
+    with pytest.raises(Stopped):
+        self_train(start, tmp_path, rounds=1, scores=SCORES, progress=second, stop=stop)
+
+
+def test_what_a_kill_left_of_predictions_is_removed(start, tmp_path) -> None:
+    left = tmp_path / "round1" / ".predictions-abcd_123.json"
+    left.parent.mkdir()
+    left.write_text("half")
+    self_train(start, tmp_path, rounds=1, scores=SCORES)
+    assert not left.exists()
+
+
 @pytest.mark.parametrize("step", ["predict", "merge_labels", "train"])
 def test_a_death_between_steps_changes_nothing_in_the_end(start, whole, tmp_path, monkeypatch, step) -> None:
     def die(*_: object, **__: object) -> None:

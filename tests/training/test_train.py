@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import resource
 import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -112,6 +114,39 @@ def test_a_damaged_checkpoint_is_named(dataset, tmp_path) -> None:
         train(RECIPE, dataset, tmp_path)
 
 
+def test_a_checkpoint_with_one_changed_bit_is_not_gone_on_with(dataset, tmp_path) -> None:
+    train(RECIPE.replace(iterations=1), dataset, tmp_path)
+    content = bytearray((tmp_path / CHECKPOINT).read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / CHECKPOINT).write_bytes(content)
+    with pytest.raises(InputError, match=r"damaged.*delete it"):
+        train(RECIPE.replace(iterations=1), dataset, tmp_path)
+
+
+def test_a_second_training_in_the_same_folder_is_refused(dataset, tmp_path) -> None:
+    refused: list[str] = []
+
+    def second(metrics: dict[str, float], _: object) -> None:
+        if metrics["step"] == 2:
+            with pytest.raises(InputError, match="Another training works in") as error:
+                train(RECIPE, dataset, tmp_path)
+            refused.append(str(error.value))
+
+    train(RECIPE, dataset, tmp_path, on_step=second)
+    assert len(refused) == 1
+    assert [m["step"] for m in read_metrics(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_a_kill_left_half_written_is_removed(dataset, tmp_path) -> None:
+    left = [tmp_path / name for name in (".checkpoint-abcd_123.pt", ".final-abcd_123.safetensors")]
+    other = tmp_path / ".final-mine.safetensors"
+    for path in (*left, other):
+        path.write_bytes(b"half")
+    train(RECIPE.replace(iterations=1), dataset, tmp_path)
+    assert not any(path.exists() for path in left)
+    assert other.exists()
+
+
 class Evil:
     def __reduce__(self):
         return (Path.touch, (Path("executed"),))
@@ -139,6 +174,43 @@ def test_a_full_disk_keeps_the_checkpoint_before(dataset, tmp_path, monkeypatch)
         train(recipe, dataset, tmp_path, on_step=fill_up)
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["step"] == 2
     assert sorted(p.name for p in tmp_path.glob(".*")) == []
+
+
+@contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """A disk on which every larger file meets an error, as on a full one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # TensorBoard's own thread meets it
+def test_a_disk_that_is_full_for_metrics_is_one_clear_sentence_and_the_run_goes_on_later(dataset, tmp_path) -> None:
+    recipe = RECIPE.replace(iterations=4, checkpoint_every=2)
+    whole = train(recipe, dataset, tmp_path / "whole")
+    out = tmp_path / "full"
+    with ExitStack() as limit:
+
+        def fill_up(metrics: dict[str, float], _: object) -> None:
+            if metrics["step"] == 2:
+                limit.enter_context(files_no_larger_than((out / "metrics.jsonl").stat().st_size + 9))
+
+        with pytest.raises(InputError, match="metrics cannot be written"):
+            train(recipe.replace(checkpoint_every=4), dataset, out, on_step=fill_up)
+    assert_equal(whole, train(recipe, dataset, out))
+    assert [m["step"] for m in read_metrics(out)] == [1, 2, 3, 4]
+
+
+def test_memory_that_runs_out_is_one_clear_sentence(dataset, tmp_path, monkeypatch) -> None:
+    def greedy(*_: object) -> None:
+        torch.empty(1 << 62, dtype=torch.uint8)
+
+    monkeypatch.setattr("training.train._step", greedy)
+    with pytest.raises(InputError, match=r"Memory ran out in step 1 at the photos .*\.png.*smaller batch"):
+        train(RECIPE, dataset, tmp_path)
 
 
 def test_a_loss_that_is_not_finite_names_its_photos(dataset, tmp_path) -> None:
