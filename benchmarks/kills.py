@@ -142,13 +142,15 @@ def _is_killed(work: Work, out: Path, rng: random.Random, tally: Tally, span: tu
             process.wait(rng.uniform(0, sign) if rng.random() < EARLY else rng.uniform(sign, end))
             if process.status is not None:
                 break
-            phase = work.phase(out) or "nothing yet"
-            what = _kill(process, rng)
+            phase, workers = work.phase(out) or "nothing yet", _workers(process.pid)
+            what = _kill(process, workers, rng)
             tally.kills[what] += 1
             tally.phases[phase] += 1
             print(f"{work.name}: killed {what} at {phase}", file=sys.stderr, flush=True)
             if what != "worker":
                 process.wait()
+                while work.forked and any(Path(f"/proc/{worker}").exists() for worker in workers):
+                    time.sleep(POLL)  # forks inherit the lock that a real worker does not
                 return True
         if process.status == 0 or DONE in process.said():
             return False
@@ -156,13 +158,12 @@ def _is_killed(work: Work, out: Path, rng: random.Random, tally: Tally, span: tu
         return True
 
 
-def _kill(process: Start, rng: random.Random) -> str:
+def _kill(process: Start, workers: list[int], rng: random.Random) -> str:
     what = rng.choices(list(WHAT), weights=list(WHAT.values()))[0]
     if what == "all":
         os.killpg(process.pid, signal.SIGKILL)
         return what
-    workers = _workers(process.pid) if what == "worker" else []
-    victim = rng.choice(workers) if workers else process.pid
+    victim = rng.choice(workers) if workers and what == "worker" else process.pid
     try:
         os.kill(victim, signal.SIGKILL)
     except ProcessLookupError:  # a worker that has ended by itself meanwhile
