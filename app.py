@@ -7,8 +7,10 @@ import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # nothing leaves the machine unasked
 
+from ui.leftovers import own_folder
 from ui.page import build_page, launch_options
 
+own_folder()
 demo = build_page()
 
 

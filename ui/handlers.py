@@ -189,7 +189,7 @@ def compare_depths(visitor: str, names: Sequence[str]) -> Iterator[Update]:
     """Segment the open photo with several depth estimators, a row as each is done."""
     session = SESSIONS.get(visitor)
     if session is None or not session.explorer.results:
-        yield {"status": status.words("Open a photo first.")}
+        yield (closed(visitor) if session is None else {}) or {"status": status.words("Open a photo first.")}
         return
     explorer, entries = session.explorer, []
     try:
@@ -211,7 +211,7 @@ def prepare_files(visitor: str) -> Iterator[Update]:
     """Write all files of the current result."""
     session = SESSIONS.get(visitor)
     if session is None or not session.explorer.results:
-        yield {"status": status.words("Open a photo first.")}
+        yield (closed(visitor) if session is None else {}) or {"status": status.words("Open a photo first.")}
         return
     yield {"status": status.running("writing the files", 0.9)}
     folder = Path(tempfile.mkdtemp(prefix="cuts3d-"))

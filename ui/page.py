@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from ui import controls, status
 from ui.endpoints import add_endpoints
 from ui.examples import example_names, thumbnail
+from ui.guard import Guard
+from ui.leftovers import tidying
 from ui.stages import affinity, cloud, confidence, depth, detector, export, instances, methods, ncut, pipeline
 from ui.theme import CSS, HEAD, theme
 from ui.uploads import LARGEST_CHECKPOINT
@@ -32,6 +35,8 @@ KINDS = [
     ("depth, any scale", "relative"),
     ("disparity, near is large", "disparity"),
 ]
+MOST_WAITING = 200  # events in all queues together; who comes then is told that it is full
+MOST_STATES = 100  # visitors of whom Gradio remembers what it showed; it never forgets one, and keeps 10,000 by default
 BUS_JS = "window.cuts3d.send = (event, data) => trigger(event, data);"
 
 
@@ -58,7 +63,7 @@ def build_page() -> gr.Blocks:
         ordered = {c.name: params[c.name] for c in controls.ALL}
         Wiring(parts, ordered, side, tabs, bus).wire(page)
         add_endpoints()
-    return page
+    return page.queue(api_open=False, max_size=MOST_WAITING)  # nobody gets past the queue
 
 
 def _head() -> dict[str, Any]:
@@ -145,6 +150,10 @@ def launch_options() -> dict[str, Any]:
         "head": HEAD,
         "ssr_mode": False,
         "max_file_size": f"{LARGEST_CHECKPOINT}mb",  # photos and depth maps have a limit of their own
+        "state_session_capacity": MOST_STATES,
+        "app_kwargs": {"middleware": [Middleware(Guard)], "lifespan": tidying},
+        "run_history": False,  # would keep photos in the browser, and offers to send them to a hub
+        "enable_monitoring": False,
         "footer_links": ["api", "settings"],
         "show_error": False,
         "mcp_server": True,  # no public endpoint may take untyped JSON: Gradio's MCP side would upload server files

@@ -15,7 +15,7 @@ from cuts3d.types import DepthKind, DepthMap
 from ui.detectors import THRESHOLD, Detector, Found
 from ui.pictures import Picture
 
-MAX_OPEN = 8  # about 80 MB each at 34×34 patches, 300 MB at 60×60
+MAX_OPEN = 16  # about 80 MB each at 34×34 patches, 300 MB at 60×60: 5 GB at most, and two cores serve no more
 MAX_IDLE = 3600.0  # seconds
 MAX_SOURCES = 500
 

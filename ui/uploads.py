@@ -9,6 +9,8 @@ from cuts3d.errors import InputError
 MEGABYTE = 1_000_000
 LARGEST_PHOTO = 60  # MB; depth maps too
 LARGEST_CHECKPOINT = 400  # MB; detectron2's R50 checkpoints have 290
+LARGEST_UPLOAD = 800  # MB at once; a dozen photos for the small training
+LARGEST_REQUEST = 100  # MB of anything else; agents send photos as text
 
 
 def check_size(path: str | Path, what: str, most: int = LARGEST_PHOTO) -> None:

@@ -433,6 +433,15 @@ def test_an_upload_whose_file_has_gone_is_one_sentence_that_names_no_folder(tmp_
     assert str(tmp_path) not in only_sentence(list(handlers.change("ann", values)))
 
 
+def test_a_visitor_whose_photo_was_closed_is_told_how_to_open_it(files, values, monkeypatch):
+    monkeypatch.setattr(handlers.SESSIONS, "capacity", 1)
+    list(open_squares("ann", files, values))
+    list(open_squares("bob", files, values))
+    for updates in (handlers.prepare_files("ann"), handlers.compare_depths("ann", ["none"])):
+        (update,) = updates
+        assert "Press Run" in text(update)
+
+
 def test_a_visitor_without_a_photo_is_told_to_choose_one(values):
     for update in handlers.change("nobody", values):
         assert "Choose an example" in text(update)
