@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 7860
 
-.PHONY: app test lint setup setup-dev bench format clean
+.PHONY: app test lint setup setup-dev bench licences format clean
 
 app: setup
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
@@ -25,6 +25,9 @@ format: setup-dev
 
 bench: setup-dev
 	$(BIN)/python -m benchmarks
+
+licences: setup
+	$(BIN)/python -m scripts.licences
 
 setup: $(VENV)/.product
 setup-dev: $(VENV)/.development
