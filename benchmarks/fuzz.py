@@ -67,7 +67,7 @@ class Watch:
             self.seen.append(f"{event} {arguments!r:.200}")
         elif event in WRITES or (event == "open" and _writes(arguments)):
             path = os.path.abspath(os.fsdecode(arguments[0])) if isinstance(arguments[0], str | bytes | Path) else ""
-            if not path.startswith((f"{self.folder}/", "/dev/null")) and "__pycache__" not in path:
+            if not f"{path}/".startswith((f"{self.folder}/", "/dev/null/")) and "__pycache__" not in path:
                 self.seen.append(f"{event} {path}")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,24 @@ def test_an_opacity_of_0_draws_the_outline_only(result):
     lines = np.logical_or.reduce([outline(i.mask) for i in result.instances])
     assert changed.any()
     assert not (changed & ~lines).any()
+
+
+@pytest.mark.parametrize("width", [1, 2, 7, 40])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_outline_is_what_a_square_around_a_pixel_of_the_mask_does_not_fit_into(width, order):
+    mask = np.asarray(np.random.default_rng(width).random((30, 41)) < 0.97, order=order)
+    padded = np.pad(mask, width)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * width + 1, 2 * width + 1))
+    assert (outline(mask, width) == mask & ~windows.all(axis=(2, 3))).all()
+
+
+def test_a_wide_outline_of_a_large_photo_takes_no_more_memory_than_a_thin_one():
+    mask = np.ones((1200, 1000), bool)
+    tracemalloc.start()
+    outline(mask, 36)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 6 * mask.size
 
 
 def test_an_outline_is_the_inner_border_and_follows_the_photo_s_edge():

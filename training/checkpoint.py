@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError
+from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError, shown
 from cuts3d.weights import load_checkpoint, save_safetensors
 from training import detectron2
 from training.cascade import CascadeMaskRCNN, build
@@ -78,7 +78,7 @@ def _description(path: Path) -> tuple[NetworkConfig, dict[str, Any]] | None:
         values = json.loads(text)
         return NetworkConfig.from_dict(values["network"]), dict(values["info"])
     except (SafetensorError, OSError) as error:
-        raise InputError(f"'{path.name}' is no readable safetensors file ({error}).") from error
+        raise InputError(f"'{path.name}' is no readable safetensors file ({shown(str(error))}).") from error
     except (ValueError, TypeError, KeyError, RecursionError, ConfigError) as error:
         raise InputError(f"'{path.name}' describes no network that is known here ({error}).") from error
 

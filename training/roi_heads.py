@@ -108,7 +108,7 @@ class CascadeHeads(nn.Module):
 
     def run_stage(self, k: int, features: list[Tensor], boxes: list[Tensor], *, scale: float = 1.0) -> Stage:
         """One stage on boxes; `scale` is that of the gradient into the features."""
-        pooled = self.box_pooler(features, boxes)
+        pooled = self.box_pooler(features, [b.nan_to_num() for b in boxes])  # of weights that overflow; see `_choose`
         if scale != 1.0:
             pooled = pooled * scale + (pooled * (1 - scale)).detach()
         logits, deltas = self.stages[k](pooled)

@@ -119,6 +119,8 @@ def _from_polygons(segmentation: Sequence[Any], size: Size | None) -> RLE:
         raise ValueError("has polygons that are not lists of numbers") from None
     if any(p.ndim != 1 or p.size < 6 or p.size % 2 or not np.isfinite(p).all() for p in polygons):
         raise ValueError("has a polygon that is not x, y, x, y, … of three points or more")
+    if not polygons:
+        raise ValueError("has an empty segmentation")
     _check_pixels(size)
     if any(abs(p).max() > (1 + FARTHEST) * max(size) for p in polygons):
         raise ValueError(f"has a polygon that reaches far beyond its image of {size[1]}×{size[0]} pixels")

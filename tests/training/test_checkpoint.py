@@ -136,6 +136,15 @@ def test_a_header_longer_than_its_file_is_refused(tmp_path, not_built) -> None:
         load_network(path)
 
 
+def test_a_damaged_header_is_not_repeated_in_full(tmp_path, not_built) -> None:
+    header = json.dumps({"a": {"dtype": "x" * 10**5, "shape": [], "data_offsets": [0, 0]}}).encode()
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(InputError, match="no readable safetensors file") as raised:
+        load_network(path)
+    assert len(str(raised.value)) < 250
+
+
 def test_a_file_without_a_description_is_no_detector(state, tmp_path, not_built) -> None:
     for metadata in (None, {"other": "text"}):
         save_file(state, tmp_path / "net.safetensors", metadata=metadata)

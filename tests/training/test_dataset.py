@@ -161,6 +161,7 @@ def broken(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
         ({"score": "high"}, r"annotation 3 has the 'score' 'high', which is no number from 0 to 1"),
         ({"mean_confidence": 7}, r"annotation 3 has the 'mean_confidence' 7"),
         ({"score": 10**400}, r"annotation 3 has the 'score' 1000+…, which is no number from 0 to 1"),
+        ({"segmentation": []}, "annotation 3 has an empty segmentation"),
         ({"segmentation": None}, "annotation 3 has a segmentation that is neither polygons nor run lengths"),
         ({"segmentation": {"size": [9, 9], "counts": "03"}}, "annotation 3 has a segmentation of 9×9 pixels"),
     ],

@@ -110,6 +110,17 @@ def test_masks_without_a_pixel_are_dropped() -> None:
     assert detect(network, made_photo()) == []
 
 
+@pytest.mark.parametrize("part", ["backbone", "rpn", "heads"])
+def test_weights_that_overflow_find_nothing_that_is_no_number(part) -> None:
+    network = made_network()
+    with torch.no_grad():
+        for weights in getattr(network, part).parameters():
+            weights.mul_(1e30)
+    for one in detect(network, made_photo()):
+        assert np.isfinite(one.box).all()
+        assert 0 <= one.score <= 1
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_the_network_is_left_as_it_was(training) -> None:
     network = made_network().train(training)
