@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from PIL import Image
 from cuts3d.compare import ComparedDepth, DepthComparison
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import depth_range
-from cuts3d.export import coco_document, draw_overlay, write_atomically
+from cuts3d.export import coco_document, draw_overlay, write_atomically, write_json
 from cuts3d.types import FloatArray
 
 
@@ -57,13 +56,13 @@ def write_comparison(found: DepthComparison, folder: Path, *, file_name: str, co
         if result is None:
             continue
         z = np.rint(depth_range(result.depth, clip_percent=config.cloud.depth_clip).z * 65535).astype(np.uint16)
-        document = json.dumps(coco_document(result, file_name=file_name, config=config), indent=1, ensure_ascii=False)
         target = folder / entry.name
         write(target / "depth.png", lambda p, z=z: Image.fromarray(z).save(p))
         write(target / "overlay.png", lambda p, r=result: Image.fromarray(draw_overlay(r)).save(p))
-        write(target / "instances.json", lambda p, text=document: p.write_text(text, encoding="utf-8"))
-    summary = json.dumps(comparison_document(found), indent=1, ensure_ascii=False)
-    write(folder / "comparison.json", lambda p: p.write_text(summary, encoding="utf-8"))
+        write_json(target / "instances.json", coco_document(result, file_name=file_name, config=config))
+        paths.append(target / "instances.json")
+    write_json(folder / "comparison.json", comparison_document(found))
+    paths.append(folder / "comparison.json")
     return paths
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -220,11 +221,26 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
             temporary.unlink(missing_ok=True)  # gone already where all went well
 
 
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write a JSON document for people and programs, in UTF-8.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    # a file name that is no UTF-8 holds surrogates, which are written as JSON escapes them
+    write_atomically(path, lambda p: p.write_text(text, encoding="utf-8", errors="backslashreplace"))
+
+
 def remove_unfinished(path: Path) -> None:
-    """Remove what a kill has left of `write_atomically`; only where nobody else writes that file now."""
+    """Remove what a kill has left of `write_atomically` or `save_safetensors`, where nobody else writes that file."""
     name = re.compile(rf"\.{re.escape(path.stem)}-[a-z0-9_]{{8}}{re.escape(path.suffix)}")  # as mkstemp makes them
     for found in path.parent.iterdir() if path.parent.is_dir() else ():
-        if name.fullmatch(found.name):
+        if not name.fullmatch(found.name):
+            continue
+        if found.is_dir():
+            shutil.rmtree(found, ignore_errors=True)
+        else:
             found.unlink(missing_ok=True)
 
 
@@ -239,8 +255,7 @@ def save_all(result: Segmentation, folder: Path, *, file_name: str, config: CutS
         folder / name for name in ("overlay.png", "instances.json", "cloud.ply", "stages.npz")
     )
     write_atomically(overlay, lambda p: Image.fromarray(draw_overlay(result)).save(p))
-    text = json.dumps(document, indent=1, ensure_ascii=False)
-    write_atomically(json_file, lambda p: p.write_text(text, encoding="utf-8"))
+    write_json(json_file, document)
     write_ply(ply, *dense_cloud(result, config))
     write_atomically(npz, lambda p: np.savez_compressed(p, **stage_arrays(result)))  # pyright: ignore[reportArgumentType]
     return [overlay, json_file, ply, npz]

@@ -97,6 +97,13 @@ def test_a_photo_s_name_in_any_script_survives(result, pixel_config, tmp_path):
     assert document["images"][0]["file_name"] == "Müllerstraße 写真 📷.jpg"
 
 
+def test_a_photo_s_name_that_is_no_utf_8_survives(result, pixel_config, tmp_path):
+    name = os.fsdecode(b"caf\xe9.jpg")
+    save_all(result, tmp_path, file_name=name, config=pixel_config)
+    document = json.loads((tmp_path / "instances.json").read_bytes().decode("utf-8"))
+    assert document["images"][0]["file_name"] == name
+
+
 def test_a_result_without_instances_can_be_saved_and_loaded(photo, pixel_config, tmp_path):
     config = pixel_config.replace(max_ncut=0.0, region="once", min_area=0.5)
     empty = CutS3D(config).segment(photo.image, depth=photo.depth)
