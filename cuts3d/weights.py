@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 import zipfile
 from pathlib import Path
@@ -46,18 +47,20 @@ def save_safetensors(state: dict[str, torch.Tensor], path: Path, metadata: dict[
         Whether the file was written.
     """
     tensors = {k: v.contiguous() for k, v in state.items()}
-    temporary = ""
+    folder = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-        os.close(handle)
+        # a folder, since `save_file` itself writes through a file of a name of its own beside the one it is given
+        folder = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+        temporary = Path(folder) / path.name
         save_file(tensors, temporary, metadata=metadata)
-        Path(temporary).chmod(0o644)  # mkstemp makes it private; the file is not
+        temporary.chmod(0o644)
         os.replace(temporary, path)
     except (OSError, SafetensorError):
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
         return False
+    finally:
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
     return True
 
 

@@ -92,7 +92,7 @@ def test_a_folder_that_cannot_be_written_costs_the_cache_and_not_the_run(tmp_pat
     def read_only(**options):
         raise PermissionError(30, "Read-only file system")
 
-    monkeypatch.setattr(weights.tempfile, "mkstemp", read_only)
+    monkeypatch.setattr(weights.tempfile, "mkdtemp", read_only)
     assert not save_safetensors(STATE, tmp_path / "w.safetensors")
     assert files_in(tmp_path) == ["file"]
 

@@ -138,9 +138,10 @@ def test_a_second_training_in_the_same_folder_is_refused(dataset, tmp_path) -> N
 
 
 def test_what_a_kill_left_half_written_is_removed(dataset, tmp_path) -> None:
-    left = [tmp_path / name for name in (".checkpoint-abcd_123.pt", ".final-abcd_123.safetensors")]
+    left = [tmp_path / ".checkpoint-abcd_123.pt", tmp_path / ".final-abcd_123.safetensors"]
     other = tmp_path / ".final-mine.safetensors"
-    for path in (*left, other):
+    left[1].mkdir()
+    for path in (left[0], left[1] / ".tmpAbCdEf", other):
         path.write_bytes(b"half")
     train(RECIPE.replace(iterations=1), dataset, tmp_path)
     assert not any(path.exists() for path in left)
