@@ -30,6 +30,7 @@ from cuts3d.image_io import read_image
 from cuts3d.sweep import confidence_sweep as sweep
 from cuts3d.types import ImageArray
 from ui import detectors
+from ui.guard import DISK_FULL
 from ui.handlers import MAX_SIDE
 from ui.uploads import check_size
 
@@ -46,6 +47,7 @@ def add_endpoints() -> None:
     """Add the endpoints to the page; called inside its `Blocks` context. Nothing of them is seen."""
     photo = gr.File(label="photo", visible=False)
     overlay = gr.Image(label="overlay", format="png", visible=False)
+    overlay.postprocess = _written(overlay.postprocess)  # pyright: ignore[reportAttributeAccessIssue]
     parameters, result = _typed("parameters", _parameters_schema()), _typed("result", OBJECT)
     estimators = _typed("estimators", NAMES)
     sweep_inputs = [_typed("tau_knn_min", NUMBER), _typed("tau_knn", NUMBER), _typed("num_cuts", WHOLE)]
@@ -196,6 +198,18 @@ def _sentences() -> Iterator[None]:
         yield
     except CutS3DError as error:
         raise gr.Error(str(error), print_exception=False) from error
+
+
+def _written(postprocess: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Gradio writes pictures to the disk after the endpoint is done: a full one gets a sentence too."""
+
+    def write(value: Any) -> Any:
+        try:
+            return postprocess(value)
+        except OSError as error:
+            raise gr.Error(DISK_FULL, print_exception=False) from error
+
+    return write
 
 
 def _given(photo: str | None) -> str:
