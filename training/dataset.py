@@ -97,7 +97,7 @@ class PseudoLabels:
         h, w = record["labels"][0]["segmentation"]["size"]
         most = min(side for side in (self.max_side, max_side, math.inf) if side is not None)
         shape = resized_shape((h, w), short or min(h, w), most)
-        masks = nearest(_decoded([label["segmentation"] for label in record["labels"]]), shape)
+        masks = torch.cat([nearest(_decoded(label["segmentation"]), shape) for label in record["labels"]])
         sample = Sample(
             image=self._read(record["name"], (h, w), shape),
             masks=masks,
@@ -205,11 +205,10 @@ def _packed(records: Iterable[Record]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(content), torch.tensor([0, *(len(text) for text in texts)]).cumsum(0)
 
 
-def _decoded(segmentations: list[Record]) -> Tensor:
-    """Dense masks, bool [n, H, W]."""
+def _decoded(segmentation: Record) -> Tensor:
+    """A dense mask, bool [1, H, W]; one at a time, since many of a large photo would fill the memory."""
     coco: Any = pycocotools.mask
-    dense = coco.decode(segmentations)  # uint8 [H, W, n], the label's axis outermost in memory
-    return torch.from_numpy(dense.transpose(2, 0, 1)).bool()
+    return torch.from_numpy(coco.decode(segmentation)).bool()[None]
 
 
 def _confidence(record: Record, masks: Tensor) -> Tensor:
