@@ -149,10 +149,11 @@ class Visit:
                     continue
                 if not message.get("success", True):
                     raise Refused(str(message["output"])[:300])
-                row = message["output"].get("data") or []
+                row: list[Any] = message["output"].get("data") or []
                 if message["msg"] == "process_generating":
-                    last = row if last is None else [apply_diff(a, b) for a, b in zip(last, row, strict=True)]
-                    yield last
+                    whole = row if last is None else [apply_diff(a, b) for a, b in zip(last, row, strict=True)]
+                    yield whole
+                    last = whole
                 elif row:
                     yield row
 
