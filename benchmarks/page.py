@@ -8,12 +8,12 @@ import statistics
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from benchmarks.server import answers
 
 ROOT = Path(__file__).resolve().parents[1]
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
@@ -47,20 +47,12 @@ def served() -> Iterator[tuple[str, float]]:
     environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
     server = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, env=environment, stdout=-3)
     try:
-        while not _answers(url):
+        while not answers(url):
             time.sleep(0.1)
         yield url, time.perf_counter() - start
     finally:
         server.terminate()
         server.wait(timeout=20)
-
-
-def _answers(url: str) -> bool:
-    try:
-        urllib.request.urlopen(url, timeout=2)
-        return True
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def _first_visit(browser: Any, url: str, name: str) -> list[str]:

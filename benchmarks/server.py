@@ -93,7 +93,7 @@ def serve(
             preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 (no thread holds a lock)
         )
     try:
-        while not _answers(url):
+        while not answers(url):
             if process.poll() is not None or time.perf_counter() - start > PATIENCE:
                 raise RuntimeError(f"The app did not come up:\n{log_file(folder).read_text(encoding='utf-8')[-3000:]}")
             time.sleep(0.1)
@@ -116,7 +116,8 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a server is there."""
     try:
         urllib.request.urlopen(url, timeout=2)
         return True
