@@ -17,6 +17,7 @@ import numpy as np
 
 from training.checkpoint import load_network, save_network
 from training.metrics import read_metrics
+from training.self_train import result
 from training.train import FINAL
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "assets" / "weights"
@@ -30,7 +31,7 @@ def main() -> None:
     options = _options()
     rounds = []
     for number, (run, figures) in enumerate(options.round):
-        network, info = load_network(Path(run) / FINAL)
+        network, info = load_network(result(Path(run)))
         best = number == options.best
         name = NAME if best else f"{NAME}_round{number}"
         if number <= options.best:

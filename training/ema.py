@@ -1,11 +1,30 @@
-"""A running mean of the weights, which is what is saved."""
+"""Means of weights: a running one over a training, and that of two networks."""
 
 from __future__ import annotations
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+@torch.no_grad()
+def mixed(before: Network, after: Network, share: float) -> Network:
+    """A copy of `after` whose weights are interpolated with those of `before` (WiSE-FT, arXiv:2109.01903).
+
+    Args:
+        before: A network of the same architecture.
+        after: What it became.
+        share: Of `before`'s weights, in [0, 1].
+    """
+    result, old = copy.deepcopy(after), before.state_dict()
+    for name, value in result.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(old[name].to(value), share)
+    return result
 
 
 class Ema:

@@ -24,10 +24,11 @@ from cuts3d.errors import ConfigError, CutS3DError, InputError
 from cuts3d.export import remove_unfinished, write_atomically
 from cuts3d.weights import sha256_of
 from training.cascade import CascadeMaskRCNN
-from training.checkpoint import load_network
+from training.checkpoint import load_network, save_network
 from training.config import Recipe
 from training.configs import NAMES, get_recipe
 from training.dataset import PseudoLabels
+from training.ema import mixed
 from training.merge_labels import merge_labels, write_labels
 from training.predict import predict
 from training.processes import stopping
@@ -35,6 +36,7 @@ from training.state import FREE, alone
 from training.train import FINAL, Metrics, Stopped, changed, train
 
 SCORES = (0.7, 0.65)  # least score of a detection that becomes a label: in the first round, in the later ones
+MIXED = "mixed.safetensors"
 PREDICTIONS, LABELS, SETTINGS, LOCK = "predictions.json", "labels.json", "self_train.json", "self_train.lock"
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
@@ -70,7 +72,7 @@ def self_train(
 
     Each round lies in a folder `out/round1`, …: `predictions.json` of the detector before, `labels.json` (the finds
     and the labels before that they do not replace), then the training, from the detector before, to
-    `final.safetensors`.
+    `final.safetensors`, and with the recipe's `mix_before` what the two together make, `mixed.safetensors`.
 
     Args:
         start: Detector, photos and labels.
@@ -107,7 +109,9 @@ def self_train(
             _next_labels(folder, start, score, device=device, progress=progress, stop=stop)
             if not (folder / FINAL).exists():
                 _train_round(folder, start, device=device, progress=progress, stop=stop)
-            start = replace(start, labels=folder / LABELS, checkpoint=folder / FINAL)
+            if start.recipe.mix_before and not (folder / MIXED).exists():
+                _mix(start.checkpoint, folder, start.recipe.mix_before)
+            start = replace(start, labels=folder / LABELS, checkpoint=result(folder))
     return start.checkpoint
 
 
@@ -154,6 +158,18 @@ def _train_round(folder: Path, start: Start, *, device: str, progress: Progress,
 
     about = {"self_training": folder.name}
     train(recipe, dataset, folder, init=start.checkpoint, on_step=told, stop=stop, device=device, info=about)
+
+
+def _mix(before: Path, folder: Path, share: float) -> None:
+    """The round's weights, drawn back towards those before it."""
+    remove_unfinished(folder / MIXED)
+    trained, info = load_network(folder / FINAL)
+    save_network(mixed(load_network(before)[0], trained, share), folder / MIXED, {**info, "mix_before": share})
+
+
+def result(folder: Path) -> Path:
+    """The detector of a round: mixed with the one before, where the recipe says so, or as it was trained."""
+    return folder / MIXED if (folder / MIXED).exists() else folder / FINAL
 
 
 def _claim(out: Path, start: Start, scores: Sequence[float]) -> None:

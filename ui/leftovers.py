@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-EVERY = 3600  # seconds between two looks
 AGE = 7200  # seconds after which a file is nobody's; Gradio deletes those that it knows at the same age
 
 
@@ -44,19 +39,3 @@ def sweep(folder: Path, age: float = AGE) -> int:
         except OSError:
             continue  # not empty, or gone
     return deleted
-
-
-@asynccontextmanager
-async def tidying(_: Any) -> AsyncIterator[None]:
-    """While the server runs: sweep its folder at once and every hour."""
-    task = asyncio.create_task(_forever(Path(tempfile.gettempdir())))
-    try:
-        yield
-    finally:
-        task.cancel()
-
-
-async def _forever(folder: Path) -> None:
-    while True:
-        await asyncio.to_thread(sweep, folder)
-        await asyncio.sleep(EVERY)

@@ -8,10 +8,10 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from ui import controls, status
+from ui.chores import chores
 from ui.endpoints import add_endpoints
 from ui.examples import example_names, thumbnail
 from ui.guard import Guard
-from ui.leftovers import tidying
 from ui.stages import affinity, cloud, confidence, depth, detector, export, instances, methods, ncut, pipeline
 from ui.theme import CSS, HEAD, theme
 from ui.uploads import LARGEST_CHECKPOINT
@@ -151,7 +151,7 @@ def launch_options() -> dict[str, Any]:
         "ssr_mode": False,
         "max_file_size": f"{LARGEST_CHECKPOINT}mb",  # photos and depth maps have a limit of their own
         "state_session_capacity": MOST_STATES,
-        "app_kwargs": {"middleware": [Middleware(Guard)], "lifespan": tidying},
+        "app_kwargs": {"middleware": [Middleware(Guard)], "lifespan": chores},
         "run_history": False,  # would keep photos in the browser, and offers to send them to a hub
         "enable_monitoring": False,
         "footer_links": ["api", "settings"],

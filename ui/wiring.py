@@ -130,7 +130,9 @@ class Wiring:
             yield from self._rows(handlers.open_example(str(request.session_hash), name, values))
 
         def leave(request: gr.Request) -> None:
-            handlers.close(str(request.session_hash))
+            visitor = str(request.session_hash)
+            handlers.close(visitor)
+            page.state_holder.session_data.pop(visitor, None)  # 5 MB that Gradio would keep for good
 
         def upload(visitor: str, path: Any, depth: Any, kind: Any, *values: Any) -> Iterator[Update]:
             return handlers.open_upload(visitor, path, depth, kind, values)
