@@ -286,7 +286,7 @@ def self_training(photos: Path, labels: Path, checkpoint: Path, *, forked: bool)
     """`python -m training.self_train`, two rounds."""
 
     def command(out: Path, workers: int) -> list[str]:
-        more = ["--checkpoint", str(checkpoint), "--rounds", "2", "--score", "0.3"]
+        more = ["--checkpoint", str(checkpoint), "--rounds", "2", "--score", "0.3", "--set", "mix_before=0.5"]
         return ["training.self_train", *_recipe(photos, labels, out, workers), *more]
 
     def phase(out: Path) -> str:
@@ -297,7 +297,7 @@ def self_training(photos: Path, labels: Path, checkpoint: Path, *, forked: bool)
             return f"{last.name}, predictions"
         return f"{last.name}, {_training_phase(last) or 'loading'}"
 
-    return Work("self-training", command, (0,), "round2/final.safetensors", phase, forked)
+    return Work("self-training", command, (0,), "round2/mixed.safetensors", phase, forked)
 
 
 def _recipe(photos: Path, labels: Path, out: Path, workers: int) -> list[str]:

@@ -22,7 +22,18 @@ from training.checkpoint import load_network
 from training.config import Recipe
 from training.merge_labels import merge_labels
 from training.metrics import read_metrics
-from training.self_train import LABELS, PREDICTIONS, SETTINGS, Start, main, parsed_scores, round_recipe, self_train
+from training.self_train import (
+    LABELS,
+    MIXED,
+    PREDICTIONS,
+    SETTINGS,
+    Start,
+    main,
+    parsed_scores,
+    result,
+    round_recipe,
+    self_train,
+)
 from training.train import FINAL, Stopped
 
 RECIPE = Recipe(
@@ -37,6 +48,7 @@ RECIPE = Recipe(
     ema=0.9,
     score_range=(0.1, 0.9),
     find_range=(0.4, 1.0),
+    mix_before=0.25,
 )
 SCORES = (0.6, 0.5)
 
@@ -54,7 +66,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
 def whole(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two rounds without a break."""
     out = tmp_path_factory.mktemp("whole") / "st"
-    assert self_train(start, out, scores=SCORES) == out / "round2" / FINAL
+    assert self_train(start, out, scores=SCORES) == out / "round2" / MIXED
     return out
 
 
@@ -66,6 +78,15 @@ def assert_equal(left: Path, right: Path) -> None:
     a, b = load_file(left), load_file(right)
     assert a.keys() == b.keys()
     assert all(torch.equal(a[k], b[k]) for k in a)
+
+
+def assert_mixed(checkpoint: Path, folder: Path) -> None:
+    """Three quarters of a round's weights are those that it has trained."""
+    before, trained, ends = load_file(checkpoint), load_file(folder / FINAL), load_file(folder / MIXED)
+    for name, value in ends.items():
+        old, new = before[name].to(torch.float64), trained[name].to(torch.float64)
+        torch.testing.assert_close(value.to(torch.float64), 0.25 * old + 0.75 * new, rtol=1e-5, atol=1e-7)
+    assert load_network(folder / MIXED)[1]["mix_before"] == 0.25
 
 
 def made(out: Path) -> dict[Path, int]:
@@ -88,7 +109,8 @@ def test_each_round_begins_with_the_one_before(start, whole) -> None:
         assert info["self_training"] == folder.name
         assert (info["recipe"]["iterations"], info["recipe"]["lr"], info["recipe"]["drop_loss"]) == (3, 0.001, False)
         assert [line["step"] for line in read_metrics(folder)] == [1, 2, 3]
-        labels, checkpoint = folder / LABELS, folder / FINAL
+        assert_mixed(checkpoint, folder)
+        labels, checkpoint = folder / LABELS, result(folder)
     before, after = load_file(start.checkpoint), load_file(whole / "round1" / FINAL)
     apart = [float((before[k] - after[k]).abs().max()) for k in before if before[k].is_floating_point()]
     assert 0 < max(apart) < 0.5  # trained, and from the detector before: other random weights lie further away
@@ -103,7 +125,7 @@ def test_a_round_trains_half_as_long_at_half_the_rate_and_without_drop_loss() ->
 def test_finished_rounds_are_not_done_again(start, whole) -> None:
     before, seen = made(whole), []
     final = self_train(start, whole, scores=SCORES, progress=lambda *told: seen.append(told))
-    assert final == whole / "round2" / FINAL
+    assert final == whole / "round2" / MIXED
     assert not seen
     assert made(whole) == before
 
@@ -122,7 +144,7 @@ def test_a_stop_inside_a_round_changes_nothing_in_the_end(start, whole, tmp_path
     self_train(start, out, scores=SCORES, progress=lambda what, done, total: seen.append((what, done)))
     assert seen == [("round2: training", 3)]
     for name in ("round1", "round2"):
-        assert_equal(out / name / FINAL, whole / name / FINAL)
+        assert_equal(out / name / MIXED, whole / name / MIXED)
 
 
 def test_a_stop_among_the_predictions_leaves_none(start, tmp_path) -> None:
@@ -152,7 +174,7 @@ def test_what_a_kill_left_of_predictions_is_removed(start, tmp_path) -> None:
     assert not left.exists()
 
 
-@pytest.mark.parametrize("step", ["predict", "merge_labels", "train"])
+@pytest.mark.parametrize("step", ["predict", "merge_labels", "train", "mixed"])
 def test_a_death_between_steps_changes_nothing_in_the_end(start, whole, tmp_path, monkeypatch, step) -> None:
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -164,16 +186,25 @@ def test_a_death_between_steps_changes_nothing_in_the_end(start, whole, tmp_path
     self_train(start, tmp_path, rounds=1, scores=SCORES)
     assert before.items() <= made(tmp_path).items()
     assert (tmp_path / "round1" / LABELS).read_bytes() == (whole / "round1" / LABELS).read_bytes()
-    assert_equal(tmp_path / "round1" / FINAL, whole / "round1" / FINAL)
+    assert_equal(tmp_path / "round1" / MIXED, whole / "round1" / MIXED)
 
 
 def test_more_rounds_may_be_asked_for_later(start, whole, tmp_path) -> None:
     first = self_train(start, tmp_path, rounds=1, scores=SCORES)
     before = made(tmp_path / "round1")
     second = self_train(start, tmp_path, rounds=2, scores=SCORES)
-    assert (first, second) == (tmp_path / "round1" / FINAL, tmp_path / "round2" / FINAL)
+    assert (first, second) == (tmp_path / "round1" / MIXED, tmp_path / "round2" / MIXED)
     assert made(tmp_path / "round1") == before
-    assert_equal(second, whole / "round2" / FINAL)
+    assert_equal(second, whole / "round2" / MIXED)
+
+
+def test_as_published_a_round_ends_with_what_it_has_trained(start, whole, tmp_path) -> None:
+    final = self_train(
+        dataclasses.replace(start, recipe=RECIPE.replace(mix_before=0.0)), tmp_path, rounds=1, scores=SCORES
+    )
+    assert final == result(tmp_path / "round1") == tmp_path / "round1" / FINAL
+    assert_equal(final, whole / "round1" / FINAL)
+    assert not (tmp_path / "round1" / MIXED).exists()
 
 
 def test_without_confident_finds_the_earlier_labels_stay(start, tmp_path) -> None:
@@ -239,7 +270,7 @@ def test_the_command(start, tmp_path, monkeypatch, capsys) -> None:
 
     assert run("--score", "0.6", "--set", "iterations=2") == 0
     said = capsys.readouterr()
-    assert str(tmp_path / "st" / "round1" / FINAL) in said.out
+    assert str(tmp_path / "st" / "round1" / MIXED) in said.out
     assert "round1: training" in said.err
     assert len(read_metrics(tmp_path / "st" / "round1")) == 1
     assert run("--score", "high") == 1
