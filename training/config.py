@@ -48,7 +48,6 @@ RECIPE_RANGES: dict[str, Range] = {
     "top_labels": (1, 10_000),
     "score_range": (0, 1),
     "find_range": (0, 1),
-    "label_share": (0, 1),
     "mix_before": (0, 1),
     "copy_paste": (0, 1),
     "ema": (0, 1),
@@ -195,7 +194,6 @@ class Recipe:
         score_loss: CuVLER's soft loss: all losses of a label are weighted by its score.
         score_range: Scores that this loss counts as 0 and as 1; between them in proportion.
         find_range: The same of a detector's finds, which self-training brings to the scale of the labels before.
-        label_share: Self-training: share of a label's score in that of the find which replaces it.
         mix_before: Share of the weights before a round of self-training in those that it ends with (interpolation of
             weights, WiSE-FT, arXiv:2109.01903); 0: none.
         ema: Decay of a running mean of the weights that is what is saved; None: none.
@@ -232,7 +230,6 @@ class Recipe:
     score_loss: bool = False
     score_range: tuple[float, float] = (0.0, 1.0)
     find_range: tuple[float, float] = (0.0, 1.0)
-    label_share: float = 0.0
     mix_before: float = 0.0
     ema: float | None = None
     bf16: bool = False

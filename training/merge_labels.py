@@ -13,27 +13,17 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from cuts3d import __version__
 from cuts3d.errors import ConfigError, CutS3DError, InputError, shown
 from cuts3d.evaluate.input import Document, Source, listed_annotations, load, named, photos
 from cuts3d.evaluate.masks import RLE, Size, mask_overlaps, to_rle
 from cuts3d.export import write_atomically
-from cuts3d.types import FloatArray
-from training.config import Recipe
 from training.configs import get_recipe
 
 SAME_IOU = 0.5  # of an earlier label with a detection, from which on the detection replaces it (method 1.8)
 Record = dict[str, Any]
-
-
-class Merging(TypedDict, total=False):
-    """How scores are brought together, see `merge_labels`."""
-
-    find_range: tuple[float, float]
-    score_range: tuple[float, float]
-    label_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +41,6 @@ def merge_labels(
     score: float,
     find_range: tuple[float, float] = (0.0, 1.0),
     score_range: tuple[float, float] = (0.0, 1.0),
-    label_share: float = 0.0,
 ) -> Record:
     """Labels of the next round (method 1.8): detections of this score or more, and what they do not replace.
 
@@ -66,8 +55,6 @@ def merge_labels(
         score: Least score of a detection, in [0, 1].
         find_range: Scores of a detection that come onto the ends of `score_range`; between them in proportion.
         score_range: Where on the scale of the labels' scores.
-        label_share: Share of a label's score, in [0, 1], in that of the detection which replaces it; of several labels
-            the one that it meets best counts.
 
     Returns:
         A COCO document: the photos of the labels in their order, then those that only the detector saw; detections
@@ -87,11 +74,8 @@ def merge_labels(
         size, detected, earlier = _pair(name, new.get(name), old.get(name))
         images.append({"id": number, "file_name": name, "width": size[1], "height": size[0]})
         kept += len(detected)
-        ious = mask_overlaps([rle for _, rle in detected], [rle for _, rle in earlier])
-        for (record, _), row in zip(detected, ious, strict=True):
-            own = rescaled(record["score"], find_range, score_range)
-            record["score"] = _shared(own, row, earlier, label_share)
-        for record in [*(record for record, _ in detected), *_not_replaced(ious, earlier)]:
+        finds = [{**record, "score": rescaled(record["score"], find_range, score_range)} for record, _ in detected]
+        for record in [*finds, *not_replaced(detected, earlier)]:
             annotations.append({**record, "id": len(annotations) + 1, "image_id": number})
     return {
         "info": {
@@ -105,15 +89,6 @@ def merge_labels(
         "categories": [{"id": 1, "name": "object"}],
         "images": images,
         "annotations": annotations,
-    }
-
-
-def merging(recipe: Recipe) -> Merging:
-    """What a recipe says of merging."""
-    return {
-        "find_range": recipe.find_range,
-        "score_range": recipe.score_range,
-        "label_share": recipe.label_share,
     }
 
 
@@ -134,18 +109,11 @@ def rescaled(score: float, old: tuple[float, float], new: tuple[float, float]) -
     return new[0] + share * (new[1] - new[0])
 
 
-def _not_replaced(ious: FloatArray, earlier: Sequence[tuple[Record, RLE]]) -> list[Record]:
+def not_replaced(detected: Sequence[tuple[Record, RLE]], earlier: Sequence[tuple[Record, RLE]]) -> list[Record]:
     """The earlier labels whose mask IoU with every detection is below 0.5."""
-    best = ious.max(axis=0, initial=0.0)
+    ious = mask_overlaps([rle for _, rle in earlier], [rle for _, rle in detected])
+    best = ious.max(axis=1, initial=0.0)
     return [record for (record, _), iou in zip(earlier, best.tolist(), strict=True) if iou < SAME_IOU]
-
-
-def _shared(own: float, ious: FloatArray, earlier: Sequence[tuple[Record, RLE]], share: float) -> float:
-    """A detection's score, and that of the label which it meets best, in proportion."""
-    if not share or ious.max(initial=0.0) < SAME_IOU:
-        return own
-    record, _ = earlier[int(ious.argmax())]
-    return (1 - share) * own + share * record.get("score", 1.0)
 
 
 def _pair(name: str, new: Labelled | None, old: Labelled | None) -> tuple[Size, list[Any], list[Any]]:
@@ -168,8 +136,7 @@ def _by_name(source: Source, score: float | None) -> dict[str, Labelled]:
         try:
             if entry["image_id"] not in known:
                 raise ValueError("is on an image that 'images' does not list")
-            own = _score({"score": 1.0, **entry} if score is None else entry)
-            if score is None or own >= score:
+            if score is None or _score(entry) >= score:
                 rle = to_rle(entry.get("segmentation"), known[entry["image_id"]].size)
                 found[entry["image_id"]].append((dict(entry), rle))
         except ValueError as error:
@@ -206,10 +173,10 @@ def main() -> int:
     """Merge two files."""
     options = parser().parse_args()
     try:
-        ranges: Merging = {}
+        ranges = {}
         if options.recipe is not None:
             recipe = get_recipe(options.recipe)
-            ranges = merging(recipe)
+            ranges = {"find_range": recipe.find_range, "score_range": recipe.score_range}
         document = merge_labels(options.predictions, options.labels, score=options.score, **ranges)
         write_labels(document, options.out)
     except CutS3DError as error:

@@ -29,7 +29,7 @@ from training.config import Recipe
 from training.configs import NAMES, get_recipe
 from training.dataset import PseudoLabels
 from training.ema import mixed
-from training.merge_labels import merge_labels, merging, write_labels
+from training.merge_labels import merge_labels, write_labels
 from training.predict import predict
 from training.processes import stopping
 from training.state import FREE, alone
@@ -138,7 +138,8 @@ def _next_labels(
     if not found.exists():
         predict(start.photos, start.checkpoint, found, score_threshold=score, device=device, progress=told)
     if not merged.exists():
-        write_labels(merge_labels(found, start.labels, score=score, **merging(start.recipe)), merged)
+        ranges = {"find_range": start.recipe.find_range, "score_range": start.recipe.score_range}
+        write_labels(merge_labels(found, start.labels, score=score, **ranges), merged)
 
 
 def _train_round(folder: Path, start: Start, *, device: str, progress: Progress, stop: threading.Event | None) -> None:

@@ -138,30 +138,6 @@ def test_a_detection_outside_the_range_of_finds_comes_onto_its_end() -> None:
     assert [a["score"] for a in merged["annotations"]] == pytest.approx([0.3, 0.55])
 
 
-@pytest.mark.parametrize(
-    ("earlier", "wanted"),
-    [
-        ([((0, 100), 0.32)], 0.41),  # both are asked
-        ([((0, 199), 0.32), ((0, 110), 0.48)], 0.49),  # the label that it meets best
-        ([((0, 201), 0.32)], 0.5),  # met too little: the label stays, and says nothing
-        ([], 0.5),
-    ],
-)
-def test_a_detection_is_scored_halfway_to_the_label_that_it_replaces(earlier, wanted) -> None:
-    new, old = document({"a.png": [((0, 100), 0.9)]}), document({"a.png": earlier})
-    merged = merge_labels(new, old, score=0.7, find_range=(0.5, 1.0), score_range=(0.3, 0.55), label_share=0.5)
-    assert merged["annotations"][0]["score"] == pytest.approx(wanted)
-
-
-def test_a_label_without_a_score_counts_as_certain_and_a_bad_one_is_named() -> None:
-    new, old = document({"a.png": [((0, 100), 0.8)]}), document({"a.png": [((0, 100), 0.5)]})
-    del old["annotations"][0]["score"]
-    assert merge_labels(new, old, score=0.7, label_share=0.25)["annotations"][0]["score"] == pytest.approx(0.85)
-    old["annotations"][0]["score"] = "high"
-    with pytest.raises(InputError, match="Labels: .*no number"):
-        merge_labels(new, old, score=0.7, label_share=0.25)
-
-
 def test_the_command_takes_the_ranges_of_a_recipe(tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     for name, content in (("new", [((0, 100), 0.8)]), ("old", [])):

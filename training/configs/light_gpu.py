@@ -27,7 +27,6 @@ RECIPE = Recipe(
     score_loss=True,
     score_range=(0.3, 0.55),
     find_range=(0.5, 1.0),
-    label_share=0.5,
     mix_before=0.5,
     ema=0.999,
     bf16=True,
