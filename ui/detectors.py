@@ -62,7 +62,8 @@ class Detector:
         parts = [BACKBONES[self.network.config.backbone]]
         steps, photos = self.info.get("steps"), self.info.get("photos")
         if isinstance(steps, int) and isinstance(photos, int):
-            parts.append(f"trained on pseudo-labels of {photos:,} photos, {steps:,} steps")
+            trained = "self-trained on finds and" if "self_training" in self.info else "trained on"
+            parts.append(f"{trained} pseudo-labels of {photos:,} photos, {steps:,} steps")
         return "; ".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,23 @@ def test_what_is_found_is_what_the_detector_finds(tmp_path: Path) -> None:
         assert one.outline == outlined(other.mask)
     assert 0 < found.seconds < 60
     assert "supervised ImageNet" in found.words
+
+
+@pytest.mark.parametrize(
+    ("info", "words"),
+    [
+        ({}, ""),
+        ({"steps": 1200, "photos": 80}, "; trained on pseudo-labels of 80 photos, 1,200 steps"),
+        (
+            {"steps": 300, "photos": 80, "self_training": "round1"},
+            "; self-trained on finds and pseudo-labels of 80 photos, 300 steps",
+        ),
+        ({"steps": "<b>", "photos": 80}, ""),
+    ],
+)
+def test_what_it_was_trained_on_is_said(tmp_path: Path, info, words) -> None:
+    detector = replace(load_detector(made_checkpoint(tmp_path), "made"), info=info)
+    assert detector.words == detectors.BACKBONES[detector.network.config.backbone] + words
 
 
 def test_no_more_than_the_best_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
