@@ -9,6 +9,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components, maximum_flow
 from scipy.spatial import KDTree
 
+from cuts3d.errors import InputError
 from cuts3d.grids import component_of
 from cuts3d.types import Bipartition, BoolArray, FloatArray, IntArray, KnnGraph, LocalCut, PointCloud
 
@@ -221,8 +222,13 @@ def local_cut(  # noqa: PLR0913 - the stage's parameters, all named
 
     Returns:
         The cut; its `fallback` says where and why the component was taken.
+
+    Raises:
+        InputError: The region is empty, or none of it is in the graph.
     """
     sources, sinks = choose_terminals(eigenvector, region, terminals=terminals, fraction=terminal_fraction)
+    if not sources.size:
+        raise InputError("LocalCut needs a region with a point that is in the graph; there is none to cut from.")
     side, flow, connected, kept = min_cut(graph, sources, sinks, tau_knn=tau_knn, sigma_c=sigma_c, capacity=capacity)
     mask = keep_seed_part(side, region, sources)
     fallback = ""

@@ -12,6 +12,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from cuts3d.confidence import spatial_confidence
+from cuts3d.errors import InputError
 from cuts3d.local_cut import (
     CAPACITY_STEPS,
     INT32_MAX,
@@ -450,6 +451,13 @@ def a_partition(eigenvector: np.ndarray) -> Bipartition:
         eigenvector=eigenvector, mask=mask, eigenvalue=0.0, seed=(0, 0), corners=0, flipped=False, solver="dense",
         component=mask,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ["empty", "outside of the graph"])
+def test_a_region_without_a_point_to_cut_from_is_refused(case):
+    region = np.array([[False, False, case != "empty"]])
+    with pytest.raises(InputError, match="none to cut from"):
+        local_cut(chain([0.01, 0.01]), np.array([[0.5, -0.5, np.nan]]), region)
 
 
 def test_the_eigenvector_on_its_own_grid_is_unchanged():
