@@ -18,7 +18,8 @@ from pathlib import Path
 from benchmarks.records import made_by, median, row, sentence
 
 README = Path(__file__).parents[1] / "README.md"
-ABLATION, DETECTOR, EXTRACT, RESULTS = "ablation.md", "detector.md", "extract.md", "results.md"
+ABLATION, DETECTOR, EXTRACT = "ablation.md", "detector.md", "extract.md"
+LOAD, RESULTS = "load.md", "results.md"
 QUOTED = "Second half: to quote"
 METHODS = {  # the README's rows of masks without training: their first cell, and the record's row
     "MaskCut": "MaskCut on our features: last tokens, τ_ncut 0.05",
@@ -109,6 +110,7 @@ def claims() -> list[Claim]:
         Claim("{} GB of Python packages", (f"{gigabytes:.0f}",), RESULTS),
         Claim("the {} images not tuned on", (photos,), ABLATION),
         Claim("EfficientNet-Lite0, {} MB", (median(RESULTS, "the detector's file", "shipped"),), RESULTS),
+        Claim("peaks at {} MB with sixteen", (sentence(LOAD, r"peak \| .*, ([\d,]+) MB \|"),), LOAD),
         Claim("COCO dev, {} images: |", (sentence(DETECTOR, r"COCO dev, (\d+) images"),), DETECTOR),
         Claim("on {} photos; its backbone", (sentence(DETECTOR, r"learnt from ([\d,]+) photos"),), DETECTOR),
     ]

@@ -10,7 +10,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components, maxi
 from scipy.spatial import KDTree
 
 from cuts3d.errors import InputError
-from cuts3d.grids import component_of
+from cuts3d.grids import component_of, resize_map
 from cuts3d.types import Bipartition, BoolArray, FloatArray, IntArray, KnnGraph, LocalCut, PointCloud
 
 INT32_MAX = 2**31 - 1
@@ -260,8 +260,6 @@ def eigenvector_on(partition: Bipartition, shape: tuple[int, int]) -> FloatArray
     Returns:
         float64 of `shape`.
     """
-    from cuts3d.grids import resize_map
-
     if partition.eigenvector.shape == shape:
         return partition.eigenvector
     known = ~np.isnan(partition.eigenvector)

@@ -36,7 +36,7 @@ KINDS = [
     ("disparity, near is large", "disparity"),
 ]
 MOST_WAITING = 200  # events in all queues together; who comes then is told that it is full
-MOST_STATES = 100  # visitors of whom Gradio remembers what it showed; it never forgets one, and keeps 10,000 by default
+MOST_STATES = 100  # visitors of whom Gradio remembers what it showed, should it miss that they left; 10,000 by default
 BUS_JS = "window.cuts3d.send = (event, data) => trigger(event, data);"
 
 

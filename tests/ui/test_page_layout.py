@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import pytest
 from gradio.components.api_component import Api
+from gradio.routes import App
 
 from ui import controls, handlers, runs, wiring
 from ui.page import TABS, build_page, launch_options
@@ -224,3 +226,14 @@ def test_launch_takes_every_option():
     assert options["show_error"] is False
     assert options["css"]
     assert options["head"].startswith("<script>")
+
+
+def test_who_leaves_is_forgotten(page) -> None:
+    App.create_app(page)
+    others = page.state_holder["stays"]
+    assert page.state_holder["leaves"].config_values, "what Gradio keeps of a visitor"
+    (leave,) = [one for one in page.fns.values() if ("unload" in {kind for _, kind in one.targets})]
+    leave.fn(SimpleNamespace(session_hash="leaves"))
+    assert "leaves" not in page.state_holder
+    assert page.state_holder["stays"] is others
+    leave.fn(SimpleNamespace(session_hash="was never here"))
