@@ -36,6 +36,7 @@ $(VENV)/.product: requirements.txt packages.txt
 	bash scripts/system_packages.sh packages.txt
 	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and f"Python 3.11 is needed, {sys.executable} is %d.%d: make PYTHON=/path/to/python3.11" % v)'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -q pip==26.3  # those before 26.2 have known faults (CVE-2026-6357 and others)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
 	$(BIN)/python -c 'import os, site; open(site.getsitepackages()[0] + "/cuts3d.pth", "w").write(os.getcwd() + "\n")'  # from any folder
 	touch $@
