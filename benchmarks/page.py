@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import statistics
-import subprocess
-import sys
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.server import answers
+from benchmarks.server import serve
 
-ROOT = Path(__file__).resolve().parents[1]
 FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 COARSE = "document.querySelector('#status')?.innerText.includes('backbone:')"
 DONE = f"{COARSE} && !document.querySelector('#status .pending')"
@@ -26,33 +20,19 @@ PATIENCE = 300_000
 def run() -> list[str]:
     from playwright.sync_api import sync_playwright
 
-    with served() as (url, started), sync_playwright() as playwright:
+    with (
+        tempfile.TemporaryDirectory(prefix="cuts3d-page-") as folder,
+        serve(Path(folder)) as server,
+        sync_playwright() as playwright,
+    ):
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        lines = [f"| `python app.py` until it answers | {started:.1f} s |"]
-        lines += _first_visit(browser, url, "first visit, networks loading")
-        lines += _first_visit(browser, url, "a later visit")
-        lines += _frames(browser, url)
-        lines += _many(browser, url)
+        lines = [f"| `python app.py` until it answers | {server.seconds:.1f} s |"]
+        lines += _first_visit(browser, server.url, "first visit, networks loading")
+        lines += _first_visit(browser, server.url, "a later visit")
+        lines += _frames(browser, server.url)
+        lines += _many(browser, server.url)
         browser.close()
     return lines
-
-
-@contextmanager
-def served() -> Iterator[tuple[str, float]]:
-    """The page on a free port, and how long it took to answer."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    start, url = time.perf_counter(), f"http://127.0.0.1:{port}/"
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    server = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, env=environment, stdout=-3)
-    try:
-        while not answers(url):
-            time.sleep(0.1)
-        yield url, time.perf_counter() - start
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
 
 
 def _first_visit(browser: Any, url: str, name: str) -> list[str]:
