@@ -3,7 +3,8 @@
 python -m training.self_train --recipe light_cpu --photos photos/ --labels labels.json \
     --checkpoint runs/light_cpu/final.safetensors --rounds 2 --out runs/self_trained
 
-For several GPUs run the steps of a round one by one: training.predict, training.merge_labels, training.train.
+For several GPUs run the steps of a round one by one, into its folder: training.predict, training.merge_labels,
+training.train. This command then finds them done, and mixes.
 """
 
 from __future__ import annotations

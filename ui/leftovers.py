@@ -27,7 +27,8 @@ def sweep(folder: Path, age: float = AGE) -> int:
         How many files were deleted.
     """
     oldest, deleted = time.time() - age, 0
-    for path in sorted(folder.rglob("*"), reverse=True):  # what lies in a folder comes before it
+    walk = os.walk(folder, topdown=False)  # what lies in a folder comes before it; a folder that vanishes is passed by
+    for path in (Path(parent, name) for parent, folders, files in walk for name in (*files, *folders)):
         try:
             if path.lstat().st_mtime >= oldest:
                 continue

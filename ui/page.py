@@ -35,6 +35,8 @@ KINDS = [
     ("depth, any scale", "relative"),
     ("disparity, near is large", "disparity"),
 ]
+MOST_INSTANCES = next(int(control.high or 0) for control in controls.ALL if control.name == "max_instances")
+NUMBERS = [str(n + 1) for n in range(MOST_INSTANCES)]  # a run leaves those that there are; a lost connection, all
 MOST_WAITING = 200  # events in all queues together; who comes then is told that it is full
 MOST_STATES = 100  # visitors of whom Gradio remembers what it showed, should it miss that they left; 10,000 by default
 BUS_JS = "window.cuts3d.send = (event, data) => trigger(event, data);"
@@ -75,7 +77,7 @@ def _head() -> dict[str, Any]:
             js_on_load=None,
             elem_id="status",
         )
-        chosen = gr.Radio([], label="Instance", visible=False, elem_id="chosen", min_width=200, scale=0)
+        chosen = gr.Radio(NUMBERS, label="Instance", visible=False, elem_id="chosen", min_width=200, scale=0)
     return {"status": line, "chosen": chosen}
 
 

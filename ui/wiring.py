@@ -132,7 +132,7 @@ class Wiring:
         def leave(request: gr.Request) -> None:
             visitor = str(request.session_hash)
             handlers.close(visitor)
-            page.state_holder.session_data.pop(visitor, None)  # 5 MB that Gradio would keep for good
+            page.state_holder.session_data.pop(visitor, None)  # Gradio would keep what it showed for good
 
         def upload(visitor: str, path: Any, depth: Any, kind: Any, *values: Any) -> Iterator[Update]:
             return handlers.open_upload(visitor, path, depth, kind, values)

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -164,3 +165,19 @@ def test_old_files_and_the_folders_they_leave_empty_are_deleted_and_nothing_else
     assert (outside / "photo.png").exists()
     sweep(temporary, age=-1)
     assert list(temporary.iterdir()) == []
+
+
+def test_a_folder_that_vanishes_while_it_is_looked_at_ends_no_sweep(temporary, monkeypatch) -> None:
+    for name in ("gone", "there"):
+        (temporary / name).mkdir()
+        (temporary / name / "photo.png").write_bytes(b"x")
+    look = os.scandir
+
+    def vanishing(path: str) -> Any:
+        if Path(path).name == "gone":
+            raise FileNotFoundError(path)
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", vanishing)
+    assert sweep(temporary, age=-1) == 1
+    assert not (temporary / "there").exists()

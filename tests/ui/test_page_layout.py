@@ -237,3 +237,10 @@ def test_who_leaves_is_forgotten(page) -> None:
     assert "leaves" not in page.state_holder
     assert page.state_holder["stays"] is others
     leave.fn(SimpleNamespace(session_hash="was never here"))
+
+
+def test_who_comes_back_after_a_lost_connection_may_choose_an_instance(page) -> None:
+    App.create_app(page)
+    (radio,) = [one for one in page.blocks.values() if getattr(one, "elem_id", None) == "chosen"]
+    state = page.state_holder["came back"]  # a new one: that of before went with the connection
+    assert state[radio._id].preprocess("3") == "3"

@@ -1,9 +1,9 @@
-"""The light detector, cut to two cores: `assets/weights/detector_light.safetensors` was made by it, in two parts.
+"""The light detector, cut to two cores: round 0 of what is shipped was made by it, in two parts.
 
 Command:   python -m training.train --recipe light_cpu --photos photos/ --labels labels.json --out runs/light_cpu
 Hardware:  two CPU cores, 4 GB
 Time:      55 minutes for 2,000 steps beside other work; 0.95 s a step when nothing else runs
-Should reach: mask AP 2.6 on COCO dev, AP50 6.3, AR100 11.2, from 2,298 photos; the two parts of the shipped one: 2.8
+Should reach: mask AP 2.6 on COCO dev, AP50 6.3, AR100 11.2, from 2,298 photos; in two parts 2.8
 """
 
 from training.config import LIGHT, Recipe
