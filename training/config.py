@@ -194,6 +194,7 @@ class Recipe:
         score_loss: CuVLER's soft loss: all losses of a label are weighted by its score.
         score_range: Scores that this loss counts as 0 and as 1; between them in proportion.
         find_range: The same of a detector's finds, which self-training brings to the scale of the labels before.
+        rank_finds: Its finds are weighed by how far they stand out, too, before they become labels (`training.rank`).
         mix_before: Share of the weights before a round of self-training in those that it ends with (interpolation of
             weights, WiSE-FT, arXiv:2109.01903); 0: none.
         ema: Decay of a running mean of the weights that is what is saved; None: none.
@@ -230,6 +231,7 @@ class Recipe:
     score_loss: bool = False
     score_range: tuple[float, float] = (0.0, 1.0)
     find_range: tuple[float, float] = (0.0, 1.0)
+    rank_finds: bool = False
     mix_before: float = 0.0
     ema: float | None = None
     bf16: bool = False

@@ -49,10 +49,10 @@ def merge_labels(
     counts it as 1.
 
     Args:
-        predictions: COCO document of `training.predict`, or its path.
+        predictions: COCO document of `training.predict` or `training.rank`, or its path.
         labels: COCO document of the labels that the detector was trained on, or its path. Photos are matched by
             `file_name`.
-        score: Least score of a detection, in [0, 1].
+        score: Least score of a detection, in [0, 1]; its own, where `training.rank` gave it another.
         find_range: Scores of a detection that come onto the ends of `score_range`; between them in proportion.
         score_range: Where on the scale of the labels' scores.
 
@@ -136,7 +136,7 @@ def _by_name(source: Source, score: float | None) -> dict[str, Labelled]:
         try:
             if entry["image_id"] not in known:
                 raise ValueError("is on an image that 'images' does not list")
-            if score is None or _score(entry) >= score:
+            if score is None or own_score(entry) >= score:
                 rle = to_rle(entry.get("segmentation"), known[entry["image_id"]].size)
                 found[entry["image_id"]].append((dict(entry), rle))
         except ValueError as error:
@@ -151,8 +151,13 @@ def _by_name(source: Source, score: float | None) -> dict[str, Labelled]:
     return named_photos
 
 
-def _score(entry: Mapping[str, Any]) -> float:
-    value = entry.get("score")
+def own_score(entry: Mapping[str, Any]) -> float:
+    """The detector's own score of a find, whether `training.rank` has ranked it or not.
+
+    Raises:
+        ValueError: It has none; the message is what follows "annotation 3 …".
+    """
+    value = entry.get("detector_score", entry.get("score"))
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise ValueError(f"has the 'score' {shown(value)}, which is no number; give what training.predict wrote")
     return float(value)

@@ -110,7 +110,7 @@ def _write(
     file.write(',\n"annotations": [')
     for number, entry in enumerate(listed, start=1):
         try:
-            image = _read(entry)
+            image = read_entry(entry)
         except InputError as error:
             failures.append({"id": number, "file_name": entry.name, "reason": str(error)})
         else:
@@ -127,7 +127,12 @@ def _write(
     return {"images": len(images), "annotations": count, "failures": len(failures)}
 
 
-def _read(entry: Entry) -> ImageArray:
+def read_entry(entry: Entry) -> ImageArray:
+    """A photo of a folder or of a tar file, uint8 [H, W, 3], at its full size.
+
+    Raises:
+        InputError: It cannot be read.
+    """
     source = entry.open()
     if isinstance(source, Path):
         return read_image(source, max_side=None)

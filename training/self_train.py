@@ -3,8 +3,8 @@
 python -m training.self_train --recipe light_cpu --photos photos/ --labels labels.json \
     --checkpoint runs/light_cpu/final.safetensors --rounds 2 --out runs/self_trained
 
-For several GPUs run the steps of a round one by one, into its folder: training.predict, training.merge_labels,
-training.train. This command then finds them done, and mixes.
+For several GPUs run the steps of a round one by one, into its folder: training.predict, training.rank where the recipe
+says so, training.merge_labels, training.train. This command then finds them done, and mixes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +34,14 @@ from training.ema import mixed
 from training.merge_labels import merge_labels, write_labels
 from training.predict import predict
 from training.processes import stopping
+from training.rank import rank_finds
 from training.state import FREE, alone
 from training.train import FINAL, Metrics, Stopped, changed, train
 
 SCORES = (0.7, 0.65)  # least score of a detection that becomes a label: in the first round, in the later ones
 MIXED = "mixed.safetensors"
-PREDICTIONS, LABELS, SETTINGS, LOCK = "predictions.json", "labels.json", "self_train.json", "self_train.lock"
+PREDICTIONS, RANKED, LABELS = "predictions.json", "ranked.json", "labels.json"
+SETTINGS, LOCK = "self_train.json", "self_train.lock"
 Progress = Callable[[str, int, int], None]  # what is done, how much of it, of how much
 
 
@@ -71,9 +74,10 @@ def self_train(
 ) -> Path:
     """Train a detector on its own finds; go on where an earlier call ended. More rounds may be asked for later.
 
-    Each round lies in a folder `out/round1`, …: `predictions.json` of the detector before, `labels.json` (the finds
-    and the labels before that they do not replace), then the training, from the detector before, to
-    `final.safetensors`, and with the recipe's `mix_before` what the two together make, `mixed.safetensors`.
+    Each round lies in a folder `out/round1`, …: `predictions.json` of the detector before (with the recipe's
+    `rank_finds` also `ranked.json`), `labels.json` (the finds and the labels before that they do not replace), then the
+    training, from the detector before, to `final.safetensors`, and with the recipe's `mix_before` what the two together
+    make, `mixed.safetensors`.
 
     Args:
         start: Detector, photos and labels.
@@ -124,20 +128,23 @@ def round_recipe(recipe: Recipe) -> Recipe:
 def _next_labels(
     folder: Path, start: Start, score: float, *, device: str, progress: Progress, stop: threading.Event | None
 ) -> None:
-    """Predictions and labels of a round, where they are not there yet."""
-    found, merged = folder / PREDICTIONS, folder / LABELS
+    """Predictions, their ranking and the labels of a round, where they are not there yet."""
+    found, ranked, merged = (folder / name for name in (PREDICTIONS, RANKED, LABELS))
 
-    def told(done: int, total: int) -> None:
-        progress(f"{folder.name}: predictions", done, total)
+    def told(what: str, done: int, total: int) -> None:
+        progress(f"{folder.name}: {what}", done, total)
         if stop is not None and stop.is_set():
-            raise Stopped(
-                f"{folder.name} was stopped after the predictions of {done} of {total} photos; call it again."
-            )
+            raise Stopped(f"{folder.name} was stopped after the {what} of {done} of {total} photos; call it again.")
 
-    for path in (found, merged):
+    for path in (found, ranked, merged):
         remove_unfinished(path)
     if not found.exists():
-        predict(start.photos, start.checkpoint, found, score_threshold=score, device=device, progress=told)
+        told_of = partial(told, "predictions")
+        predict(start.photos, start.checkpoint, found, score_threshold=score, device=device, progress=told_of)
+    if start.recipe.rank_finds:
+        if not ranked.exists():
+            write_labels(rank_finds(start.photos, found, progress=partial(told, "ranking")), ranked)
+        found = ranked
     if not merged.exists():
         ranges = {"find_range": start.recipe.find_range, "score_range": start.recipe.score_range}
         write_labels(merge_labels(found, start.labels, score=score, **ranges), merged)

@@ -22,10 +22,12 @@ from training.checkpoint import load_network
 from training.config import Recipe
 from training.merge_labels import merge_labels
 from training.metrics import read_metrics
+from training.rank import rank_finds
 from training.self_train import (
     LABELS,
     MIXED,
     PREDICTIONS,
+    RANKED,
     SETTINGS,
     Start,
     main,
@@ -48,6 +50,7 @@ RECIPE = Recipe(
     ema=0.9,
     score_range=(0.1, 0.9),
     find_range=(0.4, 1.0),
+    rank_finds=True,
     mix_before=0.25,
 )
 SCORES = (0.6, 0.5)
@@ -103,7 +106,9 @@ def test_each_round_begins_with_the_one_before(start, whole) -> None:
         assert found["annotations"]
         assert min(a["score"] for a in found["annotations"]) >= score
         ranges = {"find_range": RECIPE.find_range, "score_range": RECIPE.score_range}
-        assert read(folder / LABELS) == merge_labels(found, labels, score=score, **ranges)
+        ranked = rank_finds(start.photos, found)
+        assert read(folder / RANKED) == ranked
+        assert read(folder / LABELS) == merge_labels(ranked, labels, score=score, **ranges)
         network, info = load_network(folder / FINAL)
         assert network.config == TINY
         assert info["self_training"] == folder.name
@@ -174,7 +179,7 @@ def test_what_a_kill_left_of_predictions_is_removed(start, tmp_path) -> None:
     assert not left.exists()
 
 
-@pytest.mark.parametrize("step", ["predict", "merge_labels", "train", "mixed"])
+@pytest.mark.parametrize("step", ["predict", "rank_finds", "merge_labels", "train", "mixed"])
 def test_a_death_between_steps_changes_nothing_in_the_end(start, whole, tmp_path, monkeypatch, step) -> None:
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
