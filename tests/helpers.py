@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from cuts3d.backbones import BackboneSpec
-from cuts3d.types import BoolArray, DepthMap, FloatArray, ImageArray, IntArray, PointCloud
+from cuts3d.types import BoolArray, DepthMap, FloatArray, ImageArray, IntArray, KnnGraph, PointCloud
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared"
@@ -78,6 +78,13 @@ def dense_second_eigenpair(weights: FloatArray) -> tuple[FloatArray, float, floa
 
 def cosine(a: FloatArray, b: FloatArray) -> float:
     return float(abs(a.ravel() @ b.ravel()) / (np.linalg.norm(a) * np.linalg.norm(b)))
+
+
+def chain(lengths: list[float]) -> KnnGraph:
+    """Nodes 0, 1, 2, … in a row, with links of these lengths."""
+    order = np.argsort(lengths, kind="stable")
+    edges = np.stack([np.arange(len(lengths)), np.arange(1, len(lengths) + 1)], axis=1)[order].astype(np.int32)
+    return KnnGraph(edges=edges, lengths=np.array(lengths, dtype=np.float64)[order], num_nodes=len(lengths) + 1)
 
 
 def random_cloud(n: int, *, seed: int = 0) -> PointCloud:
