@@ -163,11 +163,20 @@ def own_score(entry: Mapping[str, Any]) -> float:
     return float(value)
 
 
+def _check_ranked(predictions: Path) -> None:
+    """Refuse scores of the detector's own where the recipe's range is for ranked ones."""
+    source = load(predictions, "Predictions")
+    if not all("detector_score" in entry for entry in listed_annotations(source)):
+        raise InputError(f"{source.label}: the recipe weighs ranked finds; call training.rank first.")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     found = argparse.ArgumentParser(prog="python -m training.merge_labels", description="Labels of the next round.")
     found.add_argument("--recipe", metavar="NAME", help="whose ranges of scores count; none: scores stay as they are")
-    found.add_argument("--predictions", type=Path, required=True, metavar="JSON", help="what training.predict wrote")
+    found.add_argument(
+        "--predictions", type=Path, required=True, metavar="JSON", help="what training.predict or rank wrote"
+    )
     found.add_argument("--labels", type=Path, required=True, metavar="JSON", help="what the detector was trained on")
     found.add_argument("--score", type=float, required=True, metavar="S", help="least score of a kept detection")
     found.add_argument("--out", type=Path, required=True, metavar="JSON", help="the COCO file to write")
@@ -181,6 +190,8 @@ def main() -> int:
         ranges = {}
         if options.recipe is not None:
             recipe = get_recipe(options.recipe)
+            if recipe.rank_finds:
+                _check_ranked(options.predictions)
             ranges = {"find_range": recipe.find_range, "score_range": recipe.score_range}
         document = merge_labels(options.predictions, options.labels, score=options.score, **ranges)
         write_labels(document, options.out)

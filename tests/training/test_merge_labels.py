@@ -138,18 +138,30 @@ def test_a_detection_outside_the_range_of_finds_comes_onto_its_end() -> None:
     assert [a["score"] for a in merged["annotations"]] == pytest.approx([0.3, 0.55])
 
 
-def test_the_command_takes_the_ranges_of_a_recipe(tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name, content in (("new", [((0, 100), 0.8)]), ("old", [])):
-        Path(f"{name}.json").write_text(json.dumps(document({"a.png": content})))
+def merge_command(monkeypatch, detections: dict[str, Any]) -> int:
+    """The command by the recipe `light_cpu`, in the folder at hand, which gets `m.json`."""
+    for name, content in (("new", detections), ("old", document({"a.png": []}))):
+        Path(f"{name}.json").write_text(json.dumps(content))
     files = ["--predictions", "new.json", "--labels", "old.json", "--out", "m.json"]
     monkeypatch.setattr("sys.argv", ["merge_labels", "--recipe", "light_cpu", "--score", "0.7", *files])
-    assert main() == 0
+    return main()
+
+
+def test_the_command_takes_the_ranges_of_a_recipe(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert merge_command(monkeypatch, document({"a.png": [((0, 100), 0.5)]}, detector_score=0.8)) == 0
     assert capsys.readouterr().out == "m.json: 1 detections and 0 earlier labels.\n"
     (label,) = json.loads(Path("m.json").read_text())["annotations"]
     recipe = get_recipe("light_cpu")
-    assert label["score"] == pytest.approx(rescaled(0.8, recipe.find_range, recipe.score_range))
-    assert label["score"] < recipe.score_range[1]
+    assert label["score"] == pytest.approx(rescaled(0.5, recipe.find_range, recipe.score_range))
+    assert recipe.score_range[0] < label["score"] < recipe.score_range[1]
+
+
+def test_finds_that_are_not_ranked_are_refused_where_the_recipe_ranks_them(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert merge_command(monkeypatch, document({"a.png": [((0, 100), 0.8)]})) == 1
+    assert "call training.rank first" in capsys.readouterr().err
+    assert not Path("m.json").exists()
 
 
 STRIPS = st.lists(
