@@ -59,7 +59,7 @@ DESCRIPTIVE = {  # words of the README, and why their numbers are no measurement
     "meets some object at IoU ≥ 0.5": "a definition",
     "whose two members are found (mask IoU ≥ 0.5) by two different masks": "a definition",
     "a list of its 19,817 images": "the data set's size",
-    "trained on two cores in little over an hour": "the machine, and about how long; `benchmarks/detector.md` has it",
+    "trained on two cores in an hour and a half": "the machine, and about how long; `benchmarks/detector.md` has it",
     "the paper's threefold AP: its training is some thousandths": "the paper's claim, and the ratio of two schedules",
     "eight visitors at once": "what is measured",
 }
