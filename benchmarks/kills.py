@@ -283,18 +283,19 @@ def training(photos: Path, labels: Path, *, forked: bool) -> Work:
 
 
 def self_training(photos: Path, labels: Path, checkpoint: Path, *, forked: bool) -> Work:
-    """`python -m training.self_train`, two rounds."""
+    """`python -m training.self_train`, two rounds, their finds ranked."""
+    start = ["--checkpoint", str(checkpoint), "--rounds", "2", "--score", "0.3"]
 
     def command(out: Path, workers: int) -> list[str]:
-        more = ["--checkpoint", str(checkpoint), "--rounds", "2", "--score", "0.3", "--set", "mix_before=0.5"]
-        return ["training.self_train", *_recipe(photos, labels, out, workers), *more]
+        more = ["--set", "mix_before=0.5", "--set", "rank_finds=true"]
+        return ["training.self_train", *_recipe(photos, labels, out, workers), *start, *more]
 
     def phase(out: Path) -> str:
         last = out / "round2" if (out / "round2").exists() else out / "round1"
         if not last.exists():
             return ""
         if not (last / "labels.json").exists():
-            return f"{last.name}, predictions"
+            return f"{last.name}, {'ranking' if (last / 'predictions.json').exists() else 'predictions'}"
         return f"{last.name}, {_training_phase(last) or 'loading'}"
 
     return Work("self-training", command, (0,), "round2/mixed.safetensors", phase, forked)

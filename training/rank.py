@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import normalise_depth
-from cuts3d.errors import CutS3DError, InputError
+from cuts3d.errors import CutS3DError, InputError, shown
 from cuts3d.evaluate.input import Document, Photo, listed_annotations, load, named, photos
 from cuts3d.evaluate.masks import RLE, to_rle
 from cuts3d.extract.sources import Entry, entries
@@ -74,15 +74,16 @@ def rank_finds(
         image = _photo(folder, files, known[number])
         apart = distinctness(image, [rle for _, rle in finds], config)
         for (record, _), value in zip(finds, apart, strict=True):
-            record["score"] = round(
-                float(record["detector_score"] * value**DISTINCTNESS) ** (1 / (1 + DISTINCTNESS)), 6
-            )
+            product = min(max(record["detector_score"], 0.0), 1.0) * value**DISTINCTNESS
+            record["score"] = round(product ** (1 / (1 + DISTINCTNESS)), 6)
         progress(done, len(found))
     return {**source.content, "annotations": [record for finds in found.values() for record, _ in finds]}
 
 
 def _photo(folder: Path, files: Mapping[str, Entry], photo: Photo) -> ImageArray:
-    if photo.name is None or photo.name not in files:
+    if photo.name is None or photo.size is None:
+        raise InputError(f"Predictions: image {shown(photo.id)} needs a 'file_name', a 'width' and a 'height'.")
+    if photo.name not in files:
         raise InputError(f"There is no photo '{photo.name}' in '{folder}'; give the folder that was predicted on.")
     image = read_entry(files[photo.name])
     if photo.size != image.shape[:2]:

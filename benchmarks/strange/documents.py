@@ -15,6 +15,7 @@ from benchmarks.strange.case import Case, Rng, chance, one_of
 from benchmarks.strange.damage import cut_off, damaged, flipped, imposter, lying
 from benchmarks.strange.photos import pixels
 from benchmarks.strange.values import mangled
+from cuts3d.config import CutS3DConfig
 from cuts3d.evaluate import evaluate
 from cuts3d.export import encode_rle
 from cuts3d.extract import encode_confidence
@@ -23,8 +24,10 @@ from training.checkpoint import KEY, load_network, save_network
 from training.dataset import PseudoLabels
 from training.detect import detect
 from training.merge_labels import merge_labels
+from training.rank import rank_finds
 
 SIDE = 24  # pixels of the labelled photos
+SMALL = CutS3DConfig().replace(image_size=112, depth="none")  # quick to rank by
 LENGTH = 8  # bytes at the beginning of a safetensors file that say how long its header is
 Json = dict[str, Any]
 
@@ -58,7 +61,7 @@ def labels() -> Json:
 
 
 def label_file(rng: Rng, folder: Path) -> Case:
-    """Labels in which a few places hold something else; read for training, measured, merged."""
+    """Labels in which a few places hold something else; read for training, measured, merged, ranked."""
     for n in range(3):
         path = folder / f"{n}.png"
         if not path.exists():
@@ -70,12 +73,13 @@ def label_file(rng: Rng, folder: Path) -> Case:
         source = folder / "labels.json"
         source.write_bytes(damaged(rng, content) if chance(rng, 0.3) else content)
         document, words = source, f"{words} as a file"
-    what = one_of(rng, ("train", "predictions", "truth", "merge"))
+    what = one_of(rng, ("train", "predictions", "truth", "merge", "rank"))
     calls = {
         "train": lambda: _loaded(folder, document),
         "predictions": lambda: evaluate(labels(), document),
         "truth": lambda: evaluate(document, labels()),
         "merge": lambda: merge_labels(document, labels(), score=0.3),
+        "rank": lambda: _ranked(folder, document),
     }
     return Case(f"{what}: {words}", calls[what])
 
@@ -119,6 +123,12 @@ def _loaded(folder: Path, document: Any) -> None:
         sample = data.load(index)
         assert bool(((sample.confidence >= 0) & (sample.confidence <= 1)).all())
         assert bool(((sample.scores >= 0) & (sample.scores <= 1)).all())
+
+
+def _ranked(folder: Path, document: Any) -> None:
+    ranked = rank_finds(folder, document, config=SMALL)
+    assert all(0 <= one["score"] <= 1 for one in ranked["annotations"])
+    json.dumps(ranked)
 
 
 def _found(path: Path) -> None:

@@ -93,10 +93,19 @@ def test_the_least_score_of_a_new_label_is_the_detectors_own(folder, found, pixe
     assert [a["score"] for a in merged["annotations"]] == scores(ranked, 7)[1:] * 2
 
 
+def test_scores_outside_of_0_to_1_count_as_its_ends(folder, found, pixel_config) -> None:
+    for entry, own in zip(found["annotations"], (-3.0, 1.0, 0.0, 0.0, 7, 1.0), strict=True):
+        entry["score"] = own
+    first, second = (scores(rank_finds(folder, found, config=pixel_config), number) for number in (7, 8))
+    assert first == [0.0, second[1], 0.0]
+    assert 0 < second[1] < 1
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (lambda d: d["images"][0].update(file_name="gone.png"), "There is no photo 'gone.png' in"),
+        (lambda d: d["images"][0].pop("width"), "image 7 needs a 'file_name', a 'width' and a 'height'"),
         (lambda d: d["annotations"][1].update(image_id=9), "annotation 71 is on an image that 'images' does not list."),
         (lambda d: d["annotations"][1].update(score=None), "annotation 71 has the 'score' None, which is no number"),
         (lambda d: d["annotations"][1].update(segmentation=None), "annotation 71 has a segmentation that is neither"),
