@@ -163,11 +163,10 @@ def own_score(entry: Mapping[str, Any]) -> float:
     return float(value)
 
 
-def _check_ranked(predictions: Path) -> None:
+def _check_ranked(merged: Record, predictions: Path) -> None:
     """Refuse scores of the detector's own where the recipe's range is for ranked ones."""
-    source = load(predictions, "Predictions")
-    if not all("detector_score" in entry for entry in listed_annotations(source)):
-        raise InputError(f"{source.label}: the recipe weighs ranked finds; call training.rank first.")
+    if not all("detector_score" in find for find in merged["annotations"][: merged["info"]["detections"]]):
+        raise InputError(f"Predictions '{predictions}': the recipe weighs ranked finds; call training.rank first.")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -187,13 +186,13 @@ def main() -> int:
     """Merge two files."""
     options = parser().parse_args()
     try:
-        ranges = {}
+        ranges, recipe = {}, None
         if options.recipe is not None:
             recipe = get_recipe(options.recipe)
-            if recipe.rank_finds:
-                _check_ranked(options.predictions)
             ranges = {"find_range": recipe.find_range, "score_range": recipe.score_range}
         document = merge_labels(options.predictions, options.labels, score=options.score, **ranges)
+        if recipe is not None and recipe.rank_finds:
+            _check_ranked(document, options.predictions)
         write_labels(document, options.out)
     except CutS3DError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
@@ -157,6 +158,18 @@ def annotation(found: Detection, image_id: int) -> Record:
     }
 
 
+@contextmanager
+def photo_bar(*, quiet: bool) -> Iterator[Progress]:
+    """A bar of photos, unless it should be quiet."""
+    with tqdm(unit=" photos", disable=quiet, file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
 def parser() -> argparse.ArgumentParser:
     """The command's options."""
     found = argparse.ArgumentParser(prog="python -m training.predict", description="Find objects in photos.")
@@ -174,12 +187,7 @@ def main() -> int:
     """Predict, with a bar of progress."""
     options = parser().parse_args()
     try:
-        with tqdm(unit=" photos", disable=options.quiet, file=sys.stderr) as bar:
-
-            def show(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        with photo_bar(quiet=options.quiet) as show:
             counts = predict(
                 options.folder,
                 options.checkpoint,

@@ -2,8 +2,7 @@
 
 python -m training.rank photos/ --predictions found.json --out ranked.json
 
-The detector has seen thousands of guesses; features and depth of the photo at hand tell more. Measured in
-`benchmarks/detector.md`.
+It reads features and depth of the photo, which the detector never sees. Measured in `benchmarks/detector.md`.
 """
 
 from __future__ import annotations
@@ -11,13 +10,12 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pycocotools.mask
-from tqdm import tqdm
 
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import normalise_depth
@@ -30,10 +28,9 @@ from cuts3d.pipeline import run_pipeline
 from cuts3d.score import mask_factors
 from cuts3d.types import ImageArray
 from training.merge_labels import own_score, write_labels
-from training.predict import read_entry
+from training.predict import Progress, photo_bar, read_entry
 
 DISTINCTNESS = 2  # weight in the geometric mean, of the detector's own score 1 (benchmarks/detector.md)
-Progress = Callable[[int, int], None]  # photos done, photos in all
 Record = dict[str, Any]
 
 
@@ -127,12 +124,7 @@ def main() -> int:
     """Rank, with a bar of progress."""
     options = parser().parse_args()
     try:
-        with tqdm(unit=" photos", disable=options.quiet, file=sys.stderr) as bar:
-
-            def show(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        with photo_bar(quiet=options.quiet) as show:
             ranked = rank_finds(options.folder, options.predictions, progress=show)
             write_labels(ranked, options.out)
     except CutS3DError as error:
