@@ -7,9 +7,9 @@ import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # nothing leaves the machine unasked
 
-from ui.allocator import few_arenas
-from ui.leftovers import own_folder
 from ui.page import build_page, launch_options
+from ui.server.allocator import few_arenas
+from ui.server.leftovers import own_folder
 
 few_arenas()
 own_folder()

@@ -9,16 +9,16 @@ hour on two cores. `python -m benchmarks ablation` with the folder in `$CUTS3D_C
 from __future__ import annotations
 
 from benchmarks.dev_set import HEAD, Masks, Method, lines, run_method
-from cuts3d.affinity import cosine_affinity
+from cuts3d.arrays import ImageArray
 from cuts3d.baselines import BASELINES
 from cuts3d.config import ADAPTIVE, LITERAL, CutS3DConfig
 from cuts3d.depth import estimate_depth, normalise_depth
 from cuts3d.grids import resize_map
-from cuts3d.methods import find_masks
-from cuts3d.pipeline import photo_features
-from cuts3d.score import mask_factors
-from cuts3d.stages import Memo
-from cuts3d.types import ImageArray
+from cuts3d.method.affinity import cosine_affinity
+from cuts3d.method.score import mask_factors
+from cuts3d.run.methods import find_masks
+from cuts3d.run.pipeline import photo_features
+from cuts3d.run.stages import Memo
 
 OURS = CutS3DConfig()
 KEYS = OURS.replace(feature="key", tau_ncut=0.15)

@@ -15,8 +15,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from training.copy_paste import copy_paste
-from training.records import Sample
+from training.data.copy_paste import copy_paste
+from training.data.samples import Sample
 
 SIZES = ((320, 427), (480, 640))  # the light recipe's, and COCO's own
 LABELS = (3, 10, 30)

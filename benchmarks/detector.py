@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.timing import measure, spread
+from cuts3d.detector.checkpoint import load_network
+from cuts3d.detector.predict import detect, predict
 from cuts3d.evaluate import Evaluation, evaluate
-from cuts3d.image_io import read_image
-from training.checkpoint import load_network
-from training.predict import detect, predict
+from cuts3d.io.photos import read_image
 
-WEIGHTS = Path(__file__).parents[1] / "assets" / "weights"
+WEIGHTS = Path(__file__).parents[1] / "cuts3d" / "data"
 FINAL = WEIGHTS / "detector_light.safetensors"
 HEAD = "mask AP / AP50 / AP75 / AR1 / AR10 / AR100 / box AP / pairs separated"
 

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from cuts3d.arrays import BoolArray, ImageArray
 from cuts3d.config import CutS3DConfig
 from cuts3d.evaluate import evaluate
-from cuts3d.export import encode_rle
-from cuts3d.image_io import read_image
-from cuts3d.methods import find_masks
-from cuts3d.stages import Memo, remembering
-from cuts3d.types import BoolArray, ImageArray
+from cuts3d.io.coco import encode_rle
+from cuts3d.io.photos import read_image
+from cuts3d.run.methods import find_masks
+from cuts3d.run.stages import Memo, remembering
 
 Masks = list[tuple[BoolArray, float]]  # masks at the photo's size, with scores
 Method = Callable[[ImageArray, Memo], Masks]

@@ -22,8 +22,8 @@ from cuts3d.extract.engine_local import one_thread_each, pool
 from cuts3d.extract.manifest import Shard
 from cuts3d.extract.shard import run_shard
 from cuts3d.extract.sources import entries
-from cuts3d.features import batch_vectors
-from cuts3d.image_io import read_image
+from cuts3d.io.photos import read_image
+from cuts3d.run.features import batch_vectors
 
 IMAGES, PER_SHARD, REPEATS = 48, 2, 2
 IMAGENET = 1_281_167

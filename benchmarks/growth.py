@@ -58,7 +58,7 @@ NOTES = """## What to read from it
 
 - **All pairs of patches** are what a fine grid costs: affinity, importance and NCut grow with their number squared, as
   the method's dense W must. They once grew faster, by copies as large as W. At 14,400 patches, where W has 830 MB, the
-  code before `cuts3d/tiles.py` took 4.8 s and 1,669 MB for the affinity, 4.7 s and 2,634 MB for the importance, 2.9 s
+  code before `tiles.py` took 4.8 s and 1,669 MB for the affinity, 4.7 s and 2,634 MB for the importance, 2.9 s
   and 2,430 MB for the NCut, and 4,118 MB for all stages of a photo (2026-11-28, `growth_point patches 120`, other work
   on the machine). Tile by tile they need their result and little more.
 - **The NCut** takes a step between 1,764 and 3,600 patches, where W grows from 12 to 52 MB and leaves the cache.

@@ -20,28 +20,23 @@ import numpy as np
 import skimage.data
 import torch
 
-from cuts3d.affinity import cosine_affinity, graph_weights
+from cuts3d.arrays import BoolArray, ImageArray
 from cuts3d.backbones import get_backbone
-from cuts3d.confidence import spatial_confidence
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import estimate_depth, normalise_depth
 from cuts3d.grids import resize_image, resize_map, resize_mask
-from cuts3d.importance import sharpen_affinity, spatial_importance
-from cuts3d.local_cut import (
-    capacities,
-    choose_terminals,
-    eigenvector_on,
-    integer_capacities,
-    knn_graph,
-    local_cut,
-    min_cut,
-)
-from cuts3d.ncut import bipartition
-from cuts3d.pipeline import photo_features, run_pipeline
-from cuts3d.point_cloud import photo_cloud, send_to_background
-from cuts3d.refine import PhotoCRF, refine_mask
-from cuts3d.stages import remembering
-from cuts3d.types import Bipartition, BoolArray, DepthMap, ImageArray, KnnGraph, PatchFeatures
+from cuts3d.method.affinity import cosine_affinity, graph_weights
+from cuts3d.method.confidence import spatial_confidence
+from cuts3d.method.importance import sharpen_affinity, spatial_importance
+from cuts3d.method.knn_graph import knn_graph
+from cuts3d.method.local_cut import choose_terminals, eigenvector_on, local_cut
+from cuts3d.method.min_cut import capacities, integer_capacities, min_cut
+from cuts3d.method.ncut import bipartition
+from cuts3d.method.point_cloud import photo_cloud, send_to_background
+from cuts3d.method.refine import PhotoCRF, refine_mask
+from cuts3d.run.pipeline import photo_features, run_pipeline
+from cuts3d.run.stages import remembering
+from cuts3d.types import Bipartition, DepthMap, KnnGraph, PatchFeatures
 
 LEAST_REPEATS, MOST_REPEATS = 2, 5
 ENOUGH = 2.0  # seconds of a stage after which it is not called again

@@ -30,12 +30,12 @@ from PIL import Image
 import cuts3d.extract.run
 from cuts3d.config import CutS3DConfig
 from cuts3d.errors import InputError
-from cuts3d.export import encode_rle
 from cuts3d.extract import Job, extract
 from cuts3d.extract.manifest import Shard
-from training.configs import get_recipe
-from training.dataset import PseudoLabels
-from training.train import train
+from cuts3d.io.coco import encode_rle
+from training.data.dataset import PseudoLabels
+from training.loop.train import train
+from training.recipes import get_recipe
 
 OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod"}
 PHOTOS, SIZE = 5, (64, 96)

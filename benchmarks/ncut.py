@@ -6,10 +6,10 @@ import numpy as np
 import scipy.linalg
 
 from benchmarks.timing import measure, spread
-from cuts3d.affinity import cosine_affinity, graph_weights
 from cuts3d.backbones import extract_features, get_backbone
-from cuts3d.models import loaded_backbone
-from cuts3d.ncut import second_eigenvector
+from cuts3d.backbones.loaded import loaded_backbone
+from cuts3d.method.affinity import cosine_affinity, graph_weights
+from cuts3d.method.ncut import second_eigenvector
 from cuts3d.scenes import make_scene
 
 GRID = 60

@@ -45,7 +45,7 @@ DESCRIPTIVE = {  # words of the README, and why their numbers are no measurement
     "Debian with Python 3.11": "a version",
     "Exit codes: 0 done, 1 a clear error, 2 wrong use": "exit codes",
     "The same four are MCP tools": "the endpoints listed above it",
-    "the last 16 photos stay open": "a setting of `ui/sessions.py`",
+    "the last 16 photos stay open": "a setting of `ui/session/sessions.py`",
     "to [β, 1]": "a range",
     "DINOv2 ViT-S/14": "a network's name",
     "DPT (MiDaS 3.0)": "a version",

@@ -13,7 +13,7 @@ import torch
 import torchvision.ops
 from torch import Tensor
 
-from training.roi_align import roi_align
+from cuts3d.detector.roi_align import roi_align
 
 PHOTOS, CHANNELS, BOXES, REPEATS = 4, 96, 96, 9
 CASES = (((28, 40), 8, 7), ((14, 20), 16, 7), ((14, 20), 16, 14))  # map, its stride, side of the result

@@ -15,14 +15,14 @@ from pathlib import Path
 import skimage.data
 import torch
 
+from cuts3d.arrays import ImageArray
 from cuts3d.config import ADAPTIVE
-from cuts3d.methods import find_masks
-from cuts3d.types import ImageArray
-from training.checkpoint import load_network
-from training.detect import detect
+from cuts3d.detector.checkpoint import load_network
+from cuts3d.detector.detect import detect
+from cuts3d.run.methods import find_masks
 
 ROOT = Path(__file__).parents[1]
-DETECTOR = ROOT / "assets" / "weights" / "detector_light.safetensors"
+DETECTOR = ROOT / "cuts3d" / "data" / "detector_light.safetensors"
 PHOTOS = ("astronaut", "coffee")
 REPEATS = 3
 

@@ -9,8 +9,9 @@ import json
 import statistics
 import time
 
-from ui import controls, handlers
-from ui.examples import PHOTOS
+from ui import controls
+from ui.events import handlers
+from ui.session.examples import PHOTOS
 
 MOVES = {
     "τ_knn": ("tau_knn", [0.02 + 0.013 * i for i in range(20)]),

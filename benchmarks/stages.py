@@ -9,7 +9,7 @@ from collections import defaultdict
 import skimage.data
 
 from cuts3d.config import CutS3DConfig
-from cuts3d.pipeline import run_pipeline
+from cuts3d.run.pipeline import run_pipeline
 
 PHOTOS = ("astronaut", "coffee", "chelsea", "rocket")
 NETWORKS = ("features", "depth")

@@ -17,10 +17,11 @@ from scipy import ndimage
 from tqdm import tqdm
 
 from benchmarks.depth import teacher
+from cuts3d.arrays import BoolArray, FloatArray
 from cuts3d.depth import estimate_depth, normalise_depth
 from cuts3d.grids import resize_map, resize_mask
-from cuts3d.image_io import read_image
-from cuts3d.types import BoolArray, DepthMap, FloatArray
+from cuts3d.io.photos import read_image
+from cuts3d.types import DepthMap
 
 SIDE = 240  # longer side on which borders are looked at
 NEAR = 6  # cells of it that count as beside the border

@@ -7,23 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from cuts3d.api import CutS3D
     from cuts3d.config import ADAPTIVE, LITERAL, CutS3DConfig
     from cuts3d.errors import ConfigError, CutS3DError, InputError, WeightsUnavailableError
-    from cuts3d.explorer import Explorer
+    from cuts3d.run.api import CutS3D
+    from cuts3d.run.explorer import Explorer
     from cuts3d.types import DepthMap, Instance, Segmentation
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "ADAPTIVE": "config",
-    "CutS3D": "api",
+    "CutS3D": "run.api",
     "CutS3DConfig": "config",
     "LITERAL": "config",
     "ConfigError": "errors",
     "CutS3DError": "errors",
     "DepthMap": "types",
-    "Explorer": "explorer",
+    "Explorer": "run.explorer",
     "InputError": "errors",
     "Instance": "types",
     "Segmentation": "types",

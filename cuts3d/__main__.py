@@ -2,6 +2,6 @@
 
 import sys
 
-from cuts3d.cli import main
+from cuts3d.cli.main import main
 
 sys.exit(main())

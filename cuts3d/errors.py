@@ -27,3 +27,13 @@ def shown(value: object) -> str:
     except ValueError:  # a whole number of more than 4,300 digits has no text
         text = f"a very long {type(value).__name__}"
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+
+
+MEMORY_WORDS = ("out of memory", "can't allocate memory", "std::bad_alloc", "Cannot allocate memory")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, here or where the error came from; Torch says so in plain RuntimeErrors on a CPU."""
+    said = isinstance(error, RuntimeError | OSError) and any(words in str(error) for words in MEMORY_WORDS)
+    cause = error.__cause__
+    return isinstance(error, MemoryError) or said or (cause is not None and out_of_memory(cause))

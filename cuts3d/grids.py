@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from PIL import Image
 from scipy import ndimage
 
-from cuts3d.types import BoolArray, FloatArray, ImageArray
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 
 
 def resize_map(values: FloatArray, shape: tuple[int, ...]) -> FloatArray:

@@ -13,8 +13,9 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+from cuts3d.arrays import FloatArray, ImageArray, IntArray
 from cuts3d.errors import ConfigError
-from cuts3d.types import DepthMap, FloatArray, ImageArray, IntArray
+from cuts3d.types import DepthMap
 
 FAR = 1e6
 LIGHT = np.array([-0.5, -0.8, -0.45]) / np.linalg.norm([-0.5, -0.8, -0.45])  # towards the lamp

@@ -9,12 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-BoolArray = NDArray[np.bool_]
-FloatArray = NDArray[np.floating]
-IntArray = NDArray[np.integer]
-ImageArray = NDArray[np.uint8]
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray, IntArray
 
 DepthKind = Literal["metric", "relative", "disparity"]
 

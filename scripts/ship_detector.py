@@ -1,4 +1,4 @@
-"""Put a trained detector and its rounds into `assets/weights/`, with what the page says about them.
+"""Put a trained detector and its rounds into `cuts3d/data/`, with what the page says about them.
 
 python -m scripts.ship_detector --best 2 --labels figures.json --round runs/light=figures0.json \
     --round runs/self_trained/round1=figures1.json … --ablation "no use of confidence=figures.json" …
@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from training.checkpoint import load_network, save_network
-from training.metrics import read_metrics
-from training.self_train import result
-from training.train import FINAL
+from cuts3d.detector.checkpoint import load_network, save_network
+from training.loop.metrics import read_metrics
+from training.loop.train import FINAL
+from training.self_training.self_train import result
 
-WEIGHTS = Path(__file__).resolve().parents[1] / "assets" / "weights"
+WEIGHTS = Path(__file__).resolve().parents[1] / "cuts3d" / "data"
 NAME = "detector_light"
 POINTS = 200  # of a curve at most
 FIGURES = ("ap", "ap50", "ap75", "ar1", "ar10", "ar100")

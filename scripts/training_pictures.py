@@ -14,11 +14,11 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from cuts3d import CutS3D
-from cuts3d.types import FloatArray, ImageArray
-from training.augment import flip, resize
-from training.copy_paste import copy_paste
-from training.losses import crop, drop_weights
-from training.records import Sample
+from cuts3d.arrays import FloatArray, ImageArray
+from cuts3d.detector.losses import crop, drop_weights
+from training.data.augment import flip, resize
+from training.data.copy_paste import copy_paste
+from training.data.samples import Sample
 
 OUT = Path(__file__).resolve().parents[1] / "assets" / "training"
 SIDE = 240  # of a panel, in pixels

@@ -42,7 +42,7 @@ def embedded_spec() -> BackboneSpec:
 
 @pytest.fixture(scope="session")
 def embedded_network(embedded_spec: BackboneSpec) -> ViTBackbone:
-    from cuts3d.models import loaded_backbone
+    from cuts3d.backbones.loaded import loaded_backbone
 
     return loaded_backbone(embedded_spec.name)
 

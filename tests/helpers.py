@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray, IntArray
 from cuts3d.backbones import BackboneSpec
-from cuts3d.types import BoolArray, DepthMap, FloatArray, ImageArray, IntArray, KnnGraph, PointCloud
+from cuts3d.types import DepthMap, KnnGraph, PointCloud
 
 REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared"

@@ -7,15 +7,16 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
-from ui import controls, status
-from ui.chores import chores
-from ui.endpoints import add_endpoints
-from ui.examples import example_names, thumbnail
-from ui.guard import Guard
-from ui.stages import affinity, cloud, confidence, depth, detector, export, instances, methods, ncut, pipeline
-from ui.theme import CSS, HEAD, theme
-from ui.uploads import LARGEST_CHECKPOINT
-from ui.wiring import Wiring
+from ui import controls
+from ui.draw import status
+from ui.events.endpoints import add_endpoints
+from ui.events.wiring import Wiring
+from ui.server.chores import chores
+from ui.server.guard import Guard
+from ui.server.theme import CSS, HEAD, theme
+from ui.server.uploads import LARGEST_CHECKPOINT
+from ui.session.examples import example_names, thumbnail
+from ui.tabs import affinity, cloud, confidence, depth, detector, export, instances, methods, ncut, pipeline
 
 TITLE = "CutS3D Explorer"
 TABS = {  # name -> title, layout

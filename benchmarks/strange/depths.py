@@ -12,9 +12,9 @@ from PIL import Image
 
 from benchmarks.strange.case import Case, Rng, chance, one_of
 from benchmarks.strange.damage import Harmful, damaged, imposter
+from cuts3d.arrays import FloatArray
 from cuts3d.depth import read_depth
-from cuts3d.depth.range import depth_range
-from cuts3d.types import FloatArray
+from cuts3d.method.depth_range import depth_range
 
 KINDS = ("metric", "relative", "disparity")
 SUFFIXES = ("png", "tiff", "npy", "npy")

@@ -16,15 +16,15 @@ from benchmarks.strange.damage import cut_off, damaged, flipped, imposter, lying
 from benchmarks.strange.photos import pixels
 from benchmarks.strange.values import mangled
 from cuts3d.config import CutS3DConfig
+from cuts3d.detector.checkpoint import KEY, load_network, save_network
+from cuts3d.detector.detect import detect
 from cuts3d.evaluate import evaluate
-from cuts3d.export import encode_rle
 from cuts3d.extract import encode_confidence
-from tests.training.made_detector import TINY, made_network, made_photo
-from training.checkpoint import KEY, load_network, save_network
-from training.dataset import PseudoLabels
-from training.detect import detect
-from training.merge_labels import merge_labels
-from training.rank import rank_finds
+from cuts3d.io.coco import encode_rle
+from tests.made_detector import TINY, made_network, made_photo
+from training.data.dataset import PseudoLabels
+from training.self_training.merge_labels import merge_labels
+from training.self_training.rank import rank_finds
 
 SIDE = 24  # pixels of the labelled photos
 SMALL = CutS3DConfig().replace(image_size=112, depth="none")  # quick to rank by

@@ -19,11 +19,11 @@ from benchmarks.strange.values import NAMES, STRANGE_NAMES, as_text, fitting, pa
 from cuts3d import CutS3D
 from cuts3d.backbones import register_backbone, registry
 from cuts3d.config import CutS3DConfig
-from cuts3d.export import coco_document
+from cuts3d.io.coco import coco_document
 from cuts3d.types import DepthMap, Segmentation
 from tests.helpers import pixel_spec
-from ui import endpoints
-from ui.permalink import from_query
+from ui.events import endpoints
+from ui.session.permalink import from_query
 
 SIZES = (None, 64, 80, 160)  # multiples of the toy backbone's patch
 LIGHT = {"image_size": 160, "cut_size": 40, "crf_size": 64, "crf_iterations": 3, "num_cuts": 6, "max_instances": 4}

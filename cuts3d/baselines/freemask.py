@@ -9,12 +9,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cuts3d.affinity import normalise_features
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 from cuts3d.baselines.patches import coarse_masks, least_patches, no_masks, unit_vectors
 from cuts3d.config import CutS3DConfig
-from cuts3d.features import remembered_vectors
-from cuts3d.stages import Memo
-from cuts3d.types import BoolArray, CoarseMask, FloatArray, ImageArray
+from cuts3d.method.affinity import normalise_features
+from cuts3d.run.features import remembered_vectors
+from cuts3d.run.stages import Memo
+from cuts3d.types import CoarseMask
 
 SCALES = (1.0, 0.5, 0.25)
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from cuts3d.affinity import graph_weights, normalise_features
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 from cuts3d.backbones import get_backbone
 from cuts3d.config import CutS3DConfig
 from cuts3d.errors import InputError
-from cuts3d.features import remembered_vectors
 from cuts3d.grids import iou
-from cuts3d.ncut import bipartition
-from cuts3d.stages import Memo
-from cuts3d.types import BoolArray, CoarseMask, FloatArray, ImageArray
+from cuts3d.method.affinity import graph_weights, normalise_features
+from cuts3d.method.ncut import bipartition
+from cuts3d.run.features import remembered_vectors
+from cuts3d.run.stages import Memo
+from cuts3d.types import CoarseMask
 
 MAX_OVERLAP = 0.5
 MIN_AREA = 0.01

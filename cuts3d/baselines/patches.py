@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 
+from cuts3d.arrays import BoolArray, FloatArray
 from cuts3d.config import FeatureConfig
 from cuts3d.errors import InputError
-from cuts3d.types import BoolArray, CoarseMask, FloatArray
+from cuts3d.types import CoarseMask
 
 Needs = tuple[tuple[FeatureConfig, tuple[int, ...]], ...]  # what a method reads: options and token layers
 

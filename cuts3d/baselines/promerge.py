@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from cuts3d.affinity import normalise_features
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 from cuts3d.baselines.patches import coarse_masks, least_patches, no_masks, unit_vectors
 from cuts3d.config import CutS3DConfig
-from cuts3d.features import remembered_vectors
 from cuts3d.grids import component_of
-from cuts3d.stages import Memo
-from cuts3d.types import BoolArray, CoarseMask, FloatArray, ImageArray
+from cuts3d.method.affinity import normalise_features
+from cuts3d.run.features import remembered_vectors
+from cuts3d.run.stages import Memo
+from cuts3d.types import CoarseMask
 
 
 def promerge(  # noqa: PLR0913 - the paper's own

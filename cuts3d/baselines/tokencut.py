@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from cuts3d.affinity import cosine_affinity, graph_weights, normalise_features
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 from cuts3d.baselines.patches import coarse_masks, least_patches, no_masks, unit_vectors
 from cuts3d.config import CutS3DConfig
-from cuts3d.features import remembered_vectors
 from cuts3d.grids import component_of
-from cuts3d.ncut import second_eigenvector
-from cuts3d.stages import Memo
-from cuts3d.types import BoolArray, CoarseMask, FloatArray, ImageArray
+from cuts3d.method.affinity import cosine_affinity, graph_weights, normalise_features
+from cuts3d.method.ncut import second_eigenvector
+from cuts3d.run.features import remembered_vectors
+from cuts3d.run.stages import Memo
+from cuts3d.types import CoarseMask
 
 TAU = 0.2
 

@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from scipy import ndimage
 
-from cuts3d.affinity import normalise_features
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray, IntArray
 from cuts3d.baselines.patches import Needs, coarse_masks, least_patches, no_masks
 from cuts3d.baselines.tokencut import TAU, patch_eigenvector
 from cuts3d.config import CutS3DConfig
-from cuts3d.features import remembered_vectors
 from cuts3d.grids import resize_map
-from cuts3d.stages import Memo
-from cuts3d.types import BoolArray, CoarseMask, FloatArray, ImageArray, IntArray
+from cuts3d.method.affinity import normalise_features
+from cuts3d.run.features import remembered_vectors
+from cuts3d.run.stages import Memo
+from cuts3d.types import CoarseMask
 
 LAYERS = (-1, -2, -3, -4)
 BLOCK = 64  # rows at a time: what fits a CPU's cache

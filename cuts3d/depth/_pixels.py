@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cuts3d.types import ImageArray
+from cuts3d.arrays import ImageArray
 
 Shape = tuple[int, int]
 

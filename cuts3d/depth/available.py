@@ -7,7 +7,7 @@ import re
 from importlib.util import find_spec
 
 from cuts3d.depth.registry import DepthSpec
-from cuts3d.weights import WEIGHTS_VARIABLE, find_local
+from cuts3d.weights.folders import WEIGHTS_VARIABLE, find_local
 
 
 def missing_reason(spec: DepthSpec) -> str:

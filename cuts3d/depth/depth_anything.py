@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from cuts3d.arrays import ImageArray
 from cuts3d.depth.network import NetworkEstimator, Shape
 from cuts3d.depth.registry import DepthSpec, register_depth
 from cuts3d.depth.transformers_hub import (
@@ -20,7 +21,6 @@ from cuts3d.depth.transformers_hub import (
     predicted_depth,
     resized,
 )
-from cuts3d.types import ImageArray
 
 TARGET = (518, 518)
 PATCH = 14

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from cuts3d.arrays import ImageArray
 from cuts3d.depth.network import NetworkEstimator, Shape
 from cuts3d.depth.registry import DepthSpec, register_depth
 from cuts3d.depth.transformers_hub import HubModel, load_network, photo_size, pixel_values, resized
-from cuts3d.types import ImageArray
 
 TITLE = "Depth Pro"
 SIZE = (1536, 1536)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from cuts3d.types import BoolArray, FloatArray
+from cuts3d.arrays import BoolArray, FloatArray
 
 JUMP = 0.06  # of the depth range, over `REACH` cells
 REACH = 2

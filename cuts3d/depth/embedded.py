@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cuts3d.arrays import ImageArray
 from cuts3d.backbones.embedded import NAME as BACKBONE
 from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, DepthHead
 from cuts3d.depth.registry import DepthSpec, Estimate, register_depth
 from cuts3d.errors import WeightsUnavailableError
 from cuts3d.grids import resize_image
-from cuts3d.types import DepthMap, ImageArray, PatchFeatures
-from cuts3d.weights import load_safetensors
+from cuts3d.types import DepthMap, PatchFeatures
+from cuts3d.weights.files import load_safetensors
+from cuts3d.weights.package_data import data_file
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "assets" / "weights" / "depth_head.safetensors"
+WEIGHTS = data_file("depth_head.safetensors")
 
 
 def load_head(path: Path = WEIGHTS) -> DepthHead:
@@ -28,8 +30,8 @@ def load_head(path: Path = WEIGHTS) -> DepthHead:
     state = load_safetensors(path)
     if state is None:
         raise WeightsUnavailableError(
-            f"The embedded depth head '{path.name}' is missing or damaged; it belongs to assets/weights, so "
-            "check the project out again, or train it with 'python -m training.depth_head'."
+            f"The embedded depth head '{path.name}' is missing or damaged; it belongs to the package: install it "
+            "again, or train it with 'python -m training.depth_head'."
         )
     head = DepthHead()
     head.load_state_dict({k: v.float() for k, v in state.items()})
@@ -83,7 +85,7 @@ register_depth(
         name="embedded",
         title="Embedded depth head",
         kind="disparity",
-        source="assets/weights/depth_head.safetensors (trained by this project)",
+        source="cuts3d/data/depth_head.safetensors (trained by this project)",
         trained_on="2,096 views of unlabelled COCO-like and ImageNet photos, taught by a small monocular depth network",
         licence="Apache-2.0",
         load=load_embedded,

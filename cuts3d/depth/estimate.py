@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from cuts3d.arrays import ImageArray
 from cuts3d.depth.registry import get_depth
-from cuts3d.types import DepthMap, ImageArray, PatchFeatures
+from cuts3d.types import DepthMap, PatchFeatures
 
 
 def estimate_depth(image: ImageArray, name: str = "embedded", *, features: PatchFeatures | None = None) -> DepthMap:
@@ -19,8 +20,8 @@ def estimate_depth(image: ImageArray, name: str = "embedded", *, features: Patch
         The depth map at the estimator's own resolution.
     """
     from cuts3d.config import FeatureConfig
-    from cuts3d.features import photo_vectors
-    from cuts3d.models import loaded_estimator
+    from cuts3d.depth.loaded import loaded_estimator
+    from cuts3d.run.features import photo_vectors
 
     spec = get_depth(name)
     estimate = loaded_estimator(name)

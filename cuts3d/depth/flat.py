@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from cuts3d.arrays import ImageArray
 from cuts3d.depth.registry import DepthSpec, Estimate, register_depth
-from cuts3d.types import DepthMap, ImageArray, PatchFeatures
+from cuts3d.types import DepthMap, PatchFeatures
 
 
 def load_flat() -> Estimate:

@@ -11,11 +11,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from cuts3d.depth._optional import ask_hub, local_folder, not_had, require
 from cuts3d.depth._pixels import photo_tensor
 from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.registry import DepthSpec, register_depth
-from cuts3d.weights import WEIGHTS_VARIABLE
+from cuts3d.weights.folders import WEIGHTS_VARIABLE, local_folder
+from cuts3d.weights.hub import ask_hub
+from cuts3d.weights.missing import not_had
+from cuts3d.weights.optional import require
 
 NAME = "marigold"
 TITLE = "Marigold v1.1"

@@ -10,14 +10,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from cuts3d.depth._optional import ask_hub, not_had, require
+from cuts3d.arrays import ImageArray
 from cuts3d.depth._pixels import Shape, photo_tensor
-from cuts3d.depth.file import WORKING_SIDE
 from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.registry import DepthSpec, register_depth
 from cuts3d.grids import resize_image
-from cuts3d.types import ImageArray
-from cuts3d.weights import find_local
+from cuts3d.io.depth_maps import WORKING_SIDE
+from cuts3d.weights.folders import find_local
+from cuts3d.weights.hub import ask_hub
+from cuts3d.weights.missing import not_had
+from cuts3d.weights.optional import require
 
 NAME = "moge"
 TITLE = "MoGe-2 small"

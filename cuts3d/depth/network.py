@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from cuts3d.types import DepthKind, DepthMap, ImageArray, PatchFeatures
+from cuts3d.arrays import ImageArray
+from cuts3d.types import DepthKind, DepthMap, PatchFeatures
 
 Shape = tuple[int, int]
 

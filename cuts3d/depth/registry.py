@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cuts3d.arrays import ImageArray
 from cuts3d.errors import ConfigError, shown
-from cuts3d.types import DepthKind, DepthMap, ImageArray, PatchFeatures
+from cuts3d.types import DepthKind, DepthMap, PatchFeatures
 
 Estimate = Callable[[ImageArray, PatchFeatures | None], DepthMap]
 

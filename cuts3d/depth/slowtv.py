@@ -14,13 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from cuts3d.depth._checkpoint import State, load_strictly
+from cuts3d.arrays import ImageArray
 from cuts3d.depth._pixels import Shape, imagenet_input, to_multiple
 from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.registry import DepthSpec, register_depth
 from cuts3d.errors import WeightsUnavailableError
-from cuts3d.types import ImageArray
-from cuts3d.weights import WEIGHTS_VARIABLE, find_local, load_checkpoint
+from cuts3d.weights.checkpoints import State, load_strictly
+from cuts3d.weights.files import load_checkpoint
+from cuts3d.weights.folders import WEIGHTS_VARIABLE, find_local
 
 NAME = "slowtv"
 TITLE = "Kick Back & Relax (SlowTV)"

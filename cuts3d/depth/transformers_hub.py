@@ -18,13 +18,15 @@ import torch
 from torch import nn
 from torch.nn.functional import interpolate
 
+from cuts3d.arrays import ImageArray
 from cuts3d.backbones.hub import HUB_FILE, HUB_TIMEOUT
-from cuts3d.depth.file import WORKING_SIDE
 from cuts3d.depth.network import Shape
 from cuts3d.errors import InputError, WeightsUnavailableError
-from cuts3d.image_io import MIN_SIDE
-from cuts3d.types import ImageArray
-from cuts3d.weights import WEIGHTS_VARIABLE, find_local, load_checkpoint, unavailable
+from cuts3d.io.depth_maps import WORKING_SIDE
+from cuts3d.io.photos import MIN_SIDE
+from cuts3d.weights.files import load_checkpoint
+from cuts3d.weights.folders import WEIGHTS_VARIABLE, find_local
+from cuts3d.weights.missing import unavailable
 
 LONGEST_INPUT = 2048  # pixels; panoramas beyond it are squeezed, since attention grows with the square of the area
 # The first fusion layer has nothing to fuse: its first residual unit exists, is never run, and is not in every file.

@@ -13,11 +13,11 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from cuts3d.arrays import FloatArray
 from cuts3d.errors import InputError
 from cuts3d.evaluate.input import ImageId
 from cuts3d.evaluate.items import Item
 from cuts3d.evaluate.masks import area_of, box_overlaps, mask_overlaps
-from cuts3d.types import FloatArray
 
 FOUND_IOU = 0.5  # from here on an object counts as found: CorLoc and pairs
 Kind = Literal["mask", "box"]

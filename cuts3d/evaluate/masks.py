@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pycocotools.mask
 
+from cuts3d.arrays import FloatArray, IntArray
 from cuts3d.errors import shown
-from cuts3d.image_io import MAX_PIXELS
-from cuts3d.types import FloatArray, IntArray
+from cuts3d.io.photos import MAX_PIXELS
 
 RLE = dict[str, Any]  # size [h, w], counts bytes
 Size = tuple[int, int]  # h, w in pixels

@@ -8,13 +8,14 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from cuts3d.affinity import graph_weights
+from cuts3d.arrays import FloatArray, ImageArray
 from cuts3d.backbones import get_backbone
 from cuts3d.config import CutS3DConfig
-from cuts3d.ncut_batched import bipartitions
-from cuts3d.pipeline import run_pipeline
-from cuts3d.stages import Memo, Stage
-from cuts3d.types import Bipartition, FloatArray, ImageArray
+from cuts3d.method.affinity import graph_weights
+from cuts3d.method.ncut_batched import bipartitions
+from cuts3d.run.pipeline import run_pipeline
+from cuts3d.run.stages import Memo, Stage
+from cuts3d.types import Bipartition
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from cuts3d.backbones import get_backbone
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import get_depth
 from cuts3d.errors import ConfigError
-from cuts3d.methods import check_method, needed_features
+from cuts3d.run.methods import check_method, needed_features
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Job:
     """The settings that decide every byte of the result, beside the images themselves.
 
     Attributes:
-        method: One of `cuts3d.methods.METHODS`.
+        method: One of `cuts3d.run.methods.METHODS`.
         config: All parameters.
         images_per_shard: Images of one unit of work: what a worker takes at once, and what a kill can cost.
         batch: Images of one pass of a network.

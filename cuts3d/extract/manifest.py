@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from cuts3d.errors import InputError
-from cuts3d.export import write_atomically
 from cuts3d.extract.job import Job
 from cuts3d.extract.sources import Entry, entries
+from cuts3d.io.files import write_atomically
 
 MANIFEST = "manifest.jsonl"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from cuts3d.errors import InputError
-from cuts3d.export import write_atomically
 from cuts3d.extract.manifest import Manifest
 from cuts3d.extract.shard import read_shard
+from cuts3d.io.files import write_atomically
 
 NAMED = 5  # missing shards that an error names
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from cuts3d.arrays import FloatArray
 from cuts3d.errors import InputError, shown
-from cuts3d.export import encode_rle
-from cuts3d.types import FloatArray, FoundMask
+from cuts3d.io.coco import encode_rle
+from cuts3d.types import FoundMask
 
 LEVELS = 255  # of the quantised confidence
 LONGEST_SIDE = 4096  # of a confidence map: a few bytes must not ask for gigabytes

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cuts3d.errors import ConfigError, InputError
-from cuts3d.export import remove_unfinished, write_atomically
 from cuts3d.extract.engine_local import run_local
 from cuts3d.extract.engine_ray import run_ray
 from cuts3d.extract.job import Job
 from cuts3d.extract.manifest import MANIFEST, Manifest, Shard, open_manifest
 from cuts3d.extract.merge import merge, missing, shard_path
-from cuts3d.locks import held
+from cuts3d.io.files import remove_unfinished, write_atomically
+from cuts3d.io.locks import held
 
 LOCK = ".lock"
 Progress = Callable[[int, int, int], None]  # images done now, done before, in all
@@ -133,8 +133,9 @@ def _engine(job: Job, shards: Iterator[Shard], means: Means) -> Iterator[tuple[S
 
 def _load_networks(job: Job) -> None:
     """Fail here, with one clear sentence, rather than in every worker; embedded weights are unpacked once."""
-    from cuts3d.methods import OURS
-    from cuts3d.models import loaded_backbone, loaded_estimator
+    from cuts3d.backbones.loaded import loaded_backbone
+    from cuts3d.depth.loaded import loaded_estimator
+    from cuts3d.run.methods import OURS
 
     for options, _ in job.needs:
         loaded_backbone(options.backbone)

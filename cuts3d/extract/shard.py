@@ -13,18 +13,17 @@ from typing import Any
 import torch
 from PIL import Image
 
-from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError
+from cuts3d.arrays import ImageArray
+from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError, out_of_memory
 from cuts3d.extract.first_cuts import first_cuts
 from cuts3d.extract.job import Job
 from cuts3d.extract.manifest import Shard
 from cuts3d.extract.records import annotation
 from cuts3d.extract.sources import Entry
-from cuts3d.features import batch_vectors
-from cuts3d.image_io import read_image
-from cuts3d.memory import out_of_memory
-from cuts3d.methods import OURS, find_masks
-from cuts3d.stages import Known, Memo, remembering
-from cuts3d.types import ImageArray
+from cuts3d.io.photos import read_image
+from cuts3d.run.features import batch_vectors
+from cuts3d.run.methods import OURS, find_masks
+from cuts3d.run.stages import Known, Memo, remembering
 
 OUT_OF_MEMORY = 137  # exit status, as of a process that the kernel has killed
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from visitor import Visitor, assert_clean
 
-WEIGHTS = Path(__file__).resolve().parents[2] / "assets" / "weights" / "detector_light.safetensors"
+WEIGHTS = Path(__file__).resolve().parents[2] / "cuts3d" / "data" / "detector_light.safetensors"
 PATIENCE = 180_000  # milliseconds; a network is loaded on cores that may be shared
 LOOKED = "() => document.querySelector('#detections section') && !document.querySelector('#detections .waiting')"
 

@@ -14,8 +14,8 @@ from PIL import Image
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import normalise_depth
 from cuts3d.grids import sample_map
-from cuts3d.local_cut import knn_graph
-from cuts3d.point_cloud import back_project, send_to_background
+from cuts3d.method.knn_graph import knn_graph
+from cuts3d.method.point_cloud import back_project, send_to_background
 from cuts3d.scenes import make_scene
 from ui.viewer import base_payload, layers_payload, scalar_layer, standalone_html
 

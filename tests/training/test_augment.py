@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_samples import FIELDS, assert_same, assert_valid, empty_sample, made_sample
 
 from cuts3d.grids import sample_map
-from training.augment import LEAST_PIXELS, areas, flip, nearest, resize, resized_shape, without_specks
+from training.data.augment import LEAST_PIXELS, areas, flip, nearest, resize, resized_shape, without_specks
 
 sides = st.integers(24, 120)
 shapes = st.tuples(sides, sides)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_samples import FIELDS, assert_same, assert_valid, empty_sample, made_sample
 
-from training.augment import LEAST_PIXELS, areas
-from training.copy_paste import copy_paste, stack
-from training.records import Sample, boxes_of
+from training.data.augment import LEAST_PIXELS, areas
+from training.data.copy_paste import copy_paste, stack
+from training.data.samples import Sample, boxes_of
 
 sides = st.integers(40, 100)
 shapes = st.tuples(sides, sides)

@@ -14,8 +14,8 @@ from PIL import Image
 from cuts3d.errors import InputError
 from cuts3d.extract import decode_confidence
 from cuts3d.grids import resize_map
-from cuts3d.image_io import read_image
-from training.dataset import PseudoLabels
+from cuts3d.io.photos import read_image
+from training.data.dataset import PseudoLabels
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import torch
 from made_samples import write_labels
 from safetensors.torch import load_file
 
-from training.metrics import read_metrics
+from training.loop.metrics import read_metrics
 
 REPO = Path(__file__).resolve().parents[2]
 WORKER = """
@@ -22,8 +22,8 @@ from pathlib import Path
 import torch
 sys.path.insert(0, str(Path(sys.argv[1])))
 from test_train import RECIPE
-from training.dataset import PseudoLabels
-from training.processes import processes
+from training.data.dataset import PseudoLabels
+from training.loop.processes import processes
 from training.train import Stopped, train
 
 folder = Path(sys.argv[2])

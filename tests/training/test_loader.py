@@ -10,12 +10,13 @@ import pytest
 import torch
 from made_samples import assert_same, assert_valid, write_labels
 
+from cuts3d.detector.config import LIGHT
 from cuts3d.errors import ConfigError, InputError
-from training.augment import areas
-from training.config import LIGHT, Recipe
-from training.dataset import PseudoLabels
-from training.loader import batches, make_batch
-from training.records import Sample
+from training.data.augment import areas
+from training.data.dataset import PseudoLabels
+from training.data.loader import batches, make_batch
+from training.data.samples import Sample
+from training.recipes.recipe import Recipe
 
 RECIPE = Recipe(network=LIGHT, iterations=10, batch=3, short_sides=(32, 40, 48), max_side=64, workers=0)
 PLAIN = RECIPE.replace(flip=0.0, copy_paste=0.0, short_sides=(48,))

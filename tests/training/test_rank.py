@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cuts3d.affinity import cosine_affinity
 from cuts3d.config import CutS3DConfig
 from cuts3d.errors import InputError
-from cuts3d.export import encode_rle
-from cuts3d.features import photo_vectors
 from cuts3d.grids import resize_mask
-from cuts3d.image_io import read_image
-from cuts3d.score import mask_factors
-from training.merge_labels import merge_labels
-from training.rank import main, rank_finds
+from cuts3d.io.coco import encode_rle
+from cuts3d.io.photos import read_image
+from cuts3d.method.affinity import cosine_affinity
+from cuts3d.method.score import mask_factors
+from cuts3d.run.features import photo_vectors
+from training.self_training.merge_labels import merge_labels
+from training.self_training.rank import main, rank_finds
 
 
 @pytest.fixture

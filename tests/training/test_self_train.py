@@ -15,15 +15,16 @@ from made_detector import TINY, made_checkpoint
 from made_samples import write_labels
 from safetensors.torch import load_file
 
+from cuts3d.detector.checkpoint import load_network
 from cuts3d.errors import ConfigError, InputError
-from cuts3d.weights import sha256_of
-from training import self_train as module
-from training.checkpoint import load_network
-from training.config import Recipe
-from training.merge_labels import merge_labels
-from training.metrics import read_metrics
-from training.rank import rank_finds
-from training.self_train import (
+from cuts3d.weights.files import sha256_of
+from training.loop.metrics import read_metrics
+from training.loop.train import FINAL, Stopped
+from training.recipes.recipe import Recipe
+from training.self_training import self_train as module
+from training.self_training.merge_labels import merge_labels
+from training.self_training.rank import rank_finds
+from training.self_training.self_train import (
     LABELS,
     MIXED,
     PREDICTIONS,
@@ -36,7 +37,6 @@ from training.self_train import (
     round_recipe,
     self_train,
 )
-from training.train import FINAL, Stopped
 
 RECIPE = Recipe(
     network=TINY,

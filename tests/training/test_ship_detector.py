@@ -9,9 +9,9 @@ import pytest
 import torch
 from made_detector import made_network
 
+from cuts3d.detector.checkpoint import load_network, save_network
 from scripts import ship_detector
-from training.checkpoint import load_network, save_network
-from training.train import FINAL
+from training.loop.train import FINAL
 
 FIGURES = ("ap", "ap50", "ap75", "ar1", "ar10", "ar100")
 

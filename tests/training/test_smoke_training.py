@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cuts3d.detector.predict import predict
 from cuts3d.evaluate import evaluate
 from cuts3d.extract.records import annotation
 from cuts3d.scenes import SCENES, make_scene
 from cuts3d.types import FoundMask
-from training.config import Recipe
-from training.configs import get_recipe
-from training.dataset import PseudoLabels
-from training.metrics import read_metrics
-from training.predict import predict
-from training.train import train
+from training.data.dataset import PseudoLabels
+from training.loop.metrics import read_metrics
+from training.loop.train import train
+from training.recipes import get_recipe
+from training.recipes.recipe import Recipe
 
 SIZE = (240, 320)
 SIDE = 192  # shorter side in training and at test: a minute on two cores

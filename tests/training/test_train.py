@@ -20,16 +20,16 @@ from made_detector import TINY
 from made_samples import write_labels
 from safetensors.torch import load_file
 
+from cuts3d.detector.network import CascadeMaskRCNN
 from cuts3d.errors import ConfigError, InputError
-from training.cascade import CascadeMaskRCNN
-from training.config import Recipe
-from training.configs import NAMES, get_recipe
-from training.dataset import PseudoLabels
-from training.metrics import MetricsLog, read_metrics
-from training.processes import stopping
-from training.schedule import learning_rate, optimizer_for
-from training.state import CHECKPOINT
-from training.train import FINAL, Stopped, changed, main, train
+from training.data.dataset import PseudoLabels
+from training.loop.metrics import MetricsLog, read_metrics
+from training.loop.processes import stopping
+from training.loop.schedule import learning_rate, optimizer_for
+from training.loop.state import CHECKPOINT
+from training.loop.train import FINAL, Stopped, changed, main, train
+from training.recipes import NAMES, get_recipe
+from training.recipes.recipe import Recipe
 
 RECIPE = Recipe(
     network=TINY, iterations=6, batch=2, lr=0.01, warmup=2, short_sides=(64, 80), max_side=128, workers=0, ema=0.9
@@ -224,7 +224,7 @@ def test_a_loss_that_is_not_finite_names_its_photos(dataset, tmp_path) -> None:
 
 
 def test_metrics_have_each_loss_and_the_result_says_what_it_was_trained_on(dataset, tmp_path) -> None:
-    from training.checkpoint import load_network
+    from cuts3d.detector.checkpoint import load_network
 
     train(RECIPE, dataset, tmp_path, info={"labels": "made"})
     first = read_metrics(tmp_path)[0]
@@ -295,7 +295,7 @@ def test_every_recipe_says_how_it_is_run(name) -> None:
     import importlib
 
     recipe = get_recipe(name)
-    said = importlib.import_module(f"training.configs.{name}").__doc__ or ""
+    said = importlib.import_module(f"training.recipes.{name}").__doc__ or ""
     assert recipe.iterations > 0
     assert f"--recipe {name}" in said
     assert all(word in said for word in ("Command:", "Hardware:", "Time:", "Should reach:"))

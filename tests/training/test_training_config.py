@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from made_detector import TINY
 
+from cuts3d.detector.config import LIGHT, NETWORK_RANGES, NetworkConfig
+from cuts3d.detector.network import CascadeMaskRCNN
 from cuts3d.errors import ConfigError
-from training.cascade import CascadeMaskRCNN
-from training.config import LIGHT, NETWORK_RANGES, RECIPE_RANGES, NetworkConfig, Recipe
-from training.configs import NAMES, get_recipe
-from training.train import changed
+from training.loop.train import changed
+from training.recipes import NAMES, get_recipe
+from training.recipes.recipe import RECIPE_RANGES, Recipe
 
 RECIPE = Recipe(network=TINY, iterations=6, batch=2)
 

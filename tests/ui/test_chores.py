@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from ui import chores
-from ui.allocator import few_arenas, give_back
+from ui.server import chores
+from ui.server.allocator import few_arenas, give_back
 
 GLIBC = pytest.mark.skipif(sys.platform != "linux" or not few_arenas(), reason="the allocator is another than glibc's")
 SCATTERED = """
 from pathlib import Path
-from ui.allocator import give_back
+from ui.server.allocator import give_back
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 blocks = [bytes(60_000) for _ in range(4000)]  # below the size that is mapped alone

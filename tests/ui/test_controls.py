@@ -15,7 +15,7 @@ from cuts3d.config import LITERAL, CutS3DConfig, parameter_field, parameter_stag
 from cuts3d.errors import ConfigError
 from ui import controls
 from ui.controls import ALL, OWN_DEPTH, PRESETS, Control, from_component, params_from, to_component, values_from
-from ui.permalink import from_query
+from ui.session.permalink import from_query
 
 SLIDERS = [c for c in ALL if c.low is not None]
 CHOSEN = [c for c in ALL if c.low is None]

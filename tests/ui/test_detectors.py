@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cuts3d.detector.detect import detect
 from cuts3d.errors import InputError
-from cuts3d.export import encode_rle
-from tests.training.made_detector import made_checkpoint, made_photo
-from training.detect import detect
-from ui import detectors
-from ui.detectors import Loaded, find, load_detector, same_objects
-from ui.mask_view import outlined
+from cuts3d.io.coco import encode_rle
+from tests.made_detector import made_checkpoint, made_photo
+from ui.draw.mask_view import outlined
+from ui.session import detectors
+from ui.session.detectors import Loaded, find, load_detector, same_objects
 
 
 @pytest.fixture

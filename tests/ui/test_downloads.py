@@ -13,8 +13,9 @@ from PIL import Image
 
 from cuts3d import CutS3D, CutS3DConfig
 from cuts3d.errors import CutS3DError
-from cuts3d.export import CLOUD_SIDE, draw_overlay
-from ui.downloads import write_downloads
+from cuts3d.io.overlays import draw_overlay
+from cuts3d.io.point_clouds import CLOUD_SIDE
+from ui.session.downloads import write_downloads
 
 NAMES = ["overlay.png", "instances.json", "cloud.ply", "stages.npz", "pictures.zip", "view.html", "config.json"]
 PICTURES = {"masks": np.full((6, 8, 3), 7, np.uint8), "../β / depth": np.zeros((6, 8, 3), np.uint8)}

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuts3d.explorer import Explorer
-from ui.drawing import Drawing
-from ui.pictures import Picture, shade
-from ui.sessions import Session, Source
+from cuts3d.run.explorer import Explorer
+from ui.draw.drawing import Drawing
+from ui.draw.pictures import Picture, shade
+from ui.session.sessions import Session, Source
 
 ARRAYS = [np.zeros(3), np.zeros(3)]  # equal, and two objects
 PARTS = st.one_of(

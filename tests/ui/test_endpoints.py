@@ -25,10 +25,11 @@ from pycocotools import mask as coco
 
 from cuts3d.backbones import registry
 from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages
-from tests.training.made_detector import made_checkpoint
-from ui import detectors, uploads
-from ui.endpoints import add_endpoints
-from ui.handlers import MAX_SIDE
+from tests.made_detector import made_checkpoint
+from ui.events.endpoints import add_endpoints
+from ui.events.handlers import MAX_SIDE
+from ui.server import uploads
+from ui.session import detectors
 
 T = TypeVar("T")
 PARAMS = {"backbone": "pixels", "depth": "none", "crf": False}

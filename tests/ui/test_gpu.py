@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 
 from cuts3d import CutS3D
-from cuts3d.features import use_runner
-from ui.gpu import lend_gpu, spaces_package
+from cuts3d.run.features import use_runner
+from ui.server.gpu import lend_gpu, spaces_package
 
 
 @pytest.fixture(autouse=True)

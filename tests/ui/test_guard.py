@@ -18,10 +18,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from ui import guard
-from ui.guard import DISK_FULL, HEADERS, SHUT, Guard
-from ui.leftovers import own_folder, sweep
-from ui.uploads import LARGEST_CHECKPOINT, LARGEST_PHOTO, LARGEST_UPLOAD, MEGABYTE
+from ui.server import guard
+from ui.server.guard import DISK_FULL, HEADERS, SHUT, Guard
+from ui.server.leftovers import own_folder, sweep
+from ui.server.uploads import LARGEST_CHECKPOINT, LARGEST_PHOTO, LARGEST_UPLOAD, MEGABYTE
 
 UPLOAD = "/gradio_api/upload"
 
@@ -100,7 +100,7 @@ def test_an_upload_says_its_length_and_is_bounded(client, monkeypatch) -> None:
 
 
 def test_what_may_be_uploaded_fits_into_one_request() -> None:
-    from ui.page_training import MOST_PHOTOS
+    from ui.session.page_training import MOST_PHOTOS
 
     assert max(LARGEST_CHECKPOINT, MOST_PHOTOS * LARGEST_PHOTO) < LARGEST_UPLOAD
 

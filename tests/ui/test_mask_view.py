@@ -15,8 +15,9 @@ from PIL import Image, ImageDraw
 from skimage.measure import approximate_polygon, find_contours
 
 from cuts3d import CutS3D, CutS3DConfig
-from cuts3d.types import BoolArray, Dropped
-from ui.mask_view import (
+from cuts3d.arrays import BoolArray
+from cuts3d.types import Dropped
+from ui.draw.mask_view import (
     MASK_CSS,
     MASK_JS,
     TOLERANCE,

@@ -12,7 +12,8 @@ import pytest
 from gradio.components.api_component import Api
 from gradio.routes import App
 
-from ui import controls, handlers, runs, wiring
+from ui import controls
+from ui.events import handlers, runs, wiring
 from ui.page import TABS, build_page, launch_options
 
 PUBLIC = ["segment", "compare_depth", "confidence_sweep", "detect"]

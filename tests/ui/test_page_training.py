@@ -13,17 +13,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cuts3d import methods
 from cuts3d.config import CutS3DConfig
+from cuts3d.detector.checkpoint import load_network
 from cuts3d.errors import InputError
-from tests.training.made_detector import TINY
-from training.checkpoint import load_network
-from training.config import Recipe
-from ui import handlers, page_training, training_handlers
+from cuts3d.run import methods
+from tests.made_detector import TINY
+from training.recipes.recipe import Recipe
 from ui.controls import values_from
-from ui.page_training import MOST_PHOTOS, PageTraining, Turn, page_recipe
-from ui.sessions import Sessions
-from ui.stages import detector_training
+from ui.events import handlers, training_handlers
+from ui.session import page_training
+from ui.session.page_training import MOST_PHOTOS, PageTraining, Turn, page_recipe
+from ui.session.sessions import Sessions
+from ui.tabs import detector_training
 
 Updates = list[dict[str, Any]]
 
@@ -216,7 +217,7 @@ def test_the_steps_stay_in_their_range(steps, expected, photos, monkeypatch) -> 
 
 
 def test_the_page_learns_the_smoke_recipe_and_writes_no_checkpoint_to_go_on_from() -> None:
-    from training.configs import get_recipe
+    from training.recipes import get_recipe
 
     recipe, smoke = page_recipe(100), get_recipe("light_cpu_smoke")
     assert (recipe.iterations, recipe.batch, recipe.lr) == (100, smoke.batch, smoke.lr)

@@ -13,8 +13,8 @@ from cuts3d.backbones import list_backbones
 from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages, parameter_type
 from cuts3d.depth import list_depths
 from cuts3d.errors import ConfigError
-from ui.examples import example_names
-from ui.permalink import from_query, to_query
+from ui.session.examples import example_names
+from ui.session.permalink import from_query, to_query
 
 
 def values(name: str) -> st.SearchStrategy[Any]:

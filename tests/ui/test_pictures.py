@@ -8,11 +8,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cuts3d.export import PALETTE, instance_colour
+from cuts3d.io.overlays import PALETTE, instance_colour
 from cuts3d.types import Bipartition, DepthMap
-from ui import pictures
-from ui.cloud_picture import cloud_picture
-from ui.pictures import AFFINITY, CONFIDENCE, DEPTH, EIGENVECTOR, IMPORTANCE, SHADE, UNKNOWN, colour_map, colour_table
+from ui.draw import pictures
+from ui.draw.cloud_picture import cloud_picture
+from ui.draw.pictures import (
+    AFFINITY,
+    CONFIDENCE,
+    DEPTH,
+    EIGENVECTOR,
+    IMPORTANCE,
+    SHADE,
+    UNKNOWN,
+    colour_map,
+    colour_table,
+)
 
 SCALES = [DEPTH, IMPORTANCE, AFFINITY, EIGENVECTOR, CONFIDENCE]
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=7)
@@ -309,7 +319,7 @@ SIZES = [(120, 160), (160, 120), (8, 8), (8, 1600), (1600, 8), (1, 300), (300, 1
 @pytest.mark.parametrize("flat", [True, False], ids=["flat", "deep"])
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_cloud_of_any_size_is_drawn_and_can_be_sent(size, flat):
-    from ui.render import to_html
+    from ui.draw.render import to_html
 
     picture = drawn(*size, flat=flat)
     assert picture.pixels is not None

@@ -34,7 +34,7 @@ from PIL import Image
 from benchmarks.load import Person, Report, press
 from benchmarks.server import ROOT, Server, serve
 from benchmarks.visitor import Refused, Visit
-from ui.guard import DISK_FULL, HEADERS
+from ui.server.guard import DISK_FULL, HEADERS
 
 T = TypeVar("T")
 LIMIT = 2  # MB a file, in place of 400

@@ -8,9 +8,9 @@ import time
 import numpy as np
 import pytest
 
-from cuts3d.explorer import Explorer
-from ui import sessions
-from ui.sessions import MAX_IDLE, Session, Sessions, Source
+from cuts3d.run.explorer import Explorer
+from ui.session import sessions
+from ui.session.sessions import MAX_IDLE, Session, Sessions, Source
 
 
 def session(title: str = "photo", **changes) -> Session:

@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from cuts3d import CutS3D, CutS3DConfig
-from cuts3d.cli import build_parser, read_config
+from cuts3d.cli.main import build_parser, read_config
 from cuts3d.config import parameter_field, parameter_stages
 from cuts3d.depth import read_depth
 from cuts3d.types import DepthMap
-from ui.examples import example_names, load_example
-from ui.snippets import python_snippet, shell_snippet
+from ui.session.examples import example_names, load_example
+from ui.session.snippets import python_snippet, shell_snippet
 
 OTHER = {  # a value that is not the default, for every kind of parameter
     "beta": 0.3,

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from helpers import Photo
 
-from cuts3d.compare import compare_depth
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import get_depth, registry
 from cuts3d.errors import WeightsUnavailableError
+from cuts3d.run.compare import compare_depth
 from cuts3d.types import DepthMap
-from ui import handlers
 from ui.controls import values_from
-from ui.sessions import Sessions
-from ui.stages import depth
+from ui.events import handlers
+from ui.session.sessions import Sessions
+from ui.tabs import depth
 
 PLANE = np.linspace(1.0, 5.0, 200, dtype=np.float32).reshape(10, 20)
 

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.training.made_detector import made_checkpoint
-from ui import detector_handlers, detectors, handlers, training_report, uploads
+from tests.made_detector import made_checkpoint
 from ui.controls import values_from
-from ui.detectors import Loaded
-from ui.sessions import Session, Sessions
+from ui.draw import training_report
+from ui.events import detector_handlers, handlers
+from ui.server import uploads
+from ui.session import detectors
+from ui.session.detectors import Loaded
+from ui.session.sessions import Session, Sessions
 
 Updates = list[dict[str, Any]]
 

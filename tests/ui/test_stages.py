@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from cuts3d.explorer import Explorer
 from cuts3d.grids import iou
-from ui import runs
-from ui.drawing import Drawing
-from ui.sessions import Session, Source
-from ui.stages import affinity, card, cloud, confidence, instances, labels, methods, ncut, pipeline
+from cuts3d.run.explorer import Explorer
+from ui.draw import card, labels
+from ui.draw.drawing import Drawing
+from ui.events import runs
+from ui.session.sessions import Session, Source
+from ui.tabs import affinity, cloud, confidence, instances, methods, ncut, pipeline
 
 DRAWS = {"pipeline": pipeline.draw, **runs.TABS}
 SHAPE = (6, 8)

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuts3d.errors import InputError
-from cuts3d.explorer import Explorer
-from cuts3d.stages import Stage
-from ui import status
+from cuts3d.run.explorer import Explorer
+from cuts3d.run.stages import Stage
+from ui.draw import status
 
 WORDS = st.text(st.characters(exclude_categories=["C"]), max_size=40)
 

@@ -1,6 +1,6 @@
 """Train the embedded depth head with one command.
 
-    python -m training.depth_head --photos FOLDER... --teacher onnx:FILE --out assets/weights/depth_head.safetensors
+    python -m training.depth_head --photos FOLDER... --teacher onnx:FILE --out cuts3d/data/depth_head.safetensors
 
 Steps: views of the photos through the frozen backbone and the teacher (about 35 minutes for 2,100 views
 on two cores, 8 GB of disk), training (about 30 minutes), figures into a file beside the weights. A
@@ -18,10 +18,10 @@ import numpy as np
 
 from cuts3d.backbones import extract_features
 from cuts3d.backbones.embedded import NAME as BACKBONE
+from cuts3d.backbones.loaded import loaded_backbone
 from cuts3d.backbones.registry import get_backbone
 from cuts3d.depth.embedded import load_head, predict
 from cuts3d.depth.head import TOKEN_LAYERS
-from cuts3d.models import loaded_backbone
 from training.depth_head.evaluate import Predict, rgbd_figures, teacher_agreement
 from training.depth_head.teachers import load_teacher
 from training.depth_head.train import TrainConfig, train_head

@@ -11,8 +11,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 from cuts3d.grids import resize_image, resize_map
-from cuts3d.types import BoolArray, FloatArray, ImageArray
 
 Texture = Callable[[np.random.Generator], ImageArray]  # a random photo
 

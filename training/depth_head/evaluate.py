@@ -12,10 +12,10 @@ from PIL import Image
 from scipy import ndimage
 from scipy.stats import spearmanr
 
+from cuts3d.arrays import BoolArray, FloatArray
 from cuts3d.depth.head import DepthHead
 from cuts3d.grids import resize_map
-from cuts3d.image_io import read_image
-from cuts3d.types import BoolArray, FloatArray
+from cuts3d.io.photos import read_image
 from training.depth_head.train import load_batch
 from training.depth_head.views import ViewStore
 

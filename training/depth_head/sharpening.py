@@ -14,15 +14,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cuts3d.arrays import FloatArray, ImageArray
 from cuts3d.backbones import extract_features, get_backbone
 from cuts3d.backbones.embedded import NAME as BACKBONE
+from cuts3d.backbones.loaded import loaded_backbone
 from cuts3d.depth.edges import edge_f_score
 from cuts3d.depth.embedded import load_head
 from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, DepthHead, sharpen
 from cuts3d.grids import resize_image, resize_map
-from cuts3d.image_io import read_image
-from cuts3d.models import loaded_backbone
-from cuts3d.types import FloatArray, ImageArray
+from cuts3d.io.photos import read_image
 from training.depth_head.__main__ import find_photos
 from training.depth_head.collage import collage
 from training.depth_head.teachers import Teacher, load_teacher

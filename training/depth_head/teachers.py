@@ -9,7 +9,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from cuts3d.types import FloatArray
+from cuts3d.arrays import FloatArray
 
 Teacher = Callable[[np.ndarray], FloatArray]
 

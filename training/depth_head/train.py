@@ -12,7 +12,7 @@ import torch
 from tqdm import tqdm
 
 from cuts3d.depth.head import DepthHead
-from cuts3d.weights import save_safetensors
+from cuts3d.weights.files import save_safetensors
 from training.depth_head.losses import depth_loss
 from training.depth_head.views import ViewStore
 

@@ -18,7 +18,7 @@ from cuts3d.backbones import ViTBackbone, extract_features, get_backbone
 from cuts3d.backbones.embedded import NAME as BACKBONE
 from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, smooth_size
 from cuts3d.grids import resize_image, resize_map
-from cuts3d.image_io import read_image
+from cuts3d.io.photos import read_image
 from training.depth_head.teachers import Teacher
 
 HELD_OUT_PERCENT = 6

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray, IntArray
 from cuts3d.config import CutS3DConfig
-from cuts3d.export import instance_colour
 from cuts3d.grids import resize_image, resize_map, sample_map
-from cuts3d.types import BoolArray, FloatArray, ImageArray, IntArray, KnnGraph
+from cuts3d.io.overlays import instance_colour
+from cuts3d.types import KnnGraph
 
 CLOUD_SIDE = 480  # points along the longer side; at most 230,400 in all
 MAX_LINKS = 4000

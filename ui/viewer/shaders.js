@@ -1,4 +1,4 @@
-// Positions are computed on the graphics card, from depth alone: the same formulas as `cuts3d.point_cloud`.
+// Positions are computed on the graphics card, from depth alone: the same formulas as `cuts3d.method.point_cloud`.
 
 const GLSL_PLACE = `#version 300 es
 precision highp float;

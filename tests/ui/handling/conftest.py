@@ -13,9 +13,9 @@ from made_handling import (
 )
 from PIL import Image
 
-from ui import handlers
 from ui.controls import values_from
-from ui.sessions import Session, Sessions
+from ui.events import handlers
+from ui.session.sessions import Session, Sessions
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from cuts3d.errors import InputError
-from ui import handlers
 from ui.controls import ALL
-from ui.sessions import Session
+from ui.events import handlers
+from ui.session.sessions import Session
 
 Updates = list[dict[str, Any]]
 EARLY = ("features", "depth", "importance", "affinity", "sharpened")

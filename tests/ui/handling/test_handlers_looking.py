@@ -24,9 +24,9 @@ from made_handling import (
 from PIL import Image
 
 from cuts3d.baselines import BASELINES
-from ui import handlers, runs
-from ui.drawing import Drawing
-from ui.sessions import Session
+from ui.draw.drawing import Drawing
+from ui.events import handlers, runs
+from ui.session.sessions import Session
 
 
 def grid(session: Session) -> tuple[int, int]:

@@ -16,10 +16,10 @@ from made_handling import (
     text,
 )
 
-from ui import handlers
 from ui.controls import values_from
-from ui.sessions import Sessions
-from ui.stages.pipeline import CARDS
+from ui.events import handlers
+from ui.session.sessions import Sessions
+from ui.tabs.pipeline import CARDS
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ from made_handling import (
     text,
 )
 
-from ui import handlers
-from ui.sessions import Sessions
-from ui.stages.pipeline import CARDS
+from ui.events import handlers
+from ui.session.sessions import Sessions
+from ui.tabs.pipeline import CARDS
 
 
 def test_two_visitors_at_once_get_what_each_would_get_alone(files, values):

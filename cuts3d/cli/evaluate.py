@@ -1,0 +1,43 @@
+"""`python -m cuts3d evaluate --gt instances_val2017.json --pred out/instances.json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+
+def add_evaluate(commands: Any) -> None:
+    """Add the command to the subparsers of `build_parser`."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="class-agnostic AP and AR against a COCO truth",
+        description="Class-agnostic COCO figures of masks and boxes, CorLoc, and touching pairs.",
+    )
+    parser.add_argument("--gt", type=Path, required=True, metavar="FILE", help="the truth, a COCO document")
+    parser.add_argument(
+        "--pred", type=Path, required=True, metavar="FILE", help="COCO document with scores, or COCO's list of results"
+    )
+    parser.add_argument("--pairs", type=Path, metavar="FILE", help="JSON with touching pairs of the truth")
+    parser.add_argument("--image-ids", type=Path, metavar="FILE", help="text with an image id or file name a line")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures as JSON")
+    parser.add_argument("--quiet", action="store_true", help="no table")
+    parser.set_defaults(run=run_evaluate)
+
+
+def run_evaluate(options: argparse.Namespace) -> int:
+    """Evaluate, print, write; see `cuts3d.evaluate`. Returns the exit code."""
+    from cuts3d.evaluate import evaluate
+    from cuts3d.evaluate.input import read_ids
+    from cuts3d.evaluate.report import markdown, to_json
+    from cuts3d.io.files import write_atomically
+
+    chosen = read_ids(options.image_ids) if options.image_ids else None
+    found = evaluate(options.gt, options.pred, pairs=options.pairs, image_ids=chosen)
+    if not options.quiet:
+        print(markdown(found))
+    if options.json:
+        text = json.dumps(to_json(found), indent=1) + "\n"
+        write_atomically(options.json, lambda path: path.write_text(text, encoding="utf-8"))
+    return 0

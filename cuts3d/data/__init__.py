@@ -1,0 +1,1 @@
+"""Embedded weights, as package data."""

@@ -1,0 +1,1 @@
+"""The class-agnostic detector: network, checkpoints, detection."""

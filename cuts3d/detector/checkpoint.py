@@ -1,0 +1,109 @@
+"""Detectors on disk: safetensors with the network's description inside, or detectron2's layout."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from cuts3d.detector import detectron2
+from cuts3d.detector.config import NetworkConfig
+from cuts3d.detector.network import CascadeMaskRCNN, build
+from cuts3d.detector.storage import SCALE, Storage, packed, unpacked
+from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError, shown
+from cuts3d.weights.files import load_checkpoint, save_safetensors
+
+KEY = "cuts3d_detector"  # of the metadata
+
+
+def save_network(
+    network: CascadeMaskRCNN, path: Path, info: dict[str, Any] | None = None, *, storage: Storage = "float32"
+) -> None:
+    """Write a network's weights and description, atomically.
+
+    Args:
+        network: The detector.
+        path: Ends in `.safetensors`.
+        info: What it was trained on, for people; JSON.
+        storage: `float16` halves the file, scores move by about 1e-3; `int8` quarters it, see `storage.py`.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    text = json.dumps({"network": network.config.to_dict(), "info": info or {}})
+    if not save_safetensors(packed(network.state_dict(), storage), path, metadata={KEY: text}):
+        raise InputError(f"'{path}' could not be written: the disk is full or the folder is read-only.")
+
+
+def load_network(path: Path) -> tuple[CascadeMaskRCNN, dict[str, Any]]:
+    """Read a detector without running any code in its file.
+
+    Args:
+        path: What `save_network` wrote, or a detectron2 checkpoint of a Cascade Mask R-CNN with one class and
+            ResNet-50-FPN (CutLER, CuVLER, CutS3D), as `.pth` or `.safetensors`.
+
+    Returns:
+        The network, ready to detect, and what was written beside it (`{}` for detectron2's).
+
+    Raises:
+        InputError: It is neither; the sentence says what was found.
+    """
+    if not path.is_file():
+        raise InputError(f"There is no checkpoint '{path.name}'.")
+    description = _description(path)
+    try:
+        state = load_checkpoint(path)
+    except WeightsUnavailableError as error:
+        raise InputError(str(error)) from error
+    if description is None:
+        config, state = detectron2.convert(state, path.name)
+        info: dict[str, Any] = {}
+    else:
+        config, info = description
+    return _filled(config, state, path.name), info
+
+
+def _description(path: Path) -> tuple[NetworkConfig, dict[str, Any]] | None:
+    if path.suffix != ".safetensors":
+        return None
+    try:
+        with safe_open(path, "pt") as file:
+            text = (file.metadata() or {}).get(KEY)
+        if text is None:
+            return None
+        values = json.loads(text)
+        return NetworkConfig.from_dict(values["network"]), dict(values["info"])
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"'{path.name}' is no readable safetensors file ({shown(str(error))}).") from error
+    except (ValueError, TypeError, KeyError, RecursionError, ConfigError) as error:
+        raise InputError(f"'{path.name}' describes no network that is known here ({error}).") from error
+
+
+def _filled(config: NetworkConfig, stored: dict[str, Tensor], name: str) -> CascadeMaskRCNN:
+    """Compare shapes before any memory is asked for: neither a description nor a shape need be true."""
+    with torch.device("meta"):
+        wanted = CascadeMaskRCNN(config).state_dict()
+    given = {k: v for k, v in stored.items() if not k.endswith(SCALE)}
+    missing = [k for k in wanted if k not in given and not k.endswith("num_batches_tracked")]
+    odd = [k for k, v in given.items() if k not in wanted or v.shape != wanted[k].shape]
+    state: dict[str, Tensor] = {}
+    if not (missing or odd):
+        try:
+            state = unpacked(stored)
+        except ValueError as error:
+            raise InputError(f"'{name}' is not a checkpoint of this detector: {error}.") from error
+        odd = [k for k, v in state.items() if wanted[k].is_floating_point() and not v.is_floating_point()]
+    if missing or odd:
+        raise InputError(
+            f"'{name}' is not a checkpoint of this detector: {len(missing)} tensors are missing and {len(odd)} do not "
+            f"fit (such as '{(missing + odd)[0]}')."
+        )
+    if not all(bool(v.isfinite().all()) for v in state.values() if v.is_floating_point()):
+        raise InputError(f"'{name}' holds values that are not finite.")
+    network = build(config, pretrained=False)
+    network.load_state_dict(state, strict=False)
+    return network.eval()

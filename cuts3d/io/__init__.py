@@ -1,0 +1,1 @@
+"""Files and formats: photos, depth maps, COCO, point clouds."""

@@ -1,0 +1,54 @@
+"""Results out: overlay, COCO JSON, point cloud, arrays. Every file is written whole or not at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from cuts3d.config import CutS3DConfig
+from cuts3d.io.coco import coco_document
+from cuts3d.io.files import write_atomically, write_json
+from cuts3d.io.overlays import draw_overlay, label_map
+from cuts3d.io.point_clouds import dense_cloud, write_ply
+from cuts3d.types import Segmentation
+
+
+def stage_arrays(result: Segmentation) -> dict[str, np.ndarray]:
+    """Arrays of all stages, under the names that `stages.npz` has."""
+    arrays: dict[str, np.ndarray] = {
+        "features": result.features.vectors.astype(np.float16),
+        "grid_shape": np.array(result.features.grid_shape),
+        "depth": result.depth.values,
+        "cloud": result.cloud.points.astype(np.float32),
+        "eigenvectors": np.array([b.eigenvector for b in result.bipartitions], dtype=np.float32),
+        "eigenvalues": np.array([b.eigenvalue for b in result.bipartitions]),
+        "bipartitions": np.array([b.mask for b in result.bipartitions], dtype=bool),
+        "coarse_masks": np.array([i.coarse_mask for i in result.instances], dtype=bool),
+        "coarse_confidences": np.array([i.coarse_confidence for i in result.instances], dtype=np.float32),
+        "confidence_cuts": np.array([c.cuts for c in result.confidences], dtype=bool),
+        "confidence_taus": np.array([c.taus for c in result.confidences]),
+        "scores": np.array([i.score for i in result.instances]),
+        "labels": label_map(result).astype(np.uint8),
+    }
+    if result.importance is not None:
+        arrays["importance"] = result.importance
+    return arrays
+
+
+def save_all(result: Segmentation, folder: Path, *, file_name: str, config: CutS3DConfig) -> list[Path]:
+    """Write `overlay.png`, `instances.json`, `cloud.ply` and `stages.npz` into a folder; returns their paths.
+
+    Raises:
+        InputError: A file cannot be written.
+    """
+    document = coco_document(result, file_name=file_name, config=config)
+    overlay, json_file, ply, npz = (
+        folder / name for name in ("overlay.png", "instances.json", "cloud.ply", "stages.npz")
+    )
+    write_atomically(overlay, lambda p: Image.fromarray(draw_overlay(result)).save(p))
+    write_json(json_file, document)
+    write_ply(ply, *dense_cloud(result, config))
+    write_atomically(npz, lambda p: np.savez_compressed(p, **stage_arrays(result)))  # pyright: ignore[reportArgumentType]
+    return [overlay, json_file, ply, npz]

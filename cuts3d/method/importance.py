@@ -1,0 +1,89 @@
+"""Spatial importance sharpening (paper; method 1.3)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import torch
+from scipy import ndimage
+
+from cuts3d.arrays import FloatArray
+from cuts3d.method.tiles import symmetric_matrix
+
+FLAT = 1e-6  # below this spread of ΔD there is nothing to sharpen by
+
+
+def spatial_importance(depth: FloatArray, *, beta: float = 0.45, sigma: float = 3.0) -> FloatArray | None:
+    """Spatial importance ΔD = |G_σ * D − D|, normalised to [β, 1].
+
+    Args:
+        depth: Depth on the patch grid in [0, 1], float [h, w]; its direction does not matter.
+        beta: β, importance of the flattest patch.
+        sigma: σ of the Gaussian, in patches; borders reflect.
+
+    Returns:
+        float32 [h, w] in [β, 1], or None where depth is constant and sharpening is to be skipped.
+    """
+    depth = np.asarray(depth, dtype=np.float64)
+    delta = np.abs(ndimage.gaussian_filter(depth, sigma, mode="reflect") - depth)
+    low, high = delta.min(), delta.max()
+    if high - low < FLAT:
+        return None
+    return (beta + (1.0 - beta) * (delta - low) / (high - low)).astype(np.float32)
+
+
+def sharpening_exponent(
+    rows: torch.Tensor, columns: torch.Tensor, *, pair_rule: Literal["product", "mean", "max"] = "product"
+) -> torch.Tensor:
+    """Exponent 1 − ΔD_ij of every pair of some patches and some others.
+
+    Args:
+        rows: ΔD of the ones, float32 [r] in [0, 1].
+        columns: ΔD of the others, float32 [c].
+        pair_rule: ΔD_ij from δ_i and δ_j: their product, mean or maximum.
+
+    Returns:
+        float32 [r, c] in [0, 1].
+    """
+    rows, columns = rows[:, None], columns[None, :]
+    if pair_rule == "product":
+        return 1.0 - rows * columns
+    if pair_rule == "mean":
+        return 1.0 - (rows + columns) / 2
+    return 1.0 - torch.maximum(rows, columns)
+
+
+def sharpen_affinity(
+    affinity: FloatArray,
+    importance: FloatArray,
+    *,
+    pair_rule: Literal["product", "mean", "max"] = "product",
+    direction: Literal["raise", "lower"] = "raise",
+) -> FloatArray:
+    """W'_ij = W_ij^(1 − ΔD_ij) (paper).
+
+    Apply it before any threshold: the ε floor must never be raised to a power (at exponent 0 it would become 1).
+    A similarity of exactly 0 stays 0.
+
+    Args:
+        affinity: W, symmetric float32 [n, n] in [0, 1].
+        importance: ΔD per patch, float [h, w] with h*w = n.
+        pair_rule: See `sharpening_exponent`.
+        direction: `raise` is the formula, which raises similarity most at depth edges; `lower` takes the power
+            1 + ΔD_ij, which lowers it there.
+
+    Returns:
+        W', float32 [n, n] in [0, 1], symmetric to the last bit.
+    """
+    delta = torch.from_numpy(np.ascontiguousarray(importance, dtype=np.float32).ravel())
+    weights = torch.from_numpy(affinity)
+
+    def tile(rows: slice, columns: slice) -> torch.Tensor:
+        exponent = sharpening_exponent(delta[rows], delta[columns], pair_rule=pair_rule)
+        if direction == "lower":
+            exponent = 2.0 - exponent
+        similar = weights[rows, columns]
+        return torch.pow(similar, exponent).mul_(similar > 0)
+
+    return symmetric_matrix(delta.numel(), tile).numpy()

@@ -1,0 +1,81 @@
+"""Mask refinement at the photo's edges (method 1.7): dense CRF, filled holes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import ndimage
+
+from cuts3d.arrays import BoolArray, ImageArray
+from cuts3d.config import RefineConfig
+from cuts3d.grids import iou
+
+
+class PhotoCRF:
+    """A fully connected CRF over one photo. Its pairwise terms depend on the photo only and serve every mask."""
+
+    def __init__(self, image: ImageArray, config: RefineConfig, *, scale: float = 1.0) -> None:
+        """Build the pairwise terms.
+
+        Args:
+            image: uint8 [H, W, 3].
+            config: Its terms.
+            scale: Side of `image` over that of the network's input, in whose pixels the reaches are given.
+        """
+        import pydensecrf.densecrf as crf
+
+        self.config = config
+        self.shape = image.shape[:2]
+        self._model = crf.DenseCRF2D(self.shape[1], self.shape[0], 2)
+        self._model.addPairwiseGaussian(sxy=scale * config.gaussian_sxy, compat=config.gaussian_compat)
+        self._model.addPairwiseBilateral(
+            sxy=scale * config.bilateral_sxy,
+            srgb=config.bilateral_srgb,
+            rgbim=np.array(image, order="C"),  # it wants a writable buffer of its own
+            compat=config.bilateral_compat,
+        )
+
+    def refine(self, mask: BoolArray) -> BoolArray:
+        """Fit a mask to the photo's edges by mean-field inference.
+
+        Args:
+            mask: bool [H, W].
+
+        Returns:
+            bool [H, W].
+        """
+        p = self.config.foreground_probability
+        foreground = np.where(mask, p, 1.0 - p).ravel()
+        unary = -np.log(np.stack([1.0 - foreground, foreground])).astype(np.float32)
+        self._model.setUnaryEnergy(np.ascontiguousarray(unary))
+        q, *buffers = self._model.startInference()
+        for _ in range(self.config.crf_iterations):  # step by step: a step holds the interpreter, a pause frees it
+            self._model.stepInference(q, *buffers)
+        return np.asarray(q).argmax(axis=0).reshape(self.shape).astype(bool)
+
+
+def refine_mask(
+    image: ImageArray, mask: BoolArray, config: RefineConfig, *, crf: Callable[[], PhotoCRF] | None = None
+) -> tuple[BoolArray, str]:
+    """CRF (unless off), then filled holes.
+
+    Args:
+        image: The photo at the mask's size, uint8 [H, W, 3].
+        mask: bool [H, W].
+        config: The stage's parameters.
+        crf: Gives the photo's CRF, where one is at hand already.
+
+    Returns:
+        The refined mask, and empty or the reason to drop it.
+    """
+    refined = mask
+    if config.crf:
+        refined = (crf() if crf else PhotoCRF(image, config)).refine(mask)
+    refined = np.asarray(ndimage.binary_fill_holes(refined))
+    if not refined.any():
+        return refined, "nothing was left of it after refinement"
+    overlap = iou(mask, refined)
+    if config.crf and overlap < config.crf_min_iou:
+        return refined, f"the CRF changed it too much (IoU {overlap:.2f})"
+    return refined, ""

@@ -1,0 +1,1 @@
+"""What runs the method: pipeline, explorer, search, comparisons."""

@@ -1,0 +1,50 @@
+"""The library's front door."""
+
+from __future__ import annotations
+
+from cuts3d.config import CutS3DConfig
+from cuts3d.io.depth_maps import DepthInput, read_depth
+from cuts3d.io.photos import ImageInput, read_image
+from cuts3d.run.pipeline import run_pipeline
+from cuts3d.run.stages import StageResult
+from cuts3d.types import DepthKind, Segmentation
+
+
+class CutS3D:
+    """Segments photos with one configuration.
+
+    Example:
+        >>> from cuts3d import CutS3D, CutS3DConfig
+        >>> result = CutS3D(CutS3DConfig()).segment("photo.jpg")
+        >>> result.instances[0].mask, result.instances[0].confidence, result.instances[0].score
+    """
+
+    def __init__(self, config: CutS3DConfig | None = None) -> None:
+        """Keep the configuration; networks load at the first photo."""
+        self.config = config or CutS3DConfig()
+
+    def segment(
+        self, photo: ImageInput, *, depth: DepthInput | None = None, depth_kind: DepthKind = "relative"
+    ) -> Segmentation:
+        """Find the instances of one photo.
+
+        Args:
+            photo: Path, PIL image, or array (uint8 [H, W, 3] and what else `read_image` takes).
+            depth: A depth map of your own in place of the estimator: path, array [H', W'] or `DepthMap`.
+            depth_kind: What its values mean.
+
+        Returns:
+            Masks at the photo's own size, and every stage behind them.
+
+        Raises:
+            InputError: The photo or the depth map cannot be used.
+            WeightsUnavailableError: A network's weights cannot be had.
+        """
+        image = read_image(photo, max_side=None)
+        shape = (image.shape[0], image.shape[1])
+        own = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=shape)
+        last: StageResult | None = None
+        for last in run_pipeline(image, self.config, depth=own):  # noqa: B007 - the last one counts
+            pass
+        assert last is not None
+        return last.value

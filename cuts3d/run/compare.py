@@ -1,0 +1,247 @@
+"""Depth estimators side by side on one photo: what each gives, and how far their masks and depths agree."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import spearmanr
+
+from cuts3d.arrays import FloatArray, ImageArray
+from cuts3d.config import CutS3DConfig, FeatureConfig
+from cuts3d.depth import estimate_depth, get_depth, normalise_depth
+from cuts3d.depth.edges import edge_f_score
+from cuts3d.depth.loaded import loaded_estimator
+from cuts3d.errors import ConfigError, CutS3DError
+from cuts3d.grids import iou, sample_map
+from cuts3d.io.depth_maps import DepthInput, read_depth
+from cuts3d.io.photos import ImageInput, read_image
+from cuts3d.run.features import photo_vectors
+from cuts3d.run.pipeline import run_pipeline
+from cuts3d.run.stages import Memo, Stage
+from cuts3d.types import DepthKind, DepthMap, PatchFeatures, Segmentation
+
+OWN_DEPTH = "file"  # stands for the user's own depth map among the names of estimators
+COMPARED_SIDE = 160  # depth maps are compared on a grid of this longer side
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ComparedDepth:
+    """One estimator's turn.
+
+    Attributes:
+        name: Registry name, or `file`.
+        title: Name for people.
+        kind: What its depth values mean.
+        segmentation: What was found with it; None where it cannot be had.
+        milliseconds: Depth and everything after it, without loading the network and without the shared features.
+        megabytes: Memory that its network holds, without the backbone shared by all.
+        error: Why it cannot be had; empty where it worked.
+    """
+
+    name: str
+    title: str
+    kind: DepthKind
+    segmentation: Segmentation | None
+    milliseconds: float
+    megabytes: float
+    error: str
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class DepthComparison:
+    """Several estimators on one photo.
+
+    Attributes:
+        entries: One per estimator, in the order asked for.
+        names: The n estimators that worked: rows and columns of the matrices.
+        mask_iou: Agreement of their masks, float64 [n, n] in [0, 1]; see `matched_iou`.
+        depth_spearman: Rank correlation of their depth, float64 [n, n] in [−1, 1]; NaN beside a flat depth map.
+        edge_f: Agreement of their depth borders, float64 [n, n] in [0, 1]; see `edge_f_score`.
+    """
+
+    entries: tuple[ComparedDepth, ...]
+    names: tuple[str, ...]
+    mask_iou: FloatArray
+    depth_spearman: FloatArray
+    edge_f: FloatArray
+
+
+def compare_depth(
+    photo: ImageInput,
+    estimators: Sequence[str],
+    *,
+    config: CutS3DConfig | None = None,
+    depth: DepthInput | None = None,
+    depth_kind: DepthKind = "relative",
+    max_side: int | None = None,
+) -> DepthComparison:
+    """Segment one photo with several depth estimators; the backbone runs once.
+
+    Args:
+        photo: Path, PIL image or array.
+        estimators: Registry names, and `file` for the depth map given below. Repeated names count once.
+        config: All other parameters.
+        depth: A depth map of the user's own, for `file`.
+        depth_kind: What its values mean.
+        max_side: Reduce larger photos to this longer side, in pixels.
+
+    Returns:
+        Each estimator's result or the reason why it cannot be had: one that is missing does not spoil the others.
+
+    Raises:
+        ConfigError: No name is given, one is unknown, `file` comes without a depth map, or a parameter is wrong.
+        InputError: The photo or the depth map cannot be used.
+        WeightsUnavailableError: The backbone's weights cannot be had.
+    """
+    config = config or CutS3DConfig()
+    steps = compare_each(photo, estimators, config=config, depth=depth, depth_kind=depth_kind, max_side=max_side)
+    return summarise(tuple(steps), config)
+
+
+def compare_each(
+    photo: ImageInput,
+    estimators: Sequence[str],
+    *,
+    config: CutS3DConfig,
+    depth: DepthInput | None = None,
+    depth_kind: DepthKind = "relative",
+    max_side: int | None = None,
+) -> Iterator[ComparedDepth]:
+    """`compare_depth` one estimator after the other, each as soon as it is done."""
+    names = _checked_names(estimators, has_depth=depth is not None)
+    image = read_image(photo, max_side=max_side)
+    own = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=(image.shape[0], image.shape[1]))
+    features = _shared_features(image, config.features, names)
+    memo = _features_memo(features)
+    for name in names:
+        yield _entry(name, image, config, own, features, memo)
+
+
+def summarise(entries: Sequence[ComparedDepth], config: CutS3DConfig) -> DepthComparison:
+    """How far the estimators agree that worked."""
+    worked = [(entry.name, entry.segmentation) for entry in entries if entry.segmentation is not None]
+    found = [segmentation for _, segmentation in worked]
+    depths = [_compared_depth(result, config.cloud.depth_clip) for result in found]
+    return DepthComparison(
+        entries=tuple(entries),
+        names=tuple(name for name, _ in worked),
+        mask_iou=_matrix(found, matched_iou),
+        depth_spearman=_matrix(depths, _spearman),
+        edge_f=_matrix(depths, edge_f_score),
+    )
+
+
+def matched_iou(first: Segmentation, second: Segmentation) -> float:
+    """Agreement of two sets of masks of one photo, in [0, 1].
+
+    The sum of the IoUs of the best one-to-one matching over the larger number of masks, so that a mask without a
+    partner counts as 0; 1 where neither has any.
+    """
+    a, b = ([instance.mask for instance in result.instances] for result in (first, second))
+    if not a or not b:
+        return float(len(a) == len(b))
+    overlaps = np.array([[iou(mask, other) for other in b] for mask in a])
+    pairs = linear_sum_assignment(overlaps, maximize=True)
+    return float(overlaps[pairs].sum() / max(len(a), len(b)))
+
+
+def _checked_names(estimators: Sequence[str], *, has_depth: bool) -> list[str]:
+    names = list(dict.fromkeys(estimators))
+    if not names:
+        raise ConfigError("Name at least one depth estimator to compare.")
+    for name in names:
+        if name != OWN_DEPTH:
+            get_depth(name)
+        elif not has_depth:
+            raise ConfigError(f"'{OWN_DEPTH}' stands for a depth map of your own; none was given.")
+    return names
+
+
+def _shared_features(image: ImageArray, options: FeatureConfig, names: Sequence[str]) -> PatchFeatures:
+    """Features with the tokens of the first estimator that reads this backbone's, so that it need not run again."""
+    specs = [get_depth(name) for name in names if name != OWN_DEPTH]
+    layers = next((spec.token_layers for spec in specs if spec.tokens_of == options.backbone), ())
+    return photo_vectors(image, options, layers)
+
+
+def _features_memo(features: PatchFeatures) -> Memo:
+    """Hands the shared features, and the affinity once computed, to every run; all else depends on depth."""
+    kept: dict[Stage, Any] = {"features": features}
+
+    def memo(stage: Stage, key: Hashable, compute: Callable[[], Any]) -> Any:
+        del key  # one photo, one set of features
+        if stage not in ("features", "affinity"):
+            return compute()
+        if stage not in kept:
+            kept[stage] = compute()
+        return kept[stage]
+
+    return memo
+
+
+def _entry(
+    name: str, image: ImageArray, config: CutS3DConfig, own: DepthMap | None, features: PatchFeatures, memo: Memo
+) -> ComparedDepth:
+    mine = own if name == OWN_DEPTH else None
+    title, kind = (mine.estimator, mine.kind) if mine else (get_depth(name).title, get_depth(name).kind)
+    segmentation: Segmentation | None = None
+    milliseconds, megabytes, error = 0.0, 0.0, ""
+    try:
+        if mine is None:
+            megabytes = _megabytes(loaded_estimator(name))  # it loads before the clock starts
+        start = time.perf_counter()
+        found = mine or estimate_depth(image, name, features=features)
+        segmentation = _last(run_pipeline(image, config, depth=found, memo=memo)).value
+        milliseconds = 1000 * (time.perf_counter() - start)
+    except CutS3DError as reason:
+        error = str(reason)
+    return ComparedDepth(
+        name=name,
+        title=title,
+        kind=kind,
+        segmentation=segmentation,
+        milliseconds=milliseconds,
+        megabytes=megabytes,
+        error=error,
+    )
+
+
+def _last(steps: Iterator[Any]) -> Any:
+    step = None
+    for step in steps:  # noqa: B007 - the last one counts
+        pass
+    return step
+
+
+def _megabytes(estimate: Any) -> float:
+    """Memory of an estimator's network, megabytes; 0 where it has none."""
+    network = getattr(estimate, "network", None)
+    return sum(p.numel() * p.element_size() for p in network.parameters()) / 1e6 if network is not None else 0.0
+
+
+def _matrix(things: Sequence[Any], agreement: Callable[[Any, Any], float]) -> FloatArray:
+    """Symmetric matrix of agreements, float64 [n, n]."""
+    matrix = np.empty((len(things), len(things)))
+    for i, first in enumerate(things):
+        for j, second in enumerate(things[: i + 1]):
+            matrix[i, j] = matrix[j, i] = agreement(first, second)
+    return matrix
+
+
+def _spearman(first: FloatArray, second: FloatArray) -> float:
+    """Spearman's ρ of two depth maps; NaN where one is flat: ranks of a flat map mean nothing."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(spearmanr(first.ravel(), second.ravel()).statistic)
+
+
+def _compared_depth(result: Segmentation, clip_percent: float) -> FloatArray:
+    """Z at the cells of the grid on which maps are compared, float [h, w]."""
+    h, w = result.image.shape[:2]
+    grid = tuple(max(2, round(COMPARED_SIDE * side / max(h, w))) for side in (h, w))
+    return sample_map(normalise_depth(result.depth, clip_percent=clip_percent), grid)

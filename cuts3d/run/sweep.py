@@ -1,0 +1,93 @@
+"""Spatial confidence laid open: what each of the T cuts of every instance kept, at its τ_knn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cuts3d.arrays import BoolArray, FloatArray
+from cuts3d.config import CutS3DConfig
+from cuts3d.io.depth_maps import DepthInput
+from cuts3d.io.photos import ImageInput
+from cuts3d.run.explorer import Explorer
+from cuts3d.types import DepthKind, Segmentation, SpatialConfidence
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class InstanceSweep:
+    """The cuts of one instance.
+
+    Attributes:
+        taus: Thresholds τ_knn, float64 [T], ascending; the last is the final cut's.
+        area_shares: Share of the cut's grid that each cut keeps, float64 [T] in [0, 1].
+        mean_confidence: Mean spatial confidence inside the mask, in [0, 1].
+        cuts: What each cut keeps, bool [T, h, w] on the cut's grid.
+    """
+
+    taus: FloatArray
+    area_shares: FloatArray
+    mean_confidence: float
+    cuts: BoolArray
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ConfidenceSweep:
+    """The cuts of all instances of a photo.
+
+    Attributes:
+        instances: One per instance, in the order in which they were cut.
+        segmentation: The result whose confidence this is.
+    """
+
+    instances: tuple[InstanceSweep, ...]
+    segmentation: Segmentation
+
+
+def confidence_sweep(
+    photo: ImageInput,
+    *,
+    config: CutS3DConfig | None = None,
+    tau_knn_min: float | None = None,
+    tau_knn: float | None = None,
+    num_cuts: int | None = None,
+    depth: DepthInput | None = None,
+    depth_kind: DepthKind = "relative",
+    max_side: int | None = None,
+) -> ConfidenceSweep:
+    """Cut one photo at T values of τ_knn (paper, spatial confidence; method 1.6).
+
+    Args:
+        photo: Path, PIL image or array.
+        config: All parameters; the three below go before it.
+        tau_knn_min: Smallest τ_knn of the sweep, in units of the photo's longer side.
+        tau_knn: Largest τ_knn of the sweep, that of the final cut.
+        num_cuts: T.
+        depth: A depth map of the user's own.
+        depth_kind: What its values mean.
+        max_side: Reduce larger photos to this longer side, in pixels.
+
+    Returns:
+        The T cuts of every instance.
+
+    Raises:
+        ConfigError: A parameter is out of its range.
+        InputError: The photo or the depth map cannot be used.
+        WeightsUnavailableError: A network's weights cannot be had.
+    """
+    given = {"tau_knn_min": tau_knn_min, "tau_knn": tau_knn, "num_cuts": num_cuts}
+    chosen = (config or CutS3DConfig()).replace(**{name: value for name, value in given.items() if value is not None})
+    explorer = Explorer(photo, chosen, depth=depth, depth_kind=depth_kind, max_side=max_side)
+    return read_sweep(explorer.update())
+
+
+def read_sweep(result: Segmentation) -> ConfidenceSweep:
+    """The sweep that a segmentation already holds; nothing is computed again."""
+    return ConfidenceSweep(instances=tuple(_instance_sweep(c) for c in result.confidences), segmentation=result)
+
+
+def _instance_sweep(confidence: SpatialConfidence) -> InstanceSweep:
+    return InstanceSweep(
+        taus=confidence.taus,
+        area_shares=confidence.cuts.mean(axis=(1, 2)),
+        mean_confidence=confidence.mean,
+        cuts=confidence.cuts,
+    )

@@ -1,0 +1,298 @@
+"""Documents that cannot be used are one clear sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_evaluation import (
+    LEFT,
+    RIGHT,
+    Doc,
+    named,
+    rectangle,
+    results_of,
+    truth_of,
+)
+
+from cuts3d.errors import InputError
+from cuts3d.evaluate import evaluate
+from cuts3d.evaluate.input import read_ids
+from cuts3d.io.coco import encode_rle
+
+
+def broken(change: str, where: str) -> tuple[Doc, Any]:
+    """A good truth and good predictions, one line of code later."""
+    truth = truth_of({1: [LEFT, RIGHT], 2: [LEFT]})
+    results = results_of({1: [LEFT], 2: [RIGHT]})
+    predictions = named(results, {1: "1.jpg", 2: "2.jpg"})
+    exec(change, {"truth": truth, "results": results, "predictions": predictions, "nan": float("nan")})
+    return truth, results if where == "results" else predictions
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("del truth['images']", "Truth: the list 'images' is missing."),
+        ("del truth['annotations']", "Truth: the list 'annotations' is missing."),
+        ("truth['images'] = 3", "Truth: 'images' must be a list of objects."),
+        ("truth['annotations'] = [3]", "Truth: 'annotations' must be a list of objects."),
+        ("truth['images'] = []", "There is no image to evaluate."),
+        ("del truth['images'][0]['id']", "Truth: image 1 needs an 'id' that is a whole number or text."),
+        ("truth['images'][1]['id'] = 1", "Truth: the image id 1 occurs twice."),
+        ("truth['images'][1]['width'] = 0", "Truth: image 2 has the size 0×40, not two whole numbers."),
+        ("truth['images'][1]['width'] = nan", "Truth: image 2 has the size nan×40, not two whole numbers."),
+        ("del truth['annotations'][2]['image_id']", "Truth: annotation 3 has no 'image_id' that is a number or text."),
+        ("truth['annotations'][2]['id'] = []", "Truth: entry 3 has the 'id' [], which is no number or text."),
+        (
+            "truth['annotations'][0]['area'] = nan",
+            "Truth: annotation 1 has the area nan: a finite number is expected.",
+        ),
+        (
+            "truth['annotations'][0]['segmentation']['size'] = [60, 40]",
+            "Truth: annotation 1 has a segmentation of 40×60 pixels on an image of 60×40.",
+        ),
+        (
+            "del truth['images'][0]['width']; truth['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5, 5]]",
+            "Truth: annotation 1 has polygons, but its image states no 'width' and 'height'.",
+        ),
+        (
+            "truth['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5]]",
+            "Truth: annotation 1 has a polygon that is not x, y, x, y, … of three points or more.",
+        ),
+        (
+            "truth['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5, nan]]",
+            "Truth: annotation 1 has a polygon that is not x, y, x, y, … of three points or more.",
+        ),
+        (
+            "truth['annotations'][0]['segmentation'] = [['a', 'b', 'c', 'd', 'e', 'f']]",
+            "Truth: annotation 1 has polygons that are not lists of numbers.",
+        ),
+        ("del results[1]['score']", "Predictions: entry 2 has no 'score'."),
+        ("results[1]['score'] = nan", "Predictions: entry 2 has the score nan: a finite number is expected."),
+        ("results[1]['score'] = 'high'", "Predictions: entry 2 has the score 'high': a finite number is expected."),
+        ("results[1]['image_id'] = None", "Predictions: entry 2 has no 'image_id' that is a number or text."),
+        ("del results[1]['segmentation']", "Predictions: entry 2 has neither 'bbox' nor 'segmentation'."),
+        ("results[1]['segmentation'] = 5", "Predictions: entry 2 has a segmentation that is neither polygons nor"),
+        ("results[1]['bbox'] = [1, 2, 3]", "Predictions: entry 2 has the box [1, 2, 3]: four numbers x, y, width,"),
+        ("results[1]['bbox'] = [1, 2, -3, 4]", "Predictions: entry 2 has the box [1, 2, -3, 4]: four numbers"),
+        ("results[1]['bbox'] = [1, 2, 3, nan]", "Predictions: entry 2 has the box [1, 2, 3, nan]: four numbers"),
+        ("results[1]['bbox'] = 'wide'", "Predictions: entry 2 has the box 'wide': four numbers"),
+        (
+            "results[1]['segmentation']['size'] = [20, 120]",
+            "Predictions: entry 2 has a segmentation of 120×20 pixels on an image of 60×40.",
+        ),
+        (
+            "results[1]['segmentation']['size'] = 'big'",
+            "Predictions: entry 2 has run lengths whose 'size' is not [height, width].",
+        ),
+        (
+            "results[1]['segmentation']['size'] = [-40, -60]",
+            "Predictions: entry 2 has run lengths whose 'size' is not [height, width].",
+        ),
+        (
+            "del results[1]['segmentation']['counts']",
+            "Predictions: entry 2 has run lengths without 'size' or without 'counts'.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = [7, 3]",
+            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = [2410, -10]",
+            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = ['x']",
+            "Predictions: entry 2 has broken run lengths: 'counts' is neither text nor a list of whole numbers.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = truth['annotations'][0]['segmentation']['counts'] + '11'",
+            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = ''",
+            "Predictions: entry 2 has broken run lengths: 'counts' is no COCO text.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = 'ooP'",
+            "Predictions: entry 2 has broken run lengths: 'counts' is no COCO text.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = 'p'",
+            "Predictions: entry 2 has broken run lengths: 'counts' is no COCO text.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = '/'",
+            "Predictions: entry 2 has broken run lengths: 'counts' is no COCO text.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = 'PPPPPPPP0'",
+            "Predictions: entry 2 has broken run lengths: a run is longer than any image.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = [2**63 - 1, 2**63 - 1, 2 + 60 * 40]",  # adds up in 64 bits
+            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = chr(0xD800)",
+            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "del truth['images'][0]['width']; "
+            "results[1]['segmentation'] = {'size': [70_000, 70_000], 'counts': [70_000 * 70_000]}",
+            "Predictions: entry 2 is on an image of 70000×70000 pixels, more than any photo has.",
+        ),
+        (
+            "results[1]['segmentation']['size'] = [1e999, 60]",
+            "Predictions: entry 2 has run lengths whose 'size' is not [height, width].",
+        ),
+        (
+            "results[1]['segmentation'] = [[0, 0, 1e9, 0, 1e9, 1e9]]",
+            "Predictions: entry 2 has a polygon that reaches far beyond its image of 60×40 pixels.",
+        ),
+        ("results[1]['segmentation'] = [[10**400, 0, 1, 0, 1, 1]]", "Predictions: entry 2 has polygons that are not"),
+        ("results[1]['bbox'] = [10**400, 0, 1, 1]", "Predictions: entry 2 has the box [1000000"),
+        ("results[1]['score'] = 10**400", "Predictions: entry 2 has the score 1000000"),
+        ("results[0] = 7", "Predictions: it must be a list of objects."),
+    ],
+)
+def test_a_bad_truth_or_bad_results_are_one_clear_sentence(change: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        evaluate(*broken(change, "results"))
+    assert str(caught.value).startswith(said)
+    assert str(caught.value).endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("del predictions['annotations']", "Predictions: the list 'annotations' is missing."),
+        ("predictions['images'][1]['id'] = 1001", "Predictions: the image id 1001 occurs twice."),
+        ("predictions['images'][1]['file_name'] = '1.jpg'", "Predictions: two images have the file name '1.jpg'."),
+        ("truth['images'][1]['file_name'] = '1.jpg'", "Truth: two images have the file name '1.jpg'."),
+        (
+            "del predictions['images'][1]['file_name']",
+            "Predictions: image 1000 has no 'file_name', by which images are matched.",
+        ),
+        (
+            "del truth['images'][1]['file_name']",
+            "Truth: image 2 has no 'file_name', by which images are matched.",
+        ),
+        (
+            "predictions['images'][0].update(width=30, height=20)",
+            "Predictions: the image '1.jpg' has 30×20 pixels, in the truth 60×40.",
+        ),
+        ("predictions['annotations'][0]['score'] = nan", "Predictions: annotation 0 has the score nan: a finite"),
+    ],
+)
+def test_a_bad_document_of_predictions_is_one_clear_sentence(change: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        evaluate(*broken(change, "predictions"))
+    assert str(caught.value).startswith(said)
+
+
+def test_the_good_case_of_the_bad_ones_is_good() -> None:
+    for where in ("results", "predictions"):
+        assert evaluate(*broken("pass", where)).counts.predictions == 2
+
+
+def test_masks_of_one_image_must_agree_where_it_states_no_size() -> None:
+    truth, results = broken("del truth['images'][0]['width']", "results")
+    assert evaluate(truth, results).counts.predictions == 2
+    results[0]["segmentation"] = encode_rle(rectangle(1, 1, 5, 5, size=(20, 30)))
+    with pytest.raises(InputError, match="30×20 pixels on an image of 60×40"):
+        evaluate(truth, results)
+
+
+def test_a_truth_that_is_a_list_is_no_document() -> None:
+    with pytest.raises(InputError, match=r"^Truth must hold a JSON object with the list 'images'\.$"):
+        evaluate([], [])
+    with pytest.raises(InputError, match=r"^Predictions must hold a JSON object with the list 'annotations'\.$"):
+        evaluate(truth_of({1: [LEFT]}), 5)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([{"ann_ids": [1]}], "Pairs: pair 1 must have 'ann_ids' with two different ids."),
+        ([{"ann_ids": [1, 2]}, {"ann_ids": [1, 1]}], "Pairs: pair 2 must have 'ann_ids' with two different ids."),
+        ([{"image_id": 1}], "Pairs: pair 1 must have 'ann_ids' with two different ids."),
+        ([{"ann_ids": [1, 77]}], "Pairs: pair 1 names 77, which is no annotation of the truth."),
+        ([{"ann_ids": [1, []]}], "Pairs: pair 1 names [], which is no annotation of the truth."),
+        ([{"ann_ids": [1, 3]}], "Pairs: the members of pair 1 are on different images."),
+        ({"couples": []}, "Pairs: the list 'pairs' is missing."),
+        ([5], "Pairs: it must be a list of objects."),
+    ],
+)
+def test_bad_pairs_are_one_clear_sentence(pairs: Any, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        evaluate(*broken("pass", "results"), pairs=pairs)
+    assert str(caught.value) == said
+
+
+def test_pairs_need_ids_that_name_one_annotation() -> None:
+    truth, results = broken("truth['annotations'][1]['id'] = 1", "results")
+    assert evaluate(truth, results).counts.instances == 3
+    with pytest.raises(InputError, match="the truth has the annotation id 1 twice"):
+        evaluate(truth, results, pairs=[])
+
+
+def test_images_asked_for_must_be_there() -> None:
+    truth, results = broken("pass", "results")
+    with pytest.raises(InputError) as caught:
+        evaluate(truth, results, image_ids=[1, 5, "6.jpg", "7", "8"])
+    assert str(caught.value) == "4 of the 5 images asked for are not in the truth: 5, '6.jpg', '7', …."
+    with pytest.raises(InputError, match="There is no image to evaluate"):
+        evaluate(truth, results, image_ids=[])
+    truth["images"][0]["file_name"], truth["images"][1]["file_name"] = "a/x.jpg", "x.jpg"
+    assert evaluate(truth, results, image_ids=["x.jpg"]).counts.instances == 1  # the whole name goes before its end
+    truth["images"][1]["file_name"] = "b/x.jpg"
+    with pytest.raises(InputError, match=r"1 of the 1 images asked for are not in the truth: 'x\.jpg'"):
+        evaluate(truth, results, image_ids=["x.jpg"])
+
+
+@pytest.mark.parametrize("place", ["truth", "predictions", "pairs"])
+def test_files_that_cannot_be_read_are_named(tmp_path: Path, place: str) -> None:
+    truth, results = broken("pass", "results")
+    for content, said in {
+        None: "There is no file '{}'.",
+        b"{broken": "'{}' is not a readable JSON file",
+        b"\xff\xfe\xff": "'{}' is not a readable JSON file",
+    }.items():
+        path = tmp_path / f"{place}.json"
+        if content is not None:
+            path.write_bytes(content)
+        given: dict[str, Any] = {"truth": truth, "predictions": results, "pairs": [], place: path}
+        with pytest.raises(InputError) as caught:
+            evaluate(**given)
+        assert str(caught.value).startswith(said.format(path))
+    with pytest.raises(InputError) as caught:
+        evaluate(**{"truth": truth, "predictions": results, "pairs": [], place: tmp_path})
+    assert str(caught.value).startswith(f"'{tmp_path}' could not be read: ")
+
+
+def test_an_error_in_a_file_names_the_file(tmp_path: Path) -> None:
+    truth, results = broken("results[0]['score'] = nan", "results")
+    (tmp_path / "p.json").write_text(json.dumps(results))  # JSON of Python has NaN
+    with pytest.raises(InputError) as caught:
+        evaluate(truth, tmp_path / "p.json")
+    assert str(caught.value).startswith(f"Predictions '{tmp_path / 'p.json'}': entry 1 has the score nan")
+
+
+def test_ids_are_read_one_a_line(tmp_path: Path) -> None:
+    path = tmp_path / "ids.txt"
+    path.write_text("\ufeff12\n\n train2014/COCO_train2014_000000000009.jpg \r\n", encoding="utf-8")
+    assert read_ids(path) == ["12", "train2014/COCO_train2014_000000000009.jpg"]
+    path.write_text("\n \n")
+    with pytest.raises(InputError, match="names no image"):
+        read_ids(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="is not a readable text file"):
+        read_ids(path)
+    with pytest.raises(InputError, match="There is no file"):
+        read_ids(tmp_path / "gone.txt")
+    with pytest.raises(InputError, match="could not be read"):
+        read_ids(tmp_path)

@@ -1,0 +1,87 @@
+"""The claim of CutS3D: touching objects of one kind come apart where depth tells them apart, and MaskCut joins them."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+import pytest
+from helpers import best_iou
+
+from cuts3d import CutS3D, CutS3DConfig, Segmentation
+from cuts3d.baselines import maskcut
+from cuts3d.grids import resize_mask
+from cuts3d.method.affinity import normalise_features
+from cuts3d.scenes import SCENES, MadeScene
+
+PARAMETERS = {"depth_scale": 3.0, "tau_knn": 0.06, "k_neighbors": 12, "max_instances": 5, "crf": False}
+LEAST_IOU = 0.6
+SCENE_NAMES = sorted(SCENES)
+
+
+@pytest.fixture(scope="module")
+def segmented(embedded_network, scene) -> Callable[[str], tuple[MadeScene, Segmentation]]:
+    """A made scene and its segmentation with true depth, each computed once."""
+
+    @cache
+    def run(name: str) -> tuple[MadeScene, Segmentation]:
+        made = scene(name)
+        config = CutS3DConfig().replace(**PARAMETERS)
+        return made, CutS3D(config).segment(made.image, depth=made.depth_map)
+
+    return run
+
+
+def objects_of(made: MadeScene) -> list[np.ndarray]:
+    return [made.labels == i for i in range(1, len(SCENES[made.name]) + 1)]
+
+
+@pytest.mark.parametrize("name", SCENE_NAMES)
+def test_every_touching_object_becomes_an_instance_of_its_own(segmented, name):
+    made, found = segmented(name)
+    masks = [i.mask for i in found.instances]
+    for number, truth in enumerate(objects_of(made), start=1):
+        assert best_iou(truth, masks) >= LEAST_IOU, f"object {number}"
+
+
+@pytest.mark.parametrize("name", ["two boxes", "box before ball"])
+def test_two_touching_objects_come_apart_at_the_default_parameters(embedded_network, scene, name):
+    made = scene(name)
+    found = CutS3D(CutS3DConfig().replace(crf=False)).segment(made.image, depth=made.depth_map)
+    for number, truth in enumerate(objects_of(made), start=1):
+        assert best_iou(truth, [i.mask for i in found.instances]) >= LEAST_IOU, f"object {number}"
+
+
+@pytest.mark.parametrize("name", SCENE_NAMES)
+def test_no_instance_covers_two_objects(segmented, name):
+    made, found = segmented(name)
+    for instance in found.instances:
+        covered = [(instance.mask & truth).sum() / truth.sum() for truth in objects_of(made)]
+        assert sum(c > 0.5 for c in covered) <= 1
+
+
+@pytest.mark.parametrize("name", SCENE_NAMES)
+def test_maskcut_on_the_same_features_joins_them_in_one_mask(segmented, name):
+    made, found = segmented(name)
+    vectors = normalise_features(found.features.vectors, center=found.features.center)
+    first = maskcut(vectors.T, grid_shape=found.features.grid_shape)[0]
+    mask = resize_mask(first, made.labels.shape)
+    for number, truth in enumerate(objects_of(made), start=1):
+        assert (mask & truth).sum() / truth.sum() > 0.8, f"object {number}"
+
+
+@pytest.mark.parametrize("name", SCENE_NAMES)
+def test_objects_score_confidence_and_their_masks_come_from_real_cuts(segmented, name):
+    made, found = segmented(name)
+    for truth in objects_of(made):
+        best = max(found.instances, key=lambda i: best_iou(truth, [i.mask]))
+        assert best.cut.fallback == ""
+        assert 0.5 <= best.mean_confidence <= 1
+
+
+def test_without_depth_the_same_pipeline_joins_them_too(embedded_network, scene):
+    """What parts the objects is depth, not the rest of the method."""
+    made = scene("two boxes")
+    config = CutS3DConfig().replace(**PARAMETERS, depth="none", image_size=336)
+    found = CutS3D(config).segment(made.image)
+    covered = [[(i.mask & truth).sum() / truth.sum() for truth in objects_of(made)] for i in found.instances]
+    assert any(min(shares) > 0.5 for shares in covered)

@@ -1,0 +1,77 @@
+"""Training photos at another size, or mirrored, with their labels."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.data.samples import Sample
+
+LEAST_PIXELS = 16  # a label of fewer pixels is no object any more
+
+
+def resize(sample: Sample, short: int, max_side: int) -> Sample:
+    """A photo at another size, its aspect ratio kept; labels that shrink to a speck are dropped.
+
+    Masks and their confidence are sampled at the nearest pixel: a mixture with the 1 outside of a mask would make its
+    rim, which is the least certain part, more certain.
+
+    Args:
+        sample: The photo.
+        short: Its new shorter side, in pixels.
+        max_side: Its longer side at most, which makes the shorter one shorter still.
+    """
+    h, w = sample.image.shape[1:]
+    shape = resized_shape((h, w), short, max_side)
+    if shape == (h, w):
+        return sample
+    masks, confidence = nearest(sample.masks, shape), nearest(sample.confidence, shape)
+    image = bilinear(sample.image, shape)
+    return without_specks(dataclasses.replace(sample, image=image, masks=masks, confidence=confidence))
+
+
+def resized_shape(shape: tuple[int, int], short: int, max_side: float) -> tuple[int, int]:
+    """(height, width) that `resize` gives a photo of this one."""
+    scale = min(short / min(shape), max_side / max(shape))
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
+def flip(sample: Sample) -> Sample:
+    """A photo mirrored, left to right."""
+    names = ("image", "masks", "confidence")
+    return dataclasses.replace(sample, **{name: getattr(sample, name).flip(-1) for name in names})
+
+
+def without_specks(sample: Sample) -> Sample:
+    """A photo without its labels of fewer than LEAST_PIXELS pixels."""
+    large = areas(sample.masks) >= LEAST_PIXELS
+    return sample if large.all() else sample.keep(large)
+
+
+def areas(masks: Tensor) -> Tensor:
+    """Pixels of each mask, int32 [n], of bool [n, h, w]."""
+    columns = masks.view(torch.uint8).sum(dim=1, dtype=torch.int16)  # of bools a sum takes ten times as long
+    return columns.sum(dim=1, dtype=torch.int32)
+
+
+def cells(old: int, new: int) -> Tensor:
+    """Which of `old` pixels lies nearest to the centre of each of `new` along the same side; int64 [new]."""
+    return ((torch.arange(new) + 0.5) * (old / new)).long().clamp_(max=old - 1)
+
+
+def nearest(maps: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Masks or maps at another size, unmixed: [n, h, w] to [n, *shape], of the same dtype."""
+    if tuple(maps.shape[1:]) == shape:
+        return maps
+    rows, columns = (cells(old, new).to(maps.device) for old, new in zip(maps.shape[1:], shape, strict=True))
+    return maps.index_select(1, rows).index_select(2, columns)
+
+
+def bilinear(image: Tensor, shape: tuple[int, int]) -> Tensor:
+    """A photo at another size, antialiased when it shrinks: float32 [3, h, w] in [0, 1] to [3, *shape]."""
+    shrinks = shape[0] < image.shape[1] or shape[1] < image.shape[2]
+    resized = F.interpolate(image[None], size=shape, mode="bilinear", align_corners=False, antialias=shrinks)
+    return resized[0].clamp_(0, 1)

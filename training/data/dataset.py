@@ -1,0 +1,226 @@
+"""Pseudo-labels and their photos: a COCO file of `cuts3d extract` or of `training.predict`, read as samples."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pycocotools.mask
+import torch
+from torch import Tensor
+
+from cuts3d.errors import InputError, shown
+from cuts3d.evaluate.input import Document, ImageId, Photo, Source, listed_annotations, load, named, photos
+from cuts3d.evaluate.masks import Size, area_of, to_rle
+from cuts3d.extract import decode_confidence
+from cuts3d.grids import resize_image, resize_map
+from cuts3d.io.photos import read_image
+from training.data.augment import LEAST_PIXELS, nearest, resized_shape, without_specks
+from training.data.samples import Sample
+
+Record = dict[str, Any]
+ROUNDING = 2  # pixels by which a side of a reduced photo may be off
+
+
+class PseudoLabels:
+    """The photos that have a usable pseudo-label; the others stay out of training, as in CutLER.
+
+    Labels stay compressed, all of them in one tensor, so that worker processes share one copy.
+
+    Args:
+        photos: Folder that the labels' file names are relative to.
+        labels: COCO document, or its path. `score`, `mean_confidence` and `confidence` of an annotation count as 1
+            where they are missing.
+        min_score: Labels below this score are left out.
+        top_labels: Most labels of a photo, the best scored.
+        score_range: Scores that a sample has as 0 and as 1, those between them in proportion: pseudo-labels' own lie
+            close together, though how often they are right does not.
+        max_side: Photos are read at this longer side at most, in pixels; None: at the size that their labels have.
+        limit: Only so many photos, the first that have a label.
+
+    Attributes:
+        confidence_median: Median over the labels of the mean spatial confidence, in [0, 1]; copy-paste selects by it.
+
+    Raises:
+        InputError: The document cannot be used, a photo is missing, or no label is left.
+    """
+
+    def __init__(
+        self,
+        photos: Path,
+        labels: Document,
+        *,
+        min_score: float = 0.0,
+        top_labels: int = 100,
+        score_range: tuple[float, float] = (0.0, 1.0),
+        max_side: int | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.photos, self.max_side, self.score_range = Path(photos), max_side, score_range
+        source = load(labels, "Labels")
+        records = _records(source, min_score, top_labels)[:limit]
+        if not records:
+            raise InputError(
+                f"{source.label}: no label is left to train on; give a file in which 'cuts3d extract' found masks, or "
+                f"lower the least score ({min_score:g})."
+            )
+        self._check_there([record["name"] for record in records])
+        found = [label["mean_confidence"] for record in records for label in record["labels"]]
+        self.confidence_median = float(np.median(found))
+        self._content, self._ends = _packed(records)
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def load(self, index: int, *, short: int | None = None, max_side: int | None = None) -> Sample:
+        """A photo with its labels, best scored first, at once at the size that training wants.
+
+        Args:
+            index: From 0 on.
+            short: Its shorter side, in pixels; None: that of the labels.
+            max_side: Its longer side at most, which makes the shorter one shorter still.
+
+        Raises:
+            IndexError: There is no such photo.
+            InputError: The photo cannot be read, or has other proportions than its labels.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(f"There are {len(self)} photos; number {index} is none of them.")
+        begin, end = self._ends[index : index + 2].tolist()
+        record = json.loads(self._content[begin:end].numpy().tobytes())
+        h, w = record["labels"][0]["segmentation"]["size"]
+        most = min(side for side in (self.max_side, max_side, math.inf) if side is not None)
+        shape = resized_shape((h, w), short or min(h, w), most)
+        masks = torch.cat([nearest(_decoded(label["segmentation"]), shape) for label in record["labels"]])
+        sample = Sample(
+            image=self._read(record["name"], (h, w), shape),
+            masks=masks,
+            confidence=_confidence(record, masks),
+            scores=stretched([label["score"] for label in record["labels"]], self.score_range),
+            mean_confidence=torch.tensor([label["mean_confidence"] for label in record["labels"]], dtype=torch.float32),
+            name=record["name"],
+        )
+        return without_specks(sample)
+
+    def _read(self, name: str, stated: Size, shape: Size) -> Tensor:
+        """The photo at a size, float32 [3, *shape]; its own must have the proportions of the one that labels state."""
+        try:
+            image = read_image(self.photos / name, max_side=max(shape))  # a JPEG is decoded no larger than needed
+        except InputError as error:
+            raise InputError(f"The photo '{name}' of the labels cannot be used: {error}") from error
+        h, w = image.shape[:2]
+        fits = max(h, w) / max(stated)
+        if any(abs(own - fits * side) > ROUNDING for own, side in zip((h, w), stated, strict=True)):
+            raise InputError(
+                f"The photo '{name}', read at {w}×{h} pixels, has not the proportions of its labels' "
+                f"{stated[1]}×{stated[0]}: give the photos that the labels were made from."
+            )
+        return torch.tensor(resize_image(image, shape)).permute(2, 0, 1).float().div_(255).contiguous()
+
+    def _check_there(self, names: list[str]) -> None:
+        absent = [name for name in names if not _is_there(self.photos / name)]
+        if absent:
+            raise InputError(
+                f"{len(absent)} of {len(names)} photos of the labels are missing from '{self.photos}', "
+                f"{shown(absent[0])} for one: give the folder that the labels were made from."
+            )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def stretched(scores: list[float], score_range: tuple[float, float]) -> Tensor:
+    """Scores as weights, from 0 to 1 over a range; float32 [n]."""
+    low, high = score_range
+    return ((torch.tensor(scores, dtype=torch.float32) - low) / (high - low)).clamp(0, 1)
+
+
+def _records(source: Source, min_score: float, top_labels: int) -> list[Record]:
+    """What training reads of every photo with a label, in the order of `images`."""
+    known = photos(source)
+    found: dict[ImageId, list[Record]] = defaultdict(list)
+    for place, entry in enumerate(listed_annotations(source), start=1):
+        try:
+            label = _label(entry, known, min_score)
+        except (ValueError, InputError) as error:
+            raise InputError(f"{source.label}: {named(entry, place)} {error}.") from error
+        if label is not None:
+            found[entry["image_id"]].append(label)
+    records = []
+    for photo in known.values():
+        best = sorted(found[photo.id], key=lambda label: -label["score"])[:top_labels]
+        if best:
+            records.append({"name": _name(source, photo), "labels": best})
+    return records
+
+
+def _label(entry: Mapping[str, Any], known: Mapping[ImageId, Photo], min_score: float) -> Record | None:
+    """One label, checked; None: left out."""
+    if entry["image_id"] not in known:
+        raise ValueError("is on an image that 'images' does not list")
+    score, mean = (_share(entry, key) for key in ("score", "mean_confidence"))
+    if entry.get("iscrowd") or score < min_score:
+        return None
+    rle = to_rle(entry.get("segmentation"), known[entry["image_id"]].size)
+    if area_of(rle) < LEAST_PIXELS:
+        return None
+    counts = rle["counts"].decode("ascii")
+    return {
+        "segmentation": {"size": rle["size"], "counts": counts},
+        "score": score,
+        "mean_confidence": mean,
+        "confidence": entry.get("confidence"),
+    }
+
+
+def _share(entry: Mapping[str, Any], key: str) -> float:
+    value = entry.get(key)
+    if value is None:
+        return 1.0
+    if not isinstance(value, Real) or not 0 <= value <= 1:  # pyright: ignore[reportOperatorIssue]
+        raise ValueError(f"has the '{key}' {shown(value)}, which is no number from 0 to 1")
+    return float(value)
+
+
+def _name(source: Source, photo: Photo) -> str:
+    if photo.name is None:
+        raise InputError(f"{source.label}: image {shown(photo.id)} has no 'file_name', by which its photo is found.")
+    return photo.name
+
+
+def _packed(records: Iterable[Record]) -> tuple[Tensor, Tensor]:
+    """All records as JSON in one uint8 tensor, and where each ends, int64 [n + 1] with a 0 in front."""
+    texts = [json.dumps(record).encode() for record in records]
+    content = np.frombuffer(bytearray(b"".join(texts)), dtype=np.uint8)
+    return torch.from_numpy(content), torch.tensor([0, *(len(text) for text in texts)]).cumsum(0)
+
+
+def _decoded(segmentation: Record) -> Tensor:
+    """A dense mask, bool [1, H, W]; one at a time, since many of a large photo would fill the memory."""
+    coco: Any = pycocotools.mask
+    return torch.from_numpy(coco.decode(segmentation)).bool()[None]
+
+
+def _confidence(record: Record, masks: Tensor) -> Tensor:
+    """Spatial confidence at the photo's size, as `Instance.confidence` has it; float32 [n, H, W]."""
+    values = torch.ones(masks.shape)
+    for index, label in enumerate(record["labels"]):
+        if label["confidence"] is None:
+            continue
+        try:
+            coarse = decode_confidence(label["confidence"])
+        except InputError as error:
+            raise InputError(f"A label of the photo '{record['name']}' cannot be used: {error}") from error
+        full = torch.from_numpy(resize_map(coarse, tuple(masks.shape[1:])))
+        values[index] = torch.where(masks[index], full.clamp(0, 1), 1.0)
+    return values

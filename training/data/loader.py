@@ -1,0 +1,135 @@
+"""Batches without end, each a function of seed, step and rank alone: a run goes on exactly where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
+from itertools import count, takewhile
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from cuts3d.errors import ConfigError, CutS3DError, InputError
+from training.data.augment import flip
+from training.data.copy_paste import copy_paste
+from training.data.dataset import PseudoLabels
+from training.data.samples import Sample
+from training.recipes.recipe import Recipe
+
+
+def batches(
+    dataset: PseudoLabels, recipe: Recipe, *, start: int = 0, rank: int = 0, world: int = 1
+) -> Iterator[list[Sample]]:
+    """The photos of one step after the other, resized, mirrored and pasted into by a recipe.
+
+    Neither `start` nor the number of workers changes what a step holds. Photos come in a new random order each epoch.
+
+    Args:
+        dataset: The photos.
+        recipe: Batch, sizes, chances, seed, workers (0: photos are loaded in this process).
+        start: The first step.
+        rank: Of this process.
+        world: Processes that share a batch, each with `recipe.batch // world` photos.
+
+    Raises:
+        ConfigError: There are more processes than photos in a batch.
+        InputError: A photo cannot be used, or a worker was killed.
+    """
+    if recipe.batch < world:
+        raise ConfigError(f"A batch of {recipe.batch} cannot be shared by {world} processes; use a larger batch.")
+    over = threading.Event()
+    steps: Any = takewhile(lambda _: not over.is_set(), count(start))  # DataLoader takes what its types do not know
+    loader: DataLoader[Any] = DataLoader(
+        _Steps(dataset, recipe, rank, world),
+        batch_size=None,
+        sampler=steps,
+        num_workers=recipe.workers,
+        multiprocessing_context="spawn" if recipe.workers else None,
+        generator=torch.Generator(),  # else it draws from the global one, which a resumed run restores
+    )
+    found = iter(loader)
+    try:
+        for batch in found:
+            if isinstance(batch, CutS3DError):
+                raise batch
+            yield batch
+    except (GeneratorExit, CutS3DError):
+        over.set()
+        with suppress(RuntimeError):  # a worker that died with this process
+            for _ in found:  # a worker that is stopped while it hands a batch over aborts
+                pass
+        raise
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise InputError(
+            "A process that loads photos was killed; out of memory, probably: use fewer (workers), and go on with the "
+            "same call."
+        ) from error
+
+
+class _Steps(Dataset[Any]):
+    """The batch of any step, or the error that it meets: raised by a worker it would come with a traceback for text."""
+
+    def __init__(self, dataset: PseudoLabels, recipe: Recipe, rank: int, world: int) -> None:
+        self.dataset, self.recipe, self.rank, self.world = dataset, recipe, rank, world
+
+    def __getitem__(self, step: int) -> list[Sample] | CutS3DError:
+        try:
+            return make_batch(self.dataset, self.recipe, step, rank=self.rank, world=self.world)
+        except CutS3DError as error:
+            return error
+
+
+def make_batch(dataset: PseudoLabels, recipe: Recipe, step: int, *, rank: int = 0, world: int = 1) -> list[Sample]:
+    """The photos of one step, as `batches` gives them."""
+    each = recipe.batch // world
+    sides = recipe.short_sides
+    short = sides[int(torch.randint(len(sides), (), generator=_generator(recipe.seed, "size", step)))]
+    generators = [_generator(recipe.seed, "photo", step, rank, place) for place in range(each)]
+    first = (step * world + rank) * each
+    samples = []
+    for place, generator in enumerate(generators):
+        photo = _photo(first + place, len(dataset), recipe.seed)
+        sample = dataset.load(photo, short=short, max_side=recipe.max_side)
+        samples.append(flip(sample) if _happens(recipe.flip, generator) else sample)
+    if each == 1:
+        return samples
+    return [
+        _pasted(sample, samples[place - 1], generator, dataset, recipe)
+        for place, (sample, generator) in enumerate(zip(samples, generators, strict=True))
+    ]
+
+
+def _pasted(
+    target: Sample, source: Sample, generator: torch.Generator, dataset: PseudoLabels, recipe: Recipe
+) -> Sample:
+    if not _happens(recipe.copy_paste, generator):
+        return target
+    above = dataset.confidence_median if recipe.paste_select else None
+    return copy_paste(target, source, generator, select_above=above, blend=recipe.paste_blend)
+
+
+def _photo(position: int, photos: int, seed: int) -> int:
+    """The photo at a position of the endless row of epochs, each a permutation of its own."""
+    epoch, place = divmod(position, photos)
+    return int(_order(photos, seed, epoch)[place])
+
+
+@lru_cache(maxsize=2)
+def _order(photos: int, seed: int, epoch: int) -> torch.Tensor:
+    return torch.randperm(photos, generator=_generator(seed, "epoch", epoch))
+
+
+def _happens(chance: float, generator: torch.Generator) -> bool:
+    return float(torch.rand((), generator=generator)) < chance
+
+
+def _generator(*key: int | str) -> torch.Generator:
+    """A generator whose numbers depend on the key alone; keys that differ share nothing."""
+    digest = hashlib.sha256(repr(key).encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

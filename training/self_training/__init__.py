@@ -1,0 +1,1 @@
+"""Self-training: labels of the next round."""

@@ -1,0 +1,296 @@
+"""Small charts as inline SVG, for `gr.HTML`: they follow a slider without remounting, and cost the page no library.
+
+Words that must stay legible at a phone's width stand in HTML round the drawing, since text inside an SVG shrinks with
+it; colours are classes in `charts.css`, so light and dark follow the page.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from cuts3d.arrays import FloatArray, IntArray
+from cuts3d.io.overlays import instance_colour
+from ui.draw.chart_parts import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TINY,
+    TOP,
+    Axes,
+    css_colour,
+    figure_html,
+    finite,
+    grid_lines,
+    key_html,
+    line_names,
+    nice_ticks,
+    svg_html,
+    ticks_inside,
+    x_axis,
+)
+
+CHART_CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+CHART_JS = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+
+BINS = 50
+MOST_POINTS = 120  # of a line of losses
+TICK_GAP = 30  # least distance of two labels on the √ axis, viewBox units
+SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def affinity_histogram(before: ArrayLike, after: ArrayLike, tau: float) -> str:
+    """Similarities of one patch to all, before and after sharpening, with τ_ncut as a line to drag.
+
+    Bins are [i/50, (i+1)/50), the last closed; heights are numbers of patches on a √ scale, so that a bin of one stays
+    visible beside a bin of hundreds. Needs `CHART_JS` for the drag, which sends the event `input` with `{tau}`.
+
+    Args:
+        before: Similarities in [0, 1], float [n]; others are clipped, NaN dropped.
+        after: The same after sharpening, float [n].
+        tau: τ_ncut in [0, 1]; a patch is linked above it.
+
+    Returns:
+        HTML of one figure.
+    """
+    sides = {"before": finite(before), "after": finite(after)}
+    tau = min(1.0, max(0.0, float(tau)))
+    counts = {name: np.histogram(np.clip(v, 0, 1), bins=BINS, range=(0, 1))[0] for name, v in sides.items()}
+    shares = {name: _share_above(values, tau) for name, values in sides.items()}
+    axes = Axes(0.0, 1.0, float(max(1, *(int(c.max()) for c in counts.values()))), root=True)
+    said = (
+        f"Linked above τ_ncut {tau:.3f}: {shares['before']} of the patches before sharpening, {shares['after']} after."
+    )
+    drawn = [
+        f'<g role="img" aria-label="{escape(said)}">',
+        grid_lines(axes, _root_ticks(axes), "{:g}"),
+        x_axis(axes, np.linspace(0, 1, 6), "similarity to the chosen patch"),
+        _linked_band(axes.x(tau)),
+        *(_steps(axes, counts[name], name) for name in sides),
+        *_bin_tooltips(axes, counts["before"], counts["after"]),
+        "</g>",
+        _tau_grip(axes.x(tau), tau),
+    ]
+    keys = [key_html(name, f"{name}: <b>{shares[name]}</b> linked") for name in sides]
+    svg = svg_html(drawn, "Similarities of the chosen patch, with the threshold τ_ncut", role="group")
+    extra = f' data-tau="{tau:.4f}" data-left="{LEFT}" data-right="{RIGHT}"'
+    return figure_html("affinity-chart", "patches, √ scale", keys, svg, extra)
+
+
+def spectrum_chart(eigenvalues: ArrayLike, gap_after: int = 1) -> str:
+    """The smallest generalised eigenvalues of (D − W)x = λDx as lollipops, λ₂ (the cut's) highlighted.
+
+    Args:
+        eigenvalues: λ₁ ≤ λ₂ ≤ …, float [m]; λ₁ is 0.
+        gap_after: Index (from 0) of the eigenvalue after which the gap is marked; 1: λ₃ − λ₂, whose width says how
+            much better the best cut is than the next.
+
+    Returns:
+        HTML of one figure.
+    """
+    values = finite(eigenvalues)
+    count = values.size
+    ticks = nice_ticks(0.0, float(values.max(initial=0.0)))
+    axes = Axes(-0.6, max(count, 1) - 0.4, ticks[-1])
+    drawn = [grid_lines(axes, ticks, "{:g}"), x_axis(axes, (), "smallest eigenvalues of (D − W)x = λDx")]
+    every = math.ceil(max(count, 1) / 12)
+    for index, value in enumerate(values):
+        drawn.append(_lollipop(axes, index, float(value), labelled=index == 1 or index % every == 0))
+    keys, said = [], "No eigenvalues."
+    if count > 1:
+        keys.append(key_html("cut", f"<b>λ₂ = {values[1]:.3g}</b>, the cut"))
+        said = f"The {count} smallest eigenvalues; the cut is λ₂ = {values[1]:.3g}."
+    if 0 <= gap_after < count - 1:
+        lower, upper = float(values[gap_after]), float(values[gap_after + 1])
+        names = f"{_lambda(gap_after)} to {_lambda(gap_after + 1)}"
+        drawn.append(_gap_mark(axes, gap_after, lower, upper))
+        keys.append(key_html("gap", f"gap {names}: <b>{upper - lower:.3g}</b>"))
+        said += f" Gap from {names}: {upper - lower:.3g}."
+    return figure_html("spectrum-chart", "eigenvalue λ", keys, svg_html(drawn, said))
+
+
+def area_chart(
+    taus: ArrayLike,
+    areas: ArrayLike,
+    current_tau: float,
+    names: Sequence[str],
+    *,
+    chosen: int | None = None,
+    colours: ArrayLike | None = None,
+) -> str:
+    """Area of the binary cuts against τ_knn, one line per instance.
+
+    Args:
+        taus: Thresholds of the sweep, float [T], ascending, T ≥ 1.
+        areas: Shares of the photo in [0, 1], float [I, T]; `SpatialConfidence.cuts.mean(axis=(1, 2))` is one row.
+        current_tau: τ_knn in use, drawn as a vertical line.
+        names: What is written at the end of each line, I texts of one to three letters.
+        chosen: Row drawn thick.
+        colours: uint8 [I, 3]; None: the palette's.
+
+    Returns:
+        HTML of one figure.
+    """
+    x = np.asarray(taus, dtype=np.float64).reshape(-1)
+    lines = 100.0 * np.asarray(areas, dtype=np.float64).reshape(len(names), x.size)
+    palette = [instance_colour(i) for i in range(len(names))] if colours is None else np.asarray(colours)
+    ticks = nice_ticks(0.0, float(lines.max(initial=0.0)))
+    axes = Axes(*_tau_range([*x.tolist(), float(current_tau)]), ticks[-1])
+    at = axes.x(current_tau)
+    drawn = [
+        grid_lines(axes, ticks, "{:g}"),
+        x_axis(axes, ticks_inside(axes.low, axes.high), "τ_knn"),
+        f'<line class="now" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 6}" y2="{BOTTOM}"/>',
+        f'<text class="now-label" x="{at:.1f}" y="{TOP - 14}" text-anchor="middle">{current_tau:.3g}</text>',
+    ]
+    order = sorted(range(len(names)), key=lambda i: i == chosen)  # the chosen line on top
+    drawn += [_line(axes, x, lines[i], names[i], palette[i], chosen=i == chosen) for i in order]
+    drawn.append(line_names(axes, lines, names, chosen))
+    keys = [key_html("now", f"τ_knn now: <b>{current_tau:.3g}</b>")]
+    said = f"Area of {len(names)} instances against τ_knn, now {current_tau:.3g}."
+    if chosen is not None and 0 <= chosen < len(names) and x.size:
+        name, area = names[chosen], lines[chosen, int(np.abs(x - current_tau).argmin())]
+        keys.insert(0, key_html("line", f"{escape(name)}: <b>{area:.1f} %</b>", palette[chosen]))
+        said += f" {name} covers {area:.1f} % of the photo there."
+    return figure_html("area-chart", "% of photo", keys, svg_html(drawn, said))
+
+
+def _share_above(values: FloatArray, tau: float) -> str:
+    return f"{100 * float(np.mean(values > tau)):.1f} %" if values.size else "–"
+
+
+def _tau_range(values: Sequence[float]) -> tuple[float, float]:
+    """From a little before the smallest to the largest, whose line's name stands outside; one value is centred."""
+    low, high = min(values), max(values)
+    if high - low > TINY:
+        return low - 0.06 * (high - low), high
+    pad = 0.25 * abs(high) or 0.5
+    return low - pad, high + pad
+
+
+def _root_ticks(axes: Axes) -> list[float]:
+    """Round counts that stand apart on the √ axis, largest first, then 0."""
+    kept: list[float] = []
+    for power in range(math.floor(math.log10(axes.top)), -1, -1):
+        for value in (m * 10.0**power for m in (5, 2, 1)):
+            above = axes.y(kept[-1]) if kept else TOP - TICK_GAP
+            if value <= axes.top and axes.y(value) - above >= TICK_GAP and BOTTOM - axes.y(value) >= TICK_GAP:
+                kept.append(value)
+    return [*kept, 0.0]
+
+
+def _steps(axes: Axes, counts: IntArray, kind: str) -> str:
+    edges = np.linspace(0, 1, counts.size + 1)
+    steps = "".join(f"V{axes.y(int(c)):.1f}H{axes.x(e):.1f}" for c, e in zip(counts, edges[1:], strict=True))
+    return f'<path class="steps {kind}" d="M{LEFT},{BOTTOM}{steps}V{BOTTOM}"/>'
+
+
+def _bin_tooltips(axes: Axes, before: IntArray, after: IntArray) -> Iterable[str]:
+    width = (RIGHT - LEFT) / before.size
+    for i, (old, new) in enumerate(zip(before, after, strict=True)):
+        words = f"{i / before.size:.2f} to {(i + 1) / before.size:.2f}: {old} patches before, {new} after"
+        box = f'x="{axes.x(i / before.size):.1f}" y="{TOP}" width="{width:.1f}" height="{BOTTOM - TOP}"'
+        yield f'<rect class="bin" {box}><title>{words}</title></rect>'
+
+
+def _linked_band(x: float) -> str:
+    """The part above τ; a nested SVG clips it, so that the script only has to move it."""
+    size = f'width="{RIGHT - LEFT}" height="{BOTTOM - TOP}"'
+    band = f'<rect class="tau-band" {size} transform="translate({x - LEFT:.2f} 0)"/>'
+    return f'<svg x="{LEFT}" y="{TOP}" {size}>{band}</svg>'
+
+
+def _tau_grip(x: float, tau: float) -> str:
+    slider = f'aria-valuemin="0" aria-valuemax="1" aria-valuenow="{tau:.4f}" aria-orientation="horizontal"'
+    label = "τ_ncut: patches above this similarity are linked"
+    return (
+        f'<g class="tau-grip" role="slider" tabindex="0" {slider} aria-label="{label}" '
+        f'transform="translate({x:.2f} 0)"><title>{label}. Drag, or use the arrow keys.</title>'
+        f'<rect class="reach" x="-26" y="0" width="52" height="{BOTTOM + 4}"/>'
+        f'<line y1="{TOP - 8}" y2="{BOTTOM}"/>'
+        f'<rect class="handle" x="-7" y="{TOP + 52}" width="14" height="32" rx="7"/>'
+        f'<text y="{TOP - 14}" text-anchor="middle">τ {tau:.3f}</text></g>'
+    )
+
+
+def _lambda(index: int) -> str:
+    return "λ" + str(index + 1).translate(SUBSCRIPTS)
+
+
+def _lollipop(axes: Axes, index: int, value: float, *, labelled: bool) -> str:
+    x, y, name = axes.x(index), axes.y(value), _lambda(index)
+    kind = "stick cut" if index == 1 else "stick"
+    label = f'<text x="{x:.1f}" y="{BOTTOM + 5}" dy=".9em" text-anchor="middle">{name}</text>' if labelled else ""
+    return (
+        f'<g class="{kind}"><title>{name} = {value:.6g}</title>'
+        f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{BOTTOM}" y2="{y:.1f}"/>'
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{8 if index == 1 else 6}"/>{label}</g>'
+    )
+
+
+def _gap_mark(axes: Axes, index: int, lower: float, upper: float) -> str:
+    x, y0, y1 = axes.x(index + 0.5), axes.y(lower), axes.y(upper)
+    return f'<path class="gap" d="M{x - 6:.1f},{y0:.1f}h12M{x - 6:.1f},{y1:.1f}h12M{x:.1f},{y0:.1f}V{y1:.1f}"/>'
+
+
+def _line(axes: Axes, taus: FloatArray, areas: FloatArray, name: str, colour: np.ndarray, *, chosen: bool) -> str:
+    spots = [(axes.x(t), axes.y(a), t, a) for t, a in zip(taus.tolist(), areas.tolist(), strict=True)]
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in spots)
+    dots = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{6 if chosen else 4}">'
+        f"<title>{escape(name)}: {a:.1f} % at τ_knn {t:.3g}</title></circle>"
+        for x, y, t, a in spots
+    )
+    kind = "area-line chosen" if chosen else "area-line"
+    casing = f'<polyline class="casing" points="{points}"/>'  # pale colours need an edge on a white page
+    return f'<g class="{kind}" style="--line: {css_colour(colour)}">{casing}<polyline points="{points}"/>{dots}</g>'
+
+
+def loss_chart(lines: Mapping[str, tuple[ArrayLike, ArrayLike]], *, end: int | None = None) -> str:
+    """Loss against training steps, one line a training.
+
+    Args:
+        lines: Steps and losses by name, each [n]; long ones are drawn as means over equal runs of steps.
+        end: Last step of the axis; None: the last one there is.
+
+    Returns:
+        HTML of one figure.
+    """
+    means = {name: _run_means(*_pairs(steps, losses)) for name, (steps, losses) in lines.items()}
+    last = max((float(x[-1]) for x, _ in means.values() if x.size), default=1.0)
+    ticks = nice_ticks(0.0, max((float(y.max()) for _, y in means.values() if y.size), default=1.0))
+    axes = Axes(0.0, float(end or last), ticks[-1])
+    drawn = [grid_lines(axes, ticks, "{:g}"), x_axis(axes, ticks_inside(axes.low, axes.high), "step")]
+    keys = []
+    for index, (name, (x, y)) in enumerate(means.items()):
+        colour = css_colour(instance_colour(index))
+        points = " ".join(f"{axes.x(a):.1f},{axes.y(b):.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
+        drawn.append(
+            f'<g class="area-line" style="--line: {colour}"><polyline class="casing" points="{points}"/>'
+            f'<polyline points="{points}"/><title>{escape(name)}</title></g>'
+        )
+        words = f"{escape(name)}: <b>{y[-1]:.3g}</b>" if y.size else escape(name)
+        keys.append(key_html("line", words, instance_colour(index)))
+    said = "; ".join(f"{name}: loss {y[0]:.3g} to {y[-1]:.3g}" for name, (_, y) in means.items() if y.size)
+    return figure_html("loss-chart", "loss", keys, svg_html(drawn, said or "No step yet."))
+
+
+def _pairs(steps: ArrayLike, losses: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    x, y = (np.asarray(values, dtype=np.float64).reshape(-1) for values in (steps, losses))
+    known = np.isfinite(x[: y.size]) & np.isfinite(y[: x.size])
+    return x[: known.size][known], y[: known.size][known]
+
+
+def _run_means(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The same in at most `MOST_POINTS` points, each the mean of as many."""
+    size = -(-x.size // MOST_POINTS)
+    if size <= 1:
+        return x, y
+    starts = np.arange(0, x.size, size)
+    counts = np.diff(np.append(starts, x.size))
+    return np.add.reduceat(x, starts) / counts, np.add.reduceat(y, starts) / counts

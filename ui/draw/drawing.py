@@ -1,0 +1,85 @@
+"""What a tab sends to the page: only what changed since it was drawn last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from cuts3d.types import LocalCut, SpatialConfidence
+from ui.draw.pictures import Picture
+from ui.draw.render import to_html
+from ui.session.sessions import Session
+
+Update = dict[str, Any]
+PLAIN = (int, float, str, bool, tuple, type(None))
+
+
+class Drawing:
+    """Collects an update for one visitor.
+
+    Attributes:
+        session: The visitor's photo.
+        results: Stage results of the last run, by stage and index.
+        update: New values by output name.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.results = session.explorer.results
+        self.update: Update = {}
+
+    def put(self, name: str, key: tuple[Any, ...], make: Callable[[], Any]) -> None:
+        """Set an output, unless it was last made from the same objects.
+
+        Args:
+            name: Output.
+            key: What it is made from: arrays and records by identity, numbers and texts by value.
+            make: Makes it.
+        """
+        if _same(self.session.drawn.get(name), key):
+            return
+        self.update[name] = make()
+        self.session.drawn[name] = key
+
+    def picture(self, name: str, key: tuple[Any, ...], make: Callable[[], Picture]) -> None:
+        """Set a picture, and keep it for the comparison and the files."""
+
+        def render() -> str:
+            self.session.pictures[name] = make()
+            return to_html(self.session.pictures[name], self.session.explorer.image.shape)
+
+        self.put(name, key, render)
+
+    def result(self, stage: str, index: int = 0) -> Any:
+        """A stage's result, or None where it is not there yet."""
+        return self.results.get((stage, index))
+
+    @property
+    def cuts(self) -> list[tuple[LocalCut, SpatialConfidence]]:
+        """All finished cuts with their confidence, in the order of cutting."""
+        found = []
+        while ("confidence", len(found)) in self.results:
+            found.append((self.results["local_cut", len(found)], self.results["confidence", len(found)]))
+        return found
+
+    @property
+    def chosen(self) -> int:
+        """Place of the chosen instance, moved into the range of what was found."""
+        return max(0, min(self.session.instance, len(self.cuts) - 1))
+
+    @property
+    def ncut(self) -> int:
+        """The NCut that the chosen instance was cut from."""
+        coarse = self.result("coarse")
+        if coarse is None or not self.cuts:
+            return 0
+        number = self.chosen + 1
+        return next((i.ncut for i in coarse.instances if i.number == number), 0)
+
+
+def _same(old: tuple[Any, ...] | None, new: tuple[Any, ...]) -> bool:
+    if old is None or len(old) != len(new):
+        return False
+    return all(
+        a is b or (isinstance(a, PLAIN) and isinstance(b, PLAIN) and a == b) for a, b in zip(old, new, strict=True)
+    )

@@ -1,0 +1,263 @@
+"""Pictures as layers: the photo, colours on the patch grid over it, marks on top. Drawn by `ui.draw.render`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+from plotly.colors import sample_colorscale
+
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray, IntArray
+from cuts3d.depth import normalise_depth
+from cuts3d.io.overlays import PALETTE, instance_colour
+from cuts3d.types import Bipartition, DepthMap
+from ui.draw.mask_view import inner_point
+
+MarkKind = Literal["patch", "source", "sink", "seed", "corner"]
+SHADE = (13, 17, 26, 205)  # laid over what a picture is not about
+UNKNOWN = (128, 128, 128)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A colour map with its meaning: one per kind of value, the same on every picture, layer and legend.
+
+    Attributes:
+        name: Plotly's name of the colour map.
+        low: What its first colour says.
+        high: What its last colour says.
+    """
+
+    name: str
+    low: str
+    high: str
+
+
+DEPTH = Scale("Inferno", "far", "near")
+IMPORTANCE = Scale("Cividis", "flat", "edge")
+AFFINITY = Scale("Viridis", "unlike", "alike")
+EIGENVECTOR = Scale("PuOr_r", "background", "object")
+CONFIDENCE = Scale("ice", "few cuts", "all")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A ring at a place, as shares of the photo's height and width."""
+
+    y: float
+    x: float
+    kind: MarkKind
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A number at a place, as shares of the photo's height and width, in an instance's colour."""
+
+    y: float
+    x: float
+    text: str
+    colour: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Picture:
+    """What is to be drawn.
+
+    Attributes:
+        alt: What it shows, for who cannot see it.
+        photo: Whether the photo lies below.
+        pixels: uint8 [h, w, 3], or [h, w, 4] with opacity; stretched over the photo. None: nothing.
+        smooth: Whether stretching blends; patches stay squares otherwise.
+        marks: Rings on top.
+        labels: Numbers on top.
+        scale: Colour map of the legend.
+    """
+
+    alt: str
+    photo: bool = False
+    pixels: ImageArray | None = None
+    smooth: bool = False
+    marks: tuple[Mark, ...] = ()
+    labels: tuple[Label, ...] = ()
+    scale: Scale | None = None
+
+
+@lru_cache(maxsize=16)
+def colour_table(name: str) -> ImageArray:
+    """The 256 colours of a Plotly colour map, uint8 [256, 3]."""
+    colours = sample_colorscale(name, [i / 255 for i in range(256)], colortype="tuple")
+    return np.rint(np.array(colours) * 255).astype(np.uint8)
+
+
+def colour_map(values: FloatArray, scale: Scale, *, low: float = 0.0, high: float = 1.0) -> ImageArray:
+    """Colours of a float map; NaN becomes mid grey.
+
+    Args:
+        values: Float [h, w].
+        scale: Colour map.
+        low: Value of its first colour.
+        high: Value of its last colour.
+
+    Returns:
+        uint8 [h, w, 3].
+    """
+    known = np.isfinite(values)
+    index = np.clip((np.where(known, values, low) - low) / max(high - low, 1e-12) * 255, 0, 255).astype(np.uint8)
+    colours = colour_table(scale.name)[index]
+    colours[~known] = UNKNOWN
+    return colours
+
+
+def cell_marks(cells: Sequence[tuple[int, int]], grid: tuple[int, int], kind: MarkKind) -> tuple[Mark, ...]:
+    """Marks at the centres of grid cells (row, column)."""
+    return tuple(Mark((row + 0.5) / grid[0], (column + 0.5) / grid[1], kind) for row, column in cells)
+
+
+def flat_cells(indices: IntArray, grid: tuple[int, int]) -> list[tuple[int, int]]:
+    """Flat indices as (row, column)."""
+    return [(int(i) // grid[1], int(i) % grid[1]) for i in indices]
+
+
+def photo_picture(grid: tuple[int, int], patch: tuple[int, int]) -> Picture:
+    """The photo with the chosen patch."""
+    text = f"The photo; the chosen patch is in row {patch[0] + 1} of {grid[0]}, column {patch[1] + 1} of {grid[1]}"
+    return Picture(alt=text, photo=True, marks=cell_marks([patch], grid, "patch"))
+
+
+def depth_picture(depth: DepthMap, *, clip_percent: float = 1.0) -> Picture:
+    """Nearness as brightness, whatever the values mean."""
+    nearness = 1.0 - normalise_depth(depth, clip_percent=clip_percent)
+    step = max(1, max(nearness.shape) // 480)
+    return Picture(
+        alt="Depth, near is bright", pixels=colour_map(nearness[::step, ::step], DEPTH), smooth=True, scale=DEPTH
+    )
+
+
+def importance_picture(importance: FloatArray | None, beta: float) -> Picture:
+    """Spatial importance from β to 1; grey where there is nothing to sharpen by."""
+    if importance is None:
+        return Picture(alt="No sharpening: it is off, or the depth is constant", photo=True, pixels=_shade_all())
+    return Picture(
+        alt="Spatial importance, bright at depth edges",
+        pixels=colour_map(importance, IMPORTANCE, low=min(beta, 0.999)),
+        scale=IMPORTANCE,
+    )
+
+
+def affinity_picture(affinity: FloatArray, grid: tuple[int, int], patch: tuple[int, int], *, after: bool) -> Picture:
+    """Similarity of every patch to the chosen one, on the fixed scale 0 to 1."""
+    values = affinity[patch[0] * grid[1] + patch[1]].reshape(grid)
+    return Picture(
+        alt=f"Affinity of every patch to the chosen one {'after' if after else 'before'} sharpening",
+        pixels=colour_map(values, AFFINITY),
+        marks=cell_marks([patch], grid, "patch"),
+        scale=AFFINITY,
+    )
+
+
+def difference_picture(before: FloatArray, after: FloatArray, grid: tuple[int, int], patch: tuple[int, int]) -> Picture:
+    """How much sharpening moved the affinity of the chosen patch, on the scale of the affinity itself."""
+    row = patch[0] * grid[1] + patch[1]
+    change = np.abs(after[row] - before[row]).reshape(grid)
+    return Picture(
+        alt=f"Change of the affinity by sharpening, {float(change.max()):.2f} at most",
+        pixels=colour_map(change, AFFINITY),
+        marks=cell_marks([patch], grid, "patch"),
+        scale=AFFINITY,
+    )
+
+
+def centred(eigenvector: FloatArray) -> FloatArray:
+    """The eigenvector on a scale from 0 to 1 whose middle is its mean, where B is parted off; float [h, w]."""
+    values = eigenvector - np.nanmean(eigenvector)
+    reach = max(float(np.nanmax(np.abs(values))), 1e-12)
+    return 0.5 + 0.5 * values / reach
+
+
+def eigenvector_picture(partition: Bipartition) -> Picture:
+    """The eigenvector, its seed ringed."""
+    return Picture(
+        alt="The NCut eigenvector; orange is the object side",
+        pixels=colour_map(centred(partition.eigenvector), EIGENVECTOR),
+        marks=cell_marks([partition.seed], partition.eigenvector.shape, "seed"),  # pyright: ignore[reportArgumentType]
+        scale=EIGENVECTOR,
+    )
+
+
+def bipartition_picture(
+    partition: Bipartition, region: BoolArray | None, sources: list[tuple[int, int]], sinks: list[tuple[int, int]]
+) -> Picture:
+    """The photo where B is, or what earlier cuts left of it; shaded elsewhere; with the terminals."""
+    inside = partition.mask if region is None else region
+    grid = (inside.shape[0], inside.shape[1])
+    corners = [(r, c) for r in (0, grid[0] - 1) for c in (0, grid[1] - 1) if partition.mask[_corner(partition, r, c)]]
+    return Picture(
+        alt=f"The bipartition: {100 * float(partition.mask.mean()):.0f} % of the patches are foreground",
+        photo=True,
+        pixels=shade(inside),
+        marks=(
+            *cell_marks(corners, grid, "corner"),
+            *cell_marks(sources, grid, "source"),
+            *cell_marks(sinks, grid, "sink"),
+        ),
+    )
+
+
+def _corner(partition: Bipartition, row: int, column: int) -> tuple[int, int]:
+    return (-1 if row else 0, -1 if column else 0)
+
+
+def confidence_picture(values: FloatArray, covered: BoolArray) -> Picture:
+    """Spatial confidence inside the masks over the shaded photo."""
+    colours = colour_map(values, CONFIDENCE)
+    pixels = np.where(covered[..., None], np.dstack([colours, np.full(covered.shape, 255, np.uint8)]), SHADE)
+    return Picture(
+        alt="Spatial confidence inside the masks", photo=True, pixels=pixels.astype(np.uint8), scale=CONFIDENCE
+    )
+
+
+def cut_picture(cut: BoolArray, colour: ImageArray, tau: float) -> Picture:
+    """One binary cut of the sweep in the instance's colour."""
+    pixels = np.where(cut[..., None], [*(int(c) for c in colour), 190], SHADE).astype(np.uint8)
+    return Picture(alt=f"The cut at τ_knn {tau:.3f}: {100 * float(cut.mean()):.1f} %", photo=True, pixels=pixels)
+
+
+def masks_picture(labels: IntArray, alt: str) -> Picture:
+    """Masks in their colours over the photo, each with its number.
+
+    Args:
+        labels: Number of the instance at every pixel, 0 none; int [h, w].
+        alt: What they are.
+    """
+    table = np.zeros((int(labels.max()) + 1, 4), dtype=np.uint8)
+    table[0] = (13, 17, 26, 110)
+    numbers = []
+    for number in range(1, len(table)):
+        colour = PALETTE[(number - 1) % len(PALETTE)]
+        table[number] = (*colour, 150)
+        mask = labels == number
+        if mask.any():
+            x, y = inner_point(mask)
+            numbers.append(Label(y, x, str(number), (int(colour[0]), int(colour[1]), int(colour[2]))))
+    return Picture(alt=alt, photo=True, pixels=table[labels], labels=tuple(numbers))
+
+
+def difference_of_masks(ours: BoolArray, theirs: BoolArray) -> Picture:
+    """Where two methods agree (clear), and what only one of them has."""
+    table = np.array([SHADE, (*instance_colour(0), 190), (*instance_colour(1), 190), (0, 0, 0, 0)], dtype=np.uint8)
+    labels = ours.astype(np.uint8) + 2 * theirs.astype(np.uint8)
+    return Picture(
+        alt="Only ours in orange, only MaskCut in blue, both clear, neither dark", photo=True, pixels=table[labels]
+    )
+
+
+def shade(inside: BoolArray) -> ImageArray:
+    """Opacity picture that darkens what is not inside; uint8 [h, w, 4]."""
+    return np.where(inside[..., None], (0, 0, 0, 0), SHADE).astype(np.uint8)
+
+
+def _shade_all() -> ImageArray:
+    return shade(np.zeros((1, 1), dtype=bool))

@@ -1,0 +1,92 @@
+"""The line that says what is going on: progress, result, or what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from cuts3d.backbones import get_backbone
+from cuts3d.depth import list_depths
+from cuts3d.errors import CutS3DError
+from cuts3d.run.explorer import Explorer
+
+STAGES = {  # finished stage -> what comes next, share of the way
+    "features": ("estimating depth", 0.45),
+    "depth": ("spatial importance", 0.55),
+    "importance": ("affinity", 0.6),
+    "affinity": ("sharpening the affinity", 0.65),
+    "sharpened": ("normalised cut", 0.72),
+    "ncut": ("cutting in 3D", 0.8),
+    "local_cut": ("spatial confidence", 0.86),
+    "confidence": ("masks", 0.9),
+}
+NAMES = {
+    "crf": "CRF",
+    "features": "features",
+    "depth": "depth",
+    "importance": "importance",
+    "affinity": "affinity",
+    "sharpened": "sharpening",
+    "ncut": "NCut",
+    "graph": "k-NN graph",
+    "local_cut": "min-cut",
+    "confidence": "confidence",
+}
+
+
+def stage(name: str) -> str:
+    """Progress after a stage: the name of the next."""
+    return running(*STAGES[name])
+
+
+def running(what: str, share: float) -> str:
+    """Progress: what is being done, and how far it is."""
+    percent = round(100 * share)
+    return (
+        f'<div class="status running" role="status"><span>{escape(what[:1].upper() + what[1:])} …</span>'
+        f'<progress max="100" value="{percent}" aria-label="{escape(what)}"></progress></div>'
+    )
+
+
+def words(text: str) -> str:
+    """A plain sentence."""
+    return f'<div class="status" role="status"><span>{escape(text)}</span></div>'
+
+
+def error(problem: Exception) -> str:
+    """What went wrong and what to do; the page stays as it was."""
+    if isinstance(problem, CutS3DError):
+        text = str(problem)
+    elif isinstance(problem, MemoryError):
+        text = "The server's memory is full. Try a smaller input side, or again in a minute."
+    else:
+        kind = type(problem).__name__
+        text = f"Something went wrong on the server ({kind}). Reset the parameters, or open another photo."
+    return f'<div class="status error" role="alert"><span>{escape(text)}</span></div>'
+
+
+def cost(seconds: float, computed: Sequence[str]) -> str:
+    """What a run took on the server, and which stages it computed."""
+    names = [NAMES[stage] for stage in computed if stage in NAMES]
+    if "features" in computed:
+        names = ["all stages"]
+    time = f"{1000 * seconds:.0f} ms" if seconds < 2 else f"{seconds:.1f} s"
+    return f"{time}: {', '.join(names) if names else 'all remembered'}"
+
+
+def summary(explorer: Explorer, title: str, *, costs: Sequence[str], done: bool) -> str:
+    """One honest line: what was found, with which networks, and what it cost."""
+    result = explorer.results.get(("segmentation", 0)) or explorer.results["coarse", 0]
+    count = len(result.instances)
+    spec = get_backbone(result.features.backbone)
+    trained = next((d.trained_on for d in list_depths() if d.title == result.depth.estimator), "")
+    parts = [
+        f"<b>{count} instance{'s' if count != 1 else ''}</b> in {escape(title)}",
+        f'<span title="{escape(spec.trained_on, quote=True)}">backbone: {escape(spec.title)}</span>',
+        f'<span title="{escape(trained, quote=True)}">depth: {escape(result.depth.estimator)}</span>',
+    ]
+    if result.num_fallbacks:
+        parts.append(f'<span class="warn">{result.num_fallbacks} without a cut in 3D</span>')
+    state = "" if done else '<span class="pending">fitting to the photo\'s edges …</span>'
+    spent = f'<span class="cost">{escape(" · ".join(costs))}</span>'
+    return f'<div class="status" role="status"><span>{" · ".join(parts)}</span>{spent}{state}</div>'

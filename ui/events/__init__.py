@@ -1,0 +1,1 @@
+"""From events of the page to updates of its outputs."""

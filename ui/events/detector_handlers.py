@@ -1,0 +1,74 @@
+"""Events of the tab Detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ui.draw import status
+from ui.draw.drawing import Update
+from ui.events import handlers
+from ui.events.detector_runs import drawn, find_all
+from ui.events.runs import failed
+from ui.server.uploads import LARGEST_CHECKPOINT, check_size
+from ui.session.detectors import load_detector
+from ui.session.sessions import Session
+
+
+def open_tab(visitor: str) -> Iterator[Update]:
+    """The tab was opened, or its button pressed: run the detectors that have not seen the open photo."""
+    session = handlers.SESSIONS.get(visitor)
+    if session is None:
+        yield handlers.closed(visitor)
+        return
+    yield from _find(visitor, session)
+
+
+def look_again(visitor: str) -> Iterator[Update]:
+    """A training ended: run its detector, where the tab is still in sight."""
+    session = handlers.SESSIONS.get(visitor)
+    if session is not None and session.tab == "detector":
+        yield from _find(visitor, session)
+
+
+def use_checkpoint(visitor: str, path: str | None) -> Iterator[Update]:
+    """Take a visitor's own checkpoint in place of an earlier one, and run it on the open photo."""
+    session = handlers.SESSIONS.get(visitor)
+    if session is None or path is None:
+        yield {"status": status.words("Open a photo first, then choose the checkpoint again."), "checkpoint": None}
+        return
+    yield {"status": status.running("reading your checkpoint", 0.1)}
+    try:
+        check_size(path, "checkpoint", LARGEST_CHECKPOINT)
+        own = load_detector(Path(path), f"Yours: {Path(path).name}")
+    except Exception as error:
+        yield failed(error)
+        return
+    session.take_own(own)
+    yield from _find(visitor, session)
+
+
+def drop_checkpoint(visitor: str) -> Update:
+    """Free a visitor's own checkpoint."""
+    session = handlers.SESSIONS.get(visitor)
+    if session is None:
+        return {}
+    session.take_own(None)
+    return drawn(session)
+
+
+def choose_threshold(visitor: str, threshold: Any) -> Update:
+    """Show the detections of at least a score; no network runs."""
+    session = handlers.SESSIONS.get(visitor)
+    if session is None:
+        return handlers.closed(visitor)
+    if not handlers.is_number(threshold):
+        return {}
+    session.threshold = min(max(float(threshold), 0.0), 1.0)
+    return drawn(session)
+
+
+def _find(visitor: str, session: Session) -> Iterator[Update]:
+    session.tab = "detector"
+    yield from find_all(session, lambda: handlers.SESSIONS.get(visitor) is session)

@@ -1,0 +1,237 @@
+"""Public endpoints for scripts (`gradio_client`) and agents (MCP): segment, compare_depth, confidence_sweep, detect.
+
+The photo is a hidden file component: its data model makes Gradio refuse every path that was not uploaded. The other
+inputs are typed by a JSON schema. Parameters may only be plain values: in MCP, Gradio's own client would upload any
+file of the server that a nested file object names.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+from anyio.to_thread import run_sync
+from gradio.components.api_component import Api
+from gradio.mcp import GradioMCPServer
+
+from cuts3d.arrays import ImageArray
+from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages
+from cuts3d.depth import list_depths
+from cuts3d.errors import ConfigError, CutS3DError, InputError
+from cuts3d.io.coco import coco_document
+from cuts3d.io.overlays import draw_masks, draw_overlay
+from cuts3d.io.photos import read_image
+from cuts3d.run.compare import compare_depth as compare
+from cuts3d.run.compare_report import comparison_document
+from cuts3d.run.explorer import Explorer
+from cuts3d.run.sweep import confidence_sweep as sweep
+from ui.events.handlers import MAX_SIDE
+from ui.server.guard import DISK_FULL
+from ui.server.uploads import check_size
+from ui.session import detectors
+
+Json = dict[str, Any]
+Parameters = Json | str | None  # an object, or its JSON text
+NUMBER = {"anyOf": [{"type": "number"}, {"type": "null"}]}
+WHOLE = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
+NAMES = {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "null"}]}
+VALUE = {"anyOf": [{"type": kind} for kind in ("number", "string", "boolean", "null")]}
+OBJECT = {"type": "object", "additionalProperties": True}
+
+
+def add_endpoints() -> None:
+    """Add the endpoints to the page; called inside its `Blocks` context. Nothing of them is seen."""
+    photo = gr.File(label="photo", visible=False)
+    overlay = gr.Image(label="overlay", format="png", visible=False)
+    overlay.postprocess = _written(overlay.postprocess)  # pyright: ignore[reportAttributeAccessIssue]
+    parameters, result = _typed("parameters", _parameters_schema()), _typed("result", OBJECT)
+    estimators = _typed("estimators", NAMES)
+    sweep_inputs = [_typed("tau_knn_min", NUMBER), _typed("tau_knn", NUMBER), _typed("num_cuts", WHOLE)]
+    GradioMCPServer._execute_tool_without_progress = _outputs_apart
+    _add(segment, [photo, parameters], [result, overlay])
+    _add(compare_depth, [photo, estimators, parameters], [result])
+    _add(confidence_sweep, [photo, *sweep_inputs, parameters], [result])
+    _add(detect, [photo, _typed("score_threshold", NUMBER)], [result, overlay])
+
+
+def segment(request: gr.Request, photo: str, parameters: Parameters = None) -> tuple[Json | str, ImageArray]:
+    """Find the objects of a photo without labels: instance masks by CutS3D.
+
+    Args:
+        request: Who asks; not an input.
+        photo: The photo: a file, or its http(s) address.
+        parameters: Parameters of the method that differ from the defaults, such as {"beta": 0.3, "tau_knn": 0.1}.
+
+    Returns:
+        A COCO document (one annotation per instance: mask, box, score, confidence), and the photo with its masks.
+    """
+    with _sentences():
+        config = _config(parameters)
+        result = Explorer(_given(photo), config, max_side=MAX_SIDE).update()
+        document = coco_document(result, file_name=Path(photo).name, config=config)
+        return _reply(document, request), draw_overlay(result)
+
+
+def compare_depth(
+    request: gr.Request, photo: str, estimators: list[str] | None = None, parameters: Parameters = None
+) -> Json | str:
+    """Segment a photo with several depth estimators and measure how far they agree.
+
+    Args:
+        request: Who asks; not an input.
+        photo: The photo: a file, or its http(s) address.
+        estimators: Names of depth estimators; all that need no download where none is named.
+        parameters: Parameters of the method that differ from the defaults, such as {"beta": 0.3, "tau_knn": 0.1}.
+
+    Returns:
+        Per estimator its kind, instances, mean score, milliseconds or error; matrices of agreement between them.
+    """
+    with _sentences():
+        config = _config(parameters)
+        names = estimators or _embedded()
+        return _reply(comparison_document(compare(_given(photo), names, config=config, max_side=MAX_SIDE)), request)
+
+
+def confidence_sweep(
+    request: gr.Request,
+    photo: str,
+    tau_knn_min: float | None = None,
+    tau_knn: float | None = None,
+    num_cuts: int | None = None,
+    parameters: Parameters = None,
+) -> Json | str:
+    """Cut a photo in 3D at a row of thresholds and tell what each instance keeps at each of them.
+
+    Args:
+        request: Who asks; not an input.
+        photo: The photo: a file, or its http(s) address.
+        tau_knn_min: Smallest threshold of the sweep.
+        tau_knn: Largest threshold of the sweep, that of the final cut.
+        num_cuts: How many thresholds.
+        parameters: Parameters of the method that differ from the defaults, such as {"beta": 0.3, "k_neighbors": 16}.
+
+    Returns:
+        Per instance its thresholds, the share of the photo that each cut keeps, and its mean confidence.
+    """
+    with _sentences():
+        config = _config(parameters)
+        given = {"tau_knn_min": tau_knn_min, "tau_knn": tau_knn, "num_cuts": num_cuts}
+        found = sweep(_given(photo), config=config, max_side=MAX_SIDE, **given)  # pyright: ignore[reportArgumentType]
+        instances = [
+            {
+                "taus": np.round(one.taus, 6).tolist(),
+                "area_shares": np.round(one.area_shares, 6).tolist(),
+                "mean_confidence": round(one.mean_confidence, 6),
+            }
+            for one in found.instances
+        ]
+        return _reply({"instances": instances}, request)
+
+
+def detect(request: gr.Request, photo: str, score_threshold: float | None = None) -> tuple[Json | str, ImageArray]:
+    """Find the objects of a photo by the trained detector: class-agnostic instance masks, best first.
+
+    Args:
+        request: Who asks; not an input.
+        photo: The photo: a file, or its http(s) address.
+        score_threshold: Least score of what is given, from 0 to 1; 0.5 where it is left out.
+
+    Returns:
+        A COCO document (one annotation per object: mask, box, score), and the photo with its masks.
+    """
+    with _sentences():
+        threshold = detectors.THRESHOLD if score_threshold is None else score_threshold
+        image = read_image(_given(photo), max_side=MAX_SIDE)
+        document, masks = detectors.coco_of(image, Path(photo).name, threshold)
+        return _reply(document, request), draw_masks(image, masks)
+
+
+def _add(function: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
+    gr.Button(visible=False).click(
+        function,
+        inputs,
+        outputs,
+        api_name=function.__name__,
+        concurrency_id="heavy",
+        concurrency_limit=1,
+        show_progress="hidden",
+    )
+
+
+async def _outputs_apart(self: GradioMCPServer, job: Any) -> list[Any]:
+    """One entry per output, where Gradio 6.31 puts the list of all into one text for agents that ask no progress."""
+    outputs = await run_sync(job.result)
+    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+
+
+def _typed(label: str, schema: Json) -> Api:
+    """An input or output that is nothing but its JSON schema, as `gr.api` makes them."""
+    return Api(None, schema, label=label)
+
+
+def _parameters_schema() -> Json:
+    """Every parameter with what it does. Ranges stay with the configuration, whose sentences say more."""
+    described = {name: {**VALUE, "description": parameter_text(name)} for name in parameter_stages()}
+    return {"type": "object", "properties": described, "additionalProperties": VALUE}
+
+
+def parameter_text(name: str) -> str:
+    """What a parameter does, its range and its default, in one sentence."""
+    field = parameter_field(name)
+    low, high = field.metadata["low"], field.metadata["high"]
+    between = "" if low is None else f" From {low:g} to {high:g}."
+    return f"{field.metadata['text']}{between} Default: {json.dumps(field.default)}."
+
+
+def _embedded() -> list[str]:
+    return [spec.name for spec in list_depths() if spec.embedded]
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """Errors that are meant for people leave as their sentence, without a traceback."""
+    try:
+        yield
+    except CutS3DError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def _written(postprocess: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Gradio writes pictures to the disk after the endpoint is done: a full one gets a sentence too."""
+
+    def write(value: Any) -> Any:
+        try:
+            return postprocess(value)
+        except OSError as error:
+            raise gr.Error(DISK_FULL, print_exception=False) from error
+
+    return write
+
+
+def _given(photo: str | None) -> str:
+    if photo is None:
+        raise InputError("No photo was given.")
+    check_size(photo, "photo")
+    return photo
+
+
+def _config(parameters: Parameters) -> CutS3DConfig:
+    if isinstance(parameters, str):
+        try:
+            parameters = json.loads(parameters or "{}")
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(f"The parameters are not JSON ({error}).") from error
+    if not isinstance(parameters, dict | None):
+        raise ConfigError('The parameters must be one object, such as {"beta": 0.3}.')
+    return CutS3DConfig.from_dict(parameters or {})
+
+
+def _reply(document: Json, request: gr.Request) -> Json | str:
+    """The document; as JSON text for MCP, where Gradio would write a Python dictionary."""
+    by_agent = request.headers.get("x-gradio-user") == "mcp"
+    return json.dumps(document, ensure_ascii=False) if by_agent else document

@@ -1,0 +1,112 @@
+"""Events of the small training on the tab Detector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import gradio as gr
+
+from cuts3d.arrays import ImageArray
+from cuts3d.errors import InputError
+from cuts3d.io.photos import read_image
+from ui.draw.drawing import Update
+from ui.events import handlers
+from ui.events.detector_runs import drawn
+from ui.server.uploads import check_size
+from ui.session import page_training
+from ui.session.examples import example_names, load_example
+from ui.session.page_training import MOST_PHOTOS, PHOTO_SIDE, PageTraining
+from ui.tabs import detector_training as stage
+
+STEPS = (20, 200)
+PAUSE = 1.0  # seconds between two pictures of the same phase
+
+
+def train_here(
+    visitor: str, files: Sequence[str] | None, with_examples: bool, steps: Any
+) -> Generator[Update, None, None]:
+    """Train a small detector on a visitor's photos, the examples, or both, and show how it goes."""
+    try:
+        photos = chosen_photos(files or (), with_examples=with_examples)
+    except InputError as error:
+        yield {"training_progress": stage.problem(str(error))}
+        return
+    count = min(max(int(float(steps)), STEPS[0]), STEPS[1]) if handlers.is_number(steps) else STEPS[0]
+    with TemporaryDirectory(prefix="cuts3d-trained-") as folder:
+        training = PageTraining(owner=visitor, photos=photos, steps=count, folder=Path(folder))
+        other = page_training.TURN.begin(training)
+        if other is not None:
+            yield {"training_progress": stage.problem(stage.busy(other, own=other.owner == visitor))}
+            return
+        try:
+            yield from _watch(training)
+            yield _ended(visitor, training)  # Gradio copies the file to its own cache before it asks for more
+        finally:
+            training.stop.set()
+
+
+def cancel(visitor: str) -> Update:
+    """End the visitor's training after the step at hand."""
+    if page_training.TURN.stop(visitor):
+        return {"training_progress": stage.stopping()}
+    return {}
+
+
+def chosen_photos(files: Sequence[str], *, with_examples: bool) -> list[tuple[str, Callable[[], ImageArray]]]:
+    """Name and reader of each photo.
+
+    Raises:
+        InputError: There are none, or too many.
+    """
+    photos = [(Path(path).name, partial(_uploaded, path)) for path in files]
+    if with_examples:
+        photos += [(name, partial(_example, name)) for name in example_names()]
+    if not photos:
+        raise InputError("Upload photos, or take the examples.")
+    if len(photos) > MOST_PHOTOS:
+        raise InputError(
+            f"These are {len(photos)} photos; at most {MOST_PHOTOS} can be trained on here, the examples included."
+        )
+    return photos
+
+
+def _uploaded(path: str) -> ImageArray:
+    check_size(path, "photo")
+    return read_image(path, max_side=PHOTO_SIDE)
+
+
+def _example(name: str) -> ImageArray:
+    return read_image(load_example(name)[0], max_side=PHOTO_SIDE)
+
+
+def _watch(training: PageTraining) -> Iterator[Update]:
+    yield {
+        "training_progress": stage.progress(training),
+        "training_preview": "",
+        "trained_file": gr.update(value=None, visible=False),
+    }
+    version, seen = -1, None
+    while training.running:
+        version = training.wait(version, PAUSE)
+        if not training.running:
+            return
+        update: Update = {} if training.stop.is_set() else {"training_progress": stage.progress(training)}
+        if seen != (shown := (training.sample is not None, training.look)):
+            seen, update["training_preview"] = shown, stage.preview(training)
+        yield update
+
+
+def _ended(visitor: str, training: PageTraining) -> Update:
+    update: Update = {"training_progress": stage.progress(training), "training_preview": stage.preview(training)}
+    if training.detector is None:
+        return update
+    update["trained_file"] = gr.update(value=str(training.result), visible=True)
+    session = handlers.SESSIONS.get(visitor)
+    if session is not None:
+        session.take_own(training.detector)
+        update |= {**drawn(session), "checkpoint": None}
+    return update

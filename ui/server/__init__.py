@@ -1,0 +1,1 @@
+"""What serves the page: guard, uploads, clean-up, theme."""

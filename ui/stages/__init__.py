@@ -1,1 +1,0 @@
-"""The tabs, one file each: `build` lays it out, `draw` says what it shows."""

@@ -1,0 +1,122 @@
+"""The 3D tab: one viewer, its layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from cuts3d.depth import normalise_depth
+from cuts3d.io.overlays import PALETTE
+from ui.draw import pictures
+from ui.draw.card import mirror
+from ui.draw.drawing import Drawing
+from ui.draw.labels import number_map
+from ui.viewer import Layer, base_payload, label_layer, layers_payload, scalar_layer, viewer
+
+
+def build() -> dict[str, Any]:
+    """Lay the tab out."""
+    with gr.Row(elem_id="cloud-row"):
+        with gr.Column(scale=4, min_width=300):
+            shown = viewer("viewer")
+        with gr.Column(scale=1, min_width=150, elem_classes="cards one"):
+            mirror("photo", "Chosen patch", "Click a point of the cloud, or here.", pick=True)
+            mirror("after", "Its affinity", "After sharpening.")
+    return {"viewer": shown}
+
+
+def draw(d: Drawing) -> None:
+    """Send the cloud once per photo, depth and camera; its layers at every change."""
+    depth, features = d.result("depth"), d.result("features")
+    if depth is None or features is None or d.session.patch is None:
+        return
+    config = d.session.explorer.config.cloud
+    update: dict[str, Any] = {}
+    base_key = (depth, config.depth_clip, config.camera, config.field_of_view)
+    d.put("viewer_base", base_key, lambda: base_of(d))
+    if "viewer_base" in d.update:
+        update["base"] = d.update.pop("viewer_base")
+    cut = d.cuts[d.chosen] if d.cuts else (None, None)
+    final = d.result("segmentation") or d.result("coarse")
+    key = (depth, d.result("ncut", d.ncut), *cut, final, d.session.patch, d.chosen, d.result("graph", d.chosen))
+    d.put("viewer", key, lambda: value_of(d))
+    if "viewer" in d.update:
+        update["value"] = d.update["viewer"]
+    if update:
+        d.update["viewer"] = gr.update(**update)
+
+
+def base_of(d: Drawing) -> dict[str, Any]:
+    """Depth, photo and camera for the viewer."""
+    config = d.session.explorer.config.cloud
+    return base_payload(
+        d.session.explorer.image,
+        normalise_depth(d.result("depth"), clip_percent=config.depth_clip),
+        camera=config.camera,
+        field_of_view=config.field_of_view,
+        photo_id=f"{id(d.session):x}-{id(d.result('depth')):x}-{config.depth_clip}-{config.camera}-{config.field_of_view}",
+    )
+
+
+def value_of(d: Drawing) -> dict[str, Any]:
+    """Layers, marks and links for the viewer."""
+    grid = d.result("features").grid_shape
+    if not d.cuts:
+        return layers_payload(
+            layers_of(d), grid=grid, cut_grid=grid, config=d.session.explorer.config, patch=d.session.patch
+        )
+    cut, confidence = d.cuts[d.chosen]
+    return layers_payload(
+        layers_of(d),
+        grid=grid,
+        cut_grid=(cut.mask.shape[0], cut.mask.shape[1]),
+        config=d.session.explorer.config,
+        patch=d.session.patch,
+        instance=d.chosen,
+        sources=cut.sources,
+        sinks=cut.sinks,
+        graph=d.result("graph", d.chosen),
+        taus=confidence.taus,
+        cuts=confidence.cuts,
+        mask=cut.mask,
+        region=cut.region,
+    )
+
+
+def layers_of(d: Drawing) -> list[Layer]:
+    """Layers of what is there, in the order of the stages."""
+    depth, partition = d.result("depth"), d.result("ncut", d.ncut)
+    z = normalise_depth(depth, clip_percent=d.session.explorer.config.cloud.depth_clip)
+    step = max(1, max(z.shape) // 240)
+    layers = [_scalar("depth", "Depth", 1.0 - z[::step, ::step], pictures.DEPTH)]
+    if partition is not None:
+        layers.append(
+            _scalar("eigenvector", "Eigenvector", pictures.centred(partition.eigenvector), pictures.EIGENVECTOR)
+        )
+        labels = partition.mask.astype("uint8")
+        colours = PALETTE[:1].copy()
+        layers.append(label_layer("bipartition", "Bipartition", labels, colours, ["B"], opacity=0.55, dim=0.6))
+    if d.cuts:
+        values, covered = _confidence(d)
+        values[~covered] = float("nan")
+        layers.append(_scalar("confidence", "Confidence", values, pictures.CONFIDENCE, dim=0.6))
+    final = d.result("segmentation") or d.result("coarse")
+    if final is not None:
+        numbers = number_map(final)
+        count = int(numbers.max())
+        colours = PALETTE[[i % len(PALETTE) for i in range(count)]]
+        names = [f"instance {i + 1}" for i in range(count)]
+        layers.append(label_layer("instances", "Instances", numbers, colours, names, dim=0.35))
+    return layers
+
+
+def _scalar(name: str, title: str, values: Any, scale: pictures.Scale, dim: float = 0.0) -> Layer:
+    colours = pictures.colour_table(scale.name)
+    return scalar_layer(name, title, values, low=0.0, high=1.0, colours=colours, ends=(scale.low, scale.high), dim=dim)
+
+
+def _confidence(d: Drawing) -> Any:
+    from ui.tabs.pipeline import merged_confidence
+
+    return merged_confidence(d.cuts, d)

@@ -1,0 +1,119 @@
+"""The detector beside the pseudo-masks that it learnt from, round by round."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from cuts3d.io.coco import encode_rle
+from cuts3d.types import Segmentation
+from ui.draw.drawing import Drawing
+from ui.draw.mask_view import MASK_JS, Outline, mask_view, object_items, outlined
+from ui.draw.training_report import report
+from ui.session import detectors
+from ui.session.detectors import THRESHOLD, Found
+from ui.tabs import detector_training
+
+Mark = tuple[Outline, str]  # of a mask, and what is said after its number
+
+
+def build() -> dict[str, Any]:
+    """Lay the tab out."""
+    gr.Markdown(
+        "**What a detector learns from such masks.** A class-agnostic Cascade Mask R-CNN, trained on pseudo-masks like "
+        "those on the left: nobody drew a mask or a box for it. The shipped one's backbone, EfficientNet-Lite0, did "
+        "start from ImageNet weights learnt with labels. One object has the same number and colour in every picture: "
+        "point at one.",
+        elem_classes="note",
+    )
+    with gr.Row(elem_id="detector-controls"):
+        threshold = gr.Slider(
+            detectors.LEAST_SCORE,
+            1.0,
+            THRESHOLD,
+            step=0.01,
+            label="Least score shown",
+            elem_id="score-threshold",
+            min_width=260,
+        )
+        run = gr.Button("Detect", variant="primary", size="sm", min_width=90, scale=0, elem_id="detect")
+    views = gr.HTML("", js_on_load=MASK_JS, elem_id="detections", apply_default_css=False)
+    with gr.Accordion("Your own checkpoint", open=False, elem_id="own-checkpoint"):
+        checkpoint = gr.File(
+            label="A .safetensors file of this project, or CutLER's, CuVLER's or another .pth of detectron2's "
+            "Cascade Mask R-CNN, one class, ResNet-50-FPN",
+            file_types=[".safetensors", ".pth"],
+            height=110,
+            elem_id="checkpoint",
+        )
+    gr.HTML(report(), js_on_load=None, elem_id="training-report", apply_default_css=False)
+    parts = detector_training.build()
+    return {"score_threshold": threshold, "detect": run, "detections": views, "checkpoint": checkpoint, **parts}
+
+
+def draw(d: Drawing) -> None:
+    """Pseudo-masks and detections, at the score that is chosen."""
+    result = d.result("segmentation") or d.result("coarse")
+    if result is None:
+        return
+    wanted = detectors.choices(d.session.own_detector)
+    found = tuple(d.session.found[c.key] for c in wanted if c.key in d.session.found)
+    waiting = len(wanted) - len(found)
+    key = (result, d.session.threshold, waiting, found)
+    d.put("detections", key, lambda: views(result, found, d.session.threshold, waiting))
+
+
+def views(result: Segmentation, found: tuple[Found, ...], threshold: float, waiting: int) -> str:
+    """One picture of the pseudo-masks and one a detector; what one object is called is the same in all of them."""
+    shown = [one.above(threshold) for one in found]
+    known = [(detectors.PSEUDO, encode_rle(i.mask)) for i in result.instances]
+    numbers = detectors.same_objects([known, *([(o.score, o.rle) for o in objects] for objects in shown)])
+    pseudo = [(outlined(i.mask), f"pseudo-mask, score {i.score:.2f}") for i in result.instances]
+    shape = (result.image.shape[0], result.image.shape[1])
+    count = len(pseudo)
+    figures = [
+        _figure("Pseudo-masks", f"{_masks(count)} by the cuts in 3D, without training.", numbers[0], pseudo, shape)
+    ]
+    for one, objects, ids in zip(found, shown, numbers[1:], strict=True):
+        again = len(set(numbers[0]) & set(ids))
+        words = (
+            f"{_masks(len(objects))} of {len(one.objects)} score so high; {again} of {count} pseudo-masks found again, "
+            f"{one.seconds:.1f} s."
+        )
+        marks = [(o.outline, f"score {o.score:.2f}") for o in objects]
+        figures.append(_figure(one.title, words, ids, marks, shape, about=f"{one.words}."))
+    return f'<div class="detections">{"".join(figures)}{_to_come(waiting, len(found), shape)}</div>'
+
+
+def _figure(
+    title: str, words: str, numbers: list[int], masks: list[Mark], shape: tuple[int, int], about: str = ""
+) -> str:
+    view = mask_view("", object_items(numbers, masks), shape, caption=words)
+    told = f'<p class="about">{escape(about)}</p>' if about else ""
+    return f"<section><h3>{escape(title)}</h3>{view}{told}</section>"
+
+
+def _to_come(waiting: int, done: int, shape: tuple[int, int]) -> str:
+    if waiting > 0:
+        frame = f'<div class="picture waiting" style="aspect-ratio: {shape[1]} / {shape[0]}"></div>'
+        return f"<section><h3>Detector</h3>{frame}</section>" * waiting
+    return "" if done else f"<section class='missing-detector'>{missing()}</section>"
+
+
+def missing() -> str:
+    """What to do where no detector is shipped."""
+    lines = (
+        "python -m cuts3d extract photos/ --out labels.json",
+        "python -m training.train --recipe light_cpu --photos photos/ --labels labels.json --out runs/light",
+        f"cp runs/light/final.safetensors cuts3d/data/{detectors.FINAL}.safetensors",
+    )
+    return (
+        f"<h3>No detector is here</h3><p>The file cuts3d/data/{detectors.FINAL}.safetensors is missing. Train one "
+        f"on photos of your own, or upload a checkpoint below.</p><pre>{chr(10).join(lines)}</pre>"
+    )
+
+
+def _masks(count: int) -> str:
+    return f"{count} mask{'' if count == 1 else 's'}"

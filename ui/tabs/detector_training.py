@@ -1,0 +1,156 @@
+"""A small training that can be watched: loss, and what the network finds in one of its photos."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+import numpy as np
+
+from cuts3d.io.coco import encode_rle
+from ui.draw.charts import loss_chart
+from ui.draw.mask_view import MASK_JS, mask_view, object_items, outlined
+from ui.draw.render import photo_uri
+from ui.draw.status import error as problem_line
+from ui.session.detectors import PSEUDO, Found, FoundObject, same_objects
+from ui.session.page_training import MOST_PHOTOS, PageTraining, seconds_left
+
+MEAN_OF = 10  # steps
+SURE, FEWEST, MOST = 0.5, 3, 8  # shown of a look: what scores so high, but at least and at most so many
+
+
+def build() -> dict[str, Any]:
+    """Lay the section out."""
+    gr.Markdown(
+        f"**Train one here.** Up to {MOST_PHOTOS} photos become pseudo-labels, and the light network learns them by "
+        "heart: enough to see how training goes, not to find anything else. Some minutes on two cores. The photos stay "
+        "on this server, and are deleted when it ends.",
+        elem_classes="note",
+        elem_id="training-title",
+    )
+    with gr.Row(elem_id="training-controls"):
+        photos = gr.File(
+            label=f"Your photos, up to {MOST_PHOTOS}",
+            file_count="multiple",
+            file_types=["image"],
+            height=120,
+            elem_id="training-photos",
+            min_width=240,
+        )
+        with gr.Column(min_width=240):
+            examples = gr.Checkbox(True, label="Train on the eight examples", elem_id="training-examples")
+            steps = gr.Slider(20, 200, 100, step=10, label="Steps", elem_id="training-steps")
+        with gr.Column(min_width=110, scale=0):
+            train = gr.Button("Train", variant="primary", size="sm", min_width=90, elem_id="train")
+            cancel = gr.Button("Cancel", size="sm", min_width=90, elem_id="cancel-training")
+    with gr.Row(elem_id="training-views"):
+        progress_view = gr.HTML("", js_on_load=None, elem_id="training-progress", apply_default_css=False)
+        preview_view = gr.HTML("", js_on_load=MASK_JS, elem_id="training-preview", apply_default_css=False)
+    file = gr.File(label="The trained detector", interactive=False, visible=False, elem_id="trained-file", height=80)
+    return {
+        "training_photos": photos,
+        "training_examples": examples,
+        "training_steps": steps,
+        "train": train,
+        "cancel_training": cancel,
+        "training_progress": progress_view,
+        "training_preview": preview_view,
+        "trained_file": file,
+    }
+
+
+def progress(training: PageTraining) -> str:
+    """Where a training is, its losses, and what was left out."""
+    done = len(training.losses)
+    share = 0.2 * training.labelled / len(training.photos) + 0.8 * done / training.steps
+    bar = (
+        f'<progress max="100" value="{round(100 * share)}" aria-label="Training"></progress>'
+        if training.running
+        else ""
+    )
+    if training.phase == "failed" and training.error is not None:
+        line = problem_line(training.error)
+    else:
+        line = f'<div class="status" role="status"><span>{escape(_words(training))}</span>{bar}</div>'
+    left_out = "".join(f"<li>{escape(sentence)}</li>" for sentence in training.left_out)
+    chart = loss_chart(_lines(training.losses[:done]), end=training.steps) if done else ""
+    return f"{line}{f'<ul>{left_out}</ul>' if left_out else ''}{chart}"
+
+
+def _lines(losses: list[float]) -> dict[str, tuple[Any, Any]]:
+    """The loss of each step, and what it comes to over the last ones."""
+    sums = np.cumsum([0.0, *losses])
+    first = np.maximum(np.arange(len(losses)) - MEAN_OF + 1, 0)
+    last = np.arange(1, len(losses) + 1)
+    means = (sums[last] - sums[first]) / (last - first)
+    return {"each step": (last, losses), f"mean of {MEAN_OF}": (last, means)}
+
+
+def _words(training: PageTraining) -> str:
+    done, total = len(training.losses), training.steps
+    if training.phase == "labels":
+        return f"Pseudo-labels: photo {min(training.labelled + 1, len(training.photos))} of {len(training.photos)} …"
+    if training.phase == "training":
+        left = seconds_left(training)
+        return f"Step {done} of {total}" + (f", about {_duration(left)} left" if left is not None else " …")
+    if training.phase == "stopped":
+        return f"Cancelled after {done} of {total} steps; nothing was kept."
+    if not training.losses:
+        return "Done."
+    fell = f"loss {training.losses[0]:.2f} to {training.losses[-1]:.2f}"
+    return f"Done: {total} steps, {fell}. The detector is yours now: above beside the others, and below as a file."
+
+
+def _duration(seconds: float) -> str:
+    return f"{max(1, round(seconds))} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def preview(training: PageTraining) -> str:
+    """One of the photos with its pseudo-labels, and with what the network finds by now."""
+    image = training.sample
+    if image is None:
+        return ""
+    source, shape = photo_uri(image), (image.shape[0], image.shape[1])
+    labels, best = training.labels, [] if training.look is None else _best(training.look[1])
+    known = [(PSEUDO, encode_rle(one.mask)) for one in labels]
+    numbers = same_objects([known, [(one.score, one.rle) for one in best]])
+    views = [
+        (
+            "What it shall learn",
+            f"{len(labels)} pseudo-label{'' if len(labels) == 1 else 's'}.",
+            object_items(numbers[0], [(outlined(one.mask), f"pseudo-label, score {one.score:.2f}") for one in labels]),
+        )
+    ]
+    if training.look is not None:
+        words = f"Scores {', '.join(f'{one.score:.2f}' for one in best)}." if best else "Nothing."
+        found = object_items(numbers[1], [(one.outline, f"score {one.score:.2f}") for one in best])
+        views.append((f"What it finds after step {training.look[0]}", words, found))
+    figures = "".join(
+        f"<section><h3>{escape(title)}</h3>{mask_view(source, items, shape, caption=words)}</section>"
+        for title, words, items in views
+    )
+    return f'<div class="detections">{figures}</div>'
+
+
+def _best(found: Found) -> list[FoundObject]:
+    sure = len(found.above(SURE))
+    return list(found.objects[: min(max(sure, FEWEST), MOST)])
+
+
+def problem(text: str) -> str:
+    """A sentence in place of a training."""
+    return f'<div class="status error" role="alert"><span>{escape(text)}</span></div>'
+
+
+def stopping() -> str:
+    """Cancel was pressed."""
+    return '<div class="status" role="status"><span>Stopping after the step at hand …</span></div>'
+
+
+def busy(other: PageTraining, *, own: bool) -> str:
+    """Why a training cannot begin now."""
+    whose = "Your training is running already" if own else "Another visitor's training is running"
+    left = seconds_left(other)
+    when = f"in about {_duration(left)}" if left is not None else "in some minutes"
+    return f"{whose}, one at a time is all this server can do; try again {when}."

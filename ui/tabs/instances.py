@@ -1,0 +1,75 @@
+"""Final masks to point at, before and after the CRF, and any two pictures against each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from ui.draw.card import card, mirror
+from ui.draw.drawing import Drawing
+from ui.draw.labels import numbers_on
+from ui.draw.mask_view import MASK_JS, instance_rows, instance_table, mask_items, mask_panel, mask_view
+from ui.draw.render import photo_uri, to_image
+from ui.tabs.pipeline import CARDS
+
+COMPARABLE = {
+    **{name: title.split(" · ")[1] for name, (title, *_) in CARDS.items()},
+    "coarse": "Masks before the CRF",
+}
+FIRST, SECOND = "photo", "masks"
+
+
+def build() -> dict[str, Any]:
+    """Lay the tab out."""
+    panel = gr.HTML("", js_on_load=MASK_JS, elem_id="instances", apply_default_css=False)
+    with gr.Row(elem_classes="cards two"):
+        coarse = card("coarse", "Before the CRF", "Masks on the grid of the cut.")
+        mirror("masks", "After the CRF", "Masks at the photo's edges, holes filled.")
+    gr.Markdown("**Compare.** Any two pictures of the page, under one slider.", elem_classes="note")
+    with gr.Row():
+        choices = [(title, name) for name, title in COMPARABLE.items()]
+        left = gr.Dropdown(choices, value=FIRST, label="Left", filterable=False, elem_id="compare-left", min_width=140)
+        right = gr.Dropdown(
+            choices, value=SECOND, label="Right", filterable=False, elem_id="compare-right", min_width=140
+        )
+    slider = gr.ImageSlider(
+        label="Comparison",
+        show_label=False,
+        interactive=False,
+        format="webp",
+        elem_id="compare",
+        max_height=520,
+        buttons=["download", "fullscreen"],
+    )
+    return {"instances": panel, "coarse": coarse, "compare": slider, "compare_left": left, "compare_right": right}
+
+
+def draw(d: Drawing) -> None:
+    """Draw what only this tab shows."""
+    coarse = d.result("coarse")
+    if coarse is None:
+        return
+    result = d.result("segmentation") or coarse
+    d.picture("coarse", tuple(i.mask for i in coarse.instances), lambda: numbers_on(coarse))
+    d.put("instances", (result, d.chosen), lambda: panel_of(d, result))
+    left, right = d.session.compared
+    d.put(
+        "compare",
+        (d.session.pictures.get(left), d.session.pictures.get(right)),
+        lambda: comparison(d, left, right),
+    )
+
+
+def panel_of(d: Drawing, result: Any) -> str:
+    """Masks over the photo beside their table."""
+    shape = (result.image.shape[0], result.image.shape[1])
+    view = mask_view(photo_uri(result.image), mask_items(result.instances), shape, chosen=d.chosen)
+    return mask_panel(view, instance_table(instance_rows(result), result.dropped, chosen=d.chosen))
+
+
+def comparison(d: Drawing, left: str, right: str) -> Any:
+    """Two pictures as arrays, or None where one is not there."""
+    image = d.session.explorer.image
+    both = [d.session.pictures.get(name) for name in (left, right)]
+    return None if None in both else tuple(to_image(p, image) for p in both if p is not None)

@@ -1,0 +1,48 @@
+"""The normalised cut: eigenvector, bipartition, spectrum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from cuts3d.types import Bipartition
+from ui.draw.card import mirror
+from ui.draw.charts import spectrum_chart
+from ui.draw.drawing import Drawing
+
+
+def build() -> dict[str, Any]:
+    """Lay the tab out."""
+    with gr.Row(elem_classes="cards two"):
+        mirror("eigenvector", "Eigenvector", "White is its mean: orange is B, violet the background. Ring: the seed.")
+        mirror("bipartition", "Bipartition", "Yellow: source. Blue: sink. Red: a corner of the photo that is in B.")
+    with gr.Row(elem_classes="cards two"):
+        spectrum = gr.HTML("", js_on_load=None, elem_id="spectrum", elem_classes="chart-block", apply_default_css=False)
+        facts = gr.Markdown("", elem_id="ncut-facts", elem_classes="note")
+    return {"spectrum": spectrum, "ncut_facts": facts}
+
+
+def draw(d: Drawing) -> None:
+    """Draw what only this tab shows."""
+    partition = d.result("ncut", d.ncut)
+    if partition is None or d.result("coarse") is None:
+        return
+    explorer, number = d.session.explorer, d.ncut
+    d.put("spectrum", (partition,), lambda: spectrum_chart(explorer.spectrum(number)))
+    d.put("ncut_facts", (partition, number), lambda: facts_of(partition, number))
+
+
+def facts_of(partition: Bipartition, number: int) -> str:
+    """What the cut was, in words."""
+    nodes = int((~(partition.eigenvector != partition.eigenvector)).sum())
+    turned = "turned round by the seed and corner rules" if partition.flipped else "as the solver gave it"
+    solver = "Lanczos" if partition.solver == "lanczos" else "the dense solver, where Lanczos did not converge"
+    return (
+        f"**NCut {number + 1}** over {nodes:,} patches\n\n"
+        f"- λ₂ = {partition.eigenvalue:.4f}; small is a clean cut\n"
+        f"- B covers {100 * float(partition.mask.mean()):.0f} % of the photo, {partition.corners} of its 4 corners\n"
+        f"- seed in row {partition.seed[0] + 1}, column {partition.seed[1] + 1}; sign {turned}\n"
+        f"- solved by {solver}\n\n"
+        "_A wide gap after λ₂ says that one cut stands out. Many values near λ₂ say that several would do as well._"
+    )
