@@ -1,4 +1,4 @@
-"""The paper's ablation and the neighbours on COCO dev (315 images), all on the same features and the same CRF.
+"""The paper's ablation and the baselines on COCO dev (315 images), all on the same features and the same CRF.
 
 Parameters were chosen on the first half (every other image); the second half is to quote. Milliseconds are processor
 time of one thread after the networks. Not part of `make bench`: it needs the development data and takes about half an

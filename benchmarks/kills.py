@@ -287,7 +287,7 @@ def self_training(photos: Path, labels: Path, checkpoint: Path, *, forked: bool)
     start = ["--checkpoint", str(checkpoint), "--rounds", "2", "--score", "0.3"]
 
     def command(out: Path, workers: int) -> list[str]:
-        more = ["--set", "mix_before=0.5", "--set", "rank_finds=true"]
+        more = ["--set", "mix_before=0.5", "--set", "rank_detections=true"]
         return ["training.self_train", *_recipe(photos, labels, out, workers), *start, *more]
 
     def phase(out: Path) -> str:
@@ -317,7 +317,7 @@ def _training_phase(out: Path) -> str:
 
 
 def make_photos(folder: Path) -> Path:
-    """Made scenes as photos."""
+    """Synthetic scenes as photos."""
     folder.mkdir()
     for number in range(PHOTOS):
         scene = make_scene(list(SCENES)[number % len(SCENES)], size=(SIZE[0] + number, SIZE[1]))

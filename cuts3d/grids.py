@@ -88,7 +88,7 @@ def iou(first: BoolArray, second: BoolArray) -> float:
     return np.count_nonzero(first & second) / union if union else 0.0
 
 
-def without_crumbs(mask: BoolArray, least: float) -> BoolArray:
+def remove_small_components(mask: BoolArray, least: float) -> BoolArray:
     """A mask without its 4-connected parts of at most `least` cells; bool [h, w] to the same."""
     labels, count = ndimage.label(mask)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)

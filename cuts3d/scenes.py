@@ -1,4 +1,4 @@
-"""Made scenes with known depth and known instances: touching objects of one kind at different depths.
+"""Synthetic scenes with known depth and known instances: touching objects of one kind at different depths.
 
 A small ray caster renders spheres, boxes and cylinders on a table. The scenes serve as examples on the page and as
 ground truth in tests; they are drawn on demand, so no image file is shipped.
@@ -45,7 +45,7 @@ class Solid:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MadeScene:
+class SyntheticScene:
     """A rendered scene and its truth.
 
     Attributes:
@@ -63,7 +63,7 @@ class MadeScene:
     @property
     def depth_map(self) -> DepthMap:
         """The true depth as the pipeline takes it."""
-        return DepthMap(values=self.depth, kind="metric", estimator="known depth of the made scene")
+        return DepthMap(values=self.depth, kind="metric", estimator="known depth of the synthetic scene")
 
 
 Shape = Literal["sphere", "box", "cylinder"]
@@ -94,7 +94,7 @@ SCENES: dict[str, list[Solid]] = {
 }
 
 
-def make_scene(name: str = "two boxes", *, size: tuple[int, int] = (360, 480), oversample: int = 2) -> MadeScene:
+def make_scene(name: str = "two boxes", *, size: tuple[int, int] = (360, 480), oversample: int = 2) -> SyntheticScene:
     """Render a scene.
 
     Args:
@@ -119,7 +119,7 @@ def make_scene(name: str = "two boxes", *, size: tuple[int, int] = (360, 480), o
     grain = np.random.default_rng(7).normal(0, 0.008, image.shape)  # a lens and a sensor, so that networks see a photo
     pick = (slice(oversample // 2, None, oversample),) * 2
     depth = (distance * (rays @ forward)).reshape(h, w)[pick]
-    return MadeScene(
+    return SyntheticScene(
         name=name,
         image=np.rint(np.clip(np.sqrt(np.clip(image, 0, 1)) + grain, 0, 1) * 255).astype(np.uint8),
         depth=depth.astype(np.float32),

@@ -208,7 +208,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class CoarseMask:
-    """A neighbour's mask before refinement.
+    """A baseline's mask before refinement.
 
     Attributes:
         mask: bool [h, w] on the patch grid.

@@ -1,4 +1,4 @@
-"""Fixtures of the suite: the embedded network once, made scenes once, and no cache of the user's."""
+"""Fixtures of the suite: the embedded network once, synthetic scenes once, and no cache of the user's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from helpers import SHARED, Photo, pixel_spec, squares_photo  # noqa: E402
 
 from cuts3d.backbones import BackboneSpec, ViTBackbone, get_backbone, registry  # noqa: E402
 from cuts3d.config import CutS3DConfig  # noqa: E402
-from cuts3d.scenes import MadeScene, make_scene  # noqa: E402
+from cuts3d.scenes import SyntheticScene, make_scene  # noqa: E402
 
 settings.register_profile(
     "suite", deadline=None, max_examples=25, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -48,8 +48,8 @@ def embedded_network(embedded_spec: BackboneSpec) -> ViTBackbone:
 
 
 @pytest.fixture(scope="session")
-def scene() -> Callable[[str], MadeScene]:
-    """`scene("two boxes")`: a made scene at 240×320, rendered once."""
+def scene() -> Callable[[str], SyntheticScene]:
+    """`scene("two boxes")`: a synthetic scene at 240×320, rendered once."""
     return cache(lambda name: make_scene(name, size=(240, 320)))
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuts3d.grids import component_of, iou, resize_image, resize_map, resize_mask, sample_map, without_crumbs
+from cuts3d.grids import component_of, iou, remove_small_components, resize_image, resize_map, resize_mask, sample_map
 
 sides = st.integers(1, 20)
 shapes = st.tuples(sides, sides)
@@ -122,7 +122,7 @@ def test_iou_of_empty_masks_is_0_and_of_halves_a_third():
 @given(shapes, seeds, st.integers(0, 8))
 def test_without_crumbs_keeps_exactly_the_parts_above_the_least_size(shape, seed, least):
     mask = random_mask(seed, shape)
-    kept = without_crumbs(mask, least)
+    kept = remove_small_components(mask, least)
     assert not (kept & ~mask).any()
     for position in np.argwhere(mask):
         part = component_of(mask, tuple(position))
@@ -131,5 +131,5 @@ def test_without_crumbs_keeps_exactly_the_parts_above_the_least_size(shape, seed
 
 def test_crumbs_touching_by_a_corner_only_are_parts_of_their_own():
     diagonal = np.eye(4, dtype=bool)
-    assert not without_crumbs(diagonal, 1).any()
-    assert (without_crumbs(diagonal, 0) == diagonal).all()
+    assert not remove_small_components(diagonal, 1).any()
+    assert (remove_small_components(diagonal, 0) == diagonal).all()

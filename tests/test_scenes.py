@@ -1,4 +1,4 @@
-"""Made scenes: known depth, known instances."""
+"""Synthetic scenes: known depth, known instances."""
 
 import numpy as np
 import pytest

@@ -130,7 +130,7 @@ def _sidebar() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _examples() -> gr.Gallery:
-    gr.Markdown("**Examples.** The made scenes come with their true depth.", elem_id="examples-title")
+    gr.Markdown("**Examples.** The synthetic scenes come with their true depth.", elem_id="examples-title")
     return gr.Gallery(
         value=[(thumbnail(name), name) for name in example_names()],
         label="Examples",

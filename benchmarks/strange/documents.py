@@ -24,7 +24,7 @@ from cuts3d.io.coco import encode_rle
 from tests.made_detector import TINY, made_network, made_photo
 from training.data.dataset import PseudoLabels
 from training.self_training.merge_labels import merge_labels
-from training.self_training.rank import rank_finds
+from training.self_training.rank import rank_detections
 
 SIDE = 24  # pixels of the labelled photos
 SMALL = CutS3DConfig().replace(image_size=112, depth="none")  # quick to rank by
@@ -126,7 +126,7 @@ def _loaded(folder: Path, document: Any) -> None:
 
 
 def _ranked(folder: Path, document: Any) -> None:
-    ranked = rank_finds(folder, document, config=SMALL)
+    ranked = rank_detections(folder, document, config=SMALL)
     assert all(0 <= one["score"] <= 1 for one in ranked["annotations"])
     json.dumps(ranked)
 

@@ -1,4 +1,4 @@
-"""The neighbours, on the same features: each a file, each declared here by name."""
+"""The baselines, on the same features: each a file, each declared here by name."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _own_features(config: CutS3DConfig) -> Needs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A neighbour's method.
+    """A baseline's method.
 
     Attributes:
         name: For people.

@@ -1,4 +1,4 @@
-"""What the neighbours share: the check of their input, masks by size, and the way into the registry's records."""
+"""What the baselines share: the check of their input, masks by size, and the way into the registry's records."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ def add_extract(commands: Any) -> argparse.ArgumentParser:
     )
     parser.add_argument("source", type=Path, help="a folder, a text file of paths, or a WebDataset tar file")
     parser.add_argument("--out", type=Path, required=True, metavar="JSON", help="the COCO file to write")
-    parser.add_argument("--method", default="cuts3d", metavar="NAME", help="cuts3d (default), or a neighbour's name")
+    parser.add_argument("--method", default="cuts3d", metavar="NAME", help="cuts3d (default), or a baseline's name")
     parser.add_argument("--limit", type=int, metavar="N", help="only the first N images")
     parser.add_argument("--overwrite", action="store_true", help="begin again, whatever is there")
     work = parser.add_argument_group("how the work is done (the result stays the same)")
@@ -41,7 +41,7 @@ def run_extract(options: argparse.Namespace, config: CutS3DConfig) -> int:
     part = _part(options.part)
     from tqdm import tqdm
 
-    from cuts3d.extract import Job, Means, extract, merge_parts
+    from cuts3d.extract import ExecutionOptions, Job, extract, merge_parts
 
     job = Job(method=options.method, config=config, images_per_shard=options.images_per_shard, batch=options.batch)
     if options.limit is not None and options.limit < 1:
@@ -49,7 +49,7 @@ def run_extract(options: argparse.Namespace, config: CutS3DConfig) -> int:
     if options.merge:
         counts = merge_parts(options.source, options.out, job, limit=options.limit)
     else:
-        means = Means(
+        execution = ExecutionOptions(
             workers=options.workers,
             engine=options.engine,
             address=options.address,
@@ -66,7 +66,7 @@ def run_extract(options: argparse.Namespace, config: CutS3DConfig) -> int:
                 options.source,
                 options.out,
                 job,
-                means,
+                execution,
                 limit=options.limit,
                 overwrite=options.overwrite,
                 progress=progress,

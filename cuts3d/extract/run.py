@@ -23,7 +23,7 @@ Progress = Callable[[int, int, int], None]  # images done now, done before, in a
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Means:
+class ExecutionOptions:
     """What an extraction runs on; no byte of the result depends on it.
 
     Attributes:
@@ -45,7 +45,7 @@ def extract(
     source: Path,
     out: Path,
     job: Job,
-    means: Means | None = None,
+    options: ExecutionOptions | None = None,
     *,
     limit: int | None = None,
     overwrite: bool = False,
@@ -57,7 +57,7 @@ def extract(
         source: Folder, list of paths or tar file; see `sources.entries`.
         out: COCO file of the result; unfinished work lies beside it in `<out>.parts`.
         job: The settings.
-        means: What it runs on.
+        options: What it runs on.
         limit: Only the first so many images.
         overwrite: Throw away what is there.
         progress: Told after every shard.
@@ -68,11 +68,11 @@ def extract(
     Raises:
         InputError: No image, a result that is there already, unfinished work of other settings, another run in the
             same place, a full disk.
-        ConfigError: Means that do not exist.
+        ConfigError: The execution options do not exist or do not fit each other.
         WeightsUnavailableError: A network's weights cannot be had.
     """
-    means = means or Means()
-    part, parts = means.part
+    options = options or ExecutionOptions()
+    part, parts = options.part
     if not 1 <= part <= parts:
         raise ConfigError(f"--part must be I/N with 1 ≤ I ≤ N; it is {part}/{parts}.")
     if overwrite and parts > 1:
@@ -87,7 +87,7 @@ def extract(
         own = {n for n in missing(folder, manifest) if n % parts == part - 1}
         if own:
             _load_networks(job)
-            _work(folder, manifest, own, means, progress)
+            _work(folder, manifest, own, options, progress)
         if parts > 1:
             return {}
         return _finish(folder, manifest, out)
@@ -108,24 +108,24 @@ def parts_folder(out: Path) -> Path:
     return out.with_name(out.name + ".parts")
 
 
-def _work(folder: Path, manifest: Manifest, own: set[int], means: Means, progress: Progress) -> None:
+def _work(folder: Path, manifest: Manifest, own: set[int], options: ExecutionOptions, progress: Progress) -> None:
     size = manifest.job.images_per_shard
     total = sum(min(size, manifest.count - n * size) for n in range(manifest.num_shards) if n in own)
-    before = manifest.count - total if means.part == (1, 1) else 0
+    before = manifest.count - total if options.part == (1, 1) else 0
     progress(0, before, before + total)
     done = 0
-    for shard, content in _engine(manifest.job, manifest.shards(own), means):
+    for shard, content in _engine(manifest.job, manifest.shards(own), options):
         write_atomically(shard_path(folder, shard.number), lambda p, c=content: p.write_bytes(c))
         done += len(shard.entries)
         progress(done, before, before + total)
 
 
-def _engine(job: Job, shards: Iterator[Shard], means: Means) -> Iterator[tuple[Shard, bytes]]:
-    if means.engine == "ray":
-        return run_ray(job, shards, address=means.address, gpus=means.gpus_per_worker)
-    if means.engine != "local":
-        raise ConfigError(f"Unknown engine '{means.engine}'; choose local or ray.")
-    workers = len(os.sched_getaffinity(0)) if means.workers is None else means.workers
+def _engine(job: Job, shards: Iterator[Shard], options: ExecutionOptions) -> Iterator[tuple[Shard, bytes]]:
+    if options.engine == "ray":
+        return run_ray(job, shards, address=options.address, gpus=options.gpus_per_worker)
+    if options.engine != "local":
+        raise ConfigError(f"Unknown engine '{options.engine}'; choose local or ray.")
+    workers = len(os.sched_getaffinity(0)) if options.workers is None else options.workers
     if workers < 1:
         raise ConfigError(f"--workers must be at least 1; it is {workers}.")
     return run_local(job, shards, workers=workers)

@@ -92,21 +92,21 @@ class Explorer:
         assert result is not None
         return result.value
 
-    def neighbour(self, name: str) -> tuple[CoarseMask, ...]:
-        """A neighbour's masks of the photo on the patch grid, before any CRF, best first.
+    def baseline(self, name: str) -> tuple[CoarseMask, ...]:
+        """A baseline's masks of the photo on the patch grid, before any CRF, best first.
 
         Args:
             name: One of `cuts3d.baselines.BASELINES`.
 
         Raises:
-            ConfigError: No neighbour has that name.
+            ConfigError: No baseline has that name.
         """
         if name not in BASELINES:
-            raise ConfigError(f"Unknown neighbour '{name}'; choose one of: {', '.join(BASELINES)}.")
+            raise ConfigError(f"Unknown baseline '{name}'; choose one of: {', '.join(BASELINES)}.")
         c = self.config
         key = (name, c.features, c.affinity.tau_ncut, c.affinity.epsilon, c.masks.max_instances, c.masks.min_area)
         return self._remember(
-            "neighbour", key, lambda: tuple(BASELINES[name].masks(self.image, c, self._sharing_networks))
+            "baseline", key, lambda: tuple(BASELINES[name].masks(self.image, c, self._sharing_networks))
         )
 
     def spectrum(self, ncut: int = 0, *, count: int = 10) -> FloatArray:

@@ -54,7 +54,7 @@ def photo_masks(iteration: Iteration, options: RefineConfig) -> Iterator[tuple[I
 
 
 def refine_coarse(image: ImageArray, coarse: Sequence[CoarseMask], config: CutS3DConfig, memo: Memo) -> list[FoundMask]:
-    """Bring a neighbour's masks to the photo's size, refined as ours are; they may overlap.
+    """Bring a baseline's masks to the photo's size, refined as ours are; they may overlap.
 
     Args:
         image: uint8 [H, W, 3].

@@ -1,4 +1,4 @@
-"""Every method that finds masks, ours and the neighbours', behind one call: what `extract` and the page run."""
+"""Every method that finds masks, ours and the baselines', behind one call: what `extract` and the page run."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 from cuts3d.backbones import get_backbone
 from cuts3d.config import CutS3DConfig, parameter_field
 from cuts3d.depth import normalise_depth
-from cuts3d.grids import resize_map, resize_mask, without_crumbs
+from cuts3d.grids import remove_small_components, resize_map, resize_mask
 from cuts3d.method.affinity import graph_weights
 from cuts3d.method.confidence import spatial_confidence
 from cuts3d.method.knn_graph import knn_graph
@@ -181,7 +181,7 @@ class Iteration:
         memo = compute_always if ncut_key is None else self.memo
         tiny = 0
         while tiny < MAX_TINY_CUTS:
-            region = without_crumbs(region, least)
+            region = remove_small_components(region, least)
             if not region.any():
                 return
             graph_key = (ncut_key, region.tobytes(), options.cloud, options.graph)

@@ -22,7 +22,7 @@ Stage = Literal[
     "crf",  # the photo's CRF, remembered but not yielded
     "refine",
     "segmentation",
-    "neighbour",
+    "baseline",
     "spectrum",
 ]
 T = TypeVar("T")

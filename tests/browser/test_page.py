@@ -316,18 +316,18 @@ def test_ncut_follows_the_chosen_instance(visitor) -> None:
 
 def test_methods_stand_side_by_side(visitor) -> None:
     visitor.open_tab("Methods")
-    for name in ("ours", "neighbour", "methods"):
+    for name in ("ours", "baseline", "methods"):
         assert visitor.page.locator(f"#picture-{name} .pixels").evaluate("i => i.naturalWidth") >= 34, name
     assert visitor.page.locator("#method-table tbody tr").count() >= 2
 
 
 def test_another_neighbour_takes_maskcut_s_place(visitor) -> None:
     visitor.open_tab("Methods")
-    before = visitor.source("neighbour")
+    before = visitor.source("baseline")
     visitor.page.locator("#against input[value=votecut]").check()
     visitor.page.wait_for_function("() => document.querySelector('#method-table').innerText.includes('VoteCut')")
     visitor.settled()
-    assert visitor.source("neighbour") != before
+    assert visitor.source("baseline") != before
     visitor.page.locator("#against input[value=maskcut]").check()
     visitor.page.wait_for_function("() => document.querySelector('#method-table').innerText.includes('MaskCut')")
     visitor.settled()

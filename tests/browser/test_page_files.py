@@ -96,7 +96,7 @@ def test_every_picture_is_a_png(folder) -> None:
     with zipfile.ZipFile(folder / "pictures.zip") as archive:
         assert archive.testzip() is None
         pictures = {name: Image.open(io.BytesIO(archive.read(name))) for name in archive.namelist()}
-    assert {f"{name}.png" for name in ("photo", "depth", "after", "eigenvector", "masks", "neighbour")} <= set(pictures)
+    assert {f"{name}.png" for name in ("photo", "depth", "after", "eigenvector", "masks", "baseline")} <= set(pictures)
     assert {(p.format, p.size) for p in pictures.values()} == {("PNG", (720, 540))}
 
 

@@ -15,7 +15,7 @@ FLAT = {"depth": "none", "crf": False, "region": "once", "max_instances": 1}
 def first_masks(photo: np.ndarray, config: CutS3DConfig) -> tuple[np.ndarray, np.ndarray]:
     """Ours and MaskCut's, on the patch grid."""
     explorer = Explorer(photo, config.replace(**FLAT))
-    return explorer.update().instances[0].coarse_mask, explorer.neighbour("maskcut")[0].mask
+    return explorer.update().instances[0].coarse_mask, explorer.baseline("maskcut")[0].mask
 
 
 @pytest.mark.parametrize("name", SCENES)
@@ -33,5 +33,5 @@ def test_flat_depth_gives_maskcut_s_mask_on_photos(name: str) -> None:
 def test_with_depth_it_is_another_method() -> None:
     scene = make_scene("two boxes")
     explorer = Explorer(scene.image, CutS3DConfig().replace(crf=False), depth=scene.depth_map)
-    ours, theirs = explorer.update().instances[0].coarse_mask, explorer.neighbour("maskcut")[0].mask
+    ours, theirs = explorer.update().instances[0].coarse_mask, explorer.baseline("maskcut")[0].mask
     assert ours.sum() < 0.8 * theirs.sum()  # one box, where MaskCut joins both

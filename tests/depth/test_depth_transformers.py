@@ -27,7 +27,7 @@ from cuts3d.depth import depth_anything, depth_pro, dpt, get_depth, normalise_de
 from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.transformers_hub import HubModel, input_size, load_network, local_folder, photo_size, pixel_values
 from cuts3d.errors import InputError, WeightsUnavailableError
-from cuts3d.scenes import MadeScene
+from cuts3d.scenes import SyntheticScene
 from cuts3d.weights.folders import WEIGHTS_VARIABLE
 
 MODELS: dict[str, HubModel] = {
@@ -285,7 +285,7 @@ def knowing_network(name: str, metres: torch.Tensor) -> Stub:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_near_and_far_are_the_right_way_round(name: str, scene: Callable[[str], MadeScene]) -> None:
+def test_near_and_far_are_the_right_way_round(name: str, scene: Callable[[str], SyntheticScene]) -> None:
     made = scene("two boxes")
     depth = WRAP[name](knowing_network(name, torch.from_numpy(made.depth)))(made.image)
     z = normalise_depth(depth)
@@ -468,7 +468,7 @@ def test_hub_gives_the_pinned_revision(monkeypatch: pytest.MonkeyPatch, tmp_path
 @pytest.mark.weights
 @pytest.mark.parametrize("name", MODELS)
 def test_true_weights_see_the_near_box_nearer(
-    monkeypatch: pytest.MonkeyPatch, name: str, scene: Callable[[str], MadeScene]
+    monkeypatch: pytest.MonkeyPatch, name: str, scene: Callable[[str], SyntheticScene]
 ) -> None:
     monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
     try:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cuts3d.cli.main import main
 from cuts3d.errors import ConfigError, InputError
-from cuts3d.extract import Job, Means, extract, merge_parts
+from cuts3d.extract import ExecutionOptions, Job, extract, merge_parts
 from cuts3d.extract.merge import shard_path
 from cuts3d.extract.run import parts_folder
 from cuts3d.extract.shard import read_shard
@@ -22,7 +22,7 @@ EMPTY = gzip.compress(b'{"images": [], "count": 2}')
 def test_parts_make_what_one_run_makes(here, folder, job, tmp_path, whole):
     out = tmp_path / "labels.json"
     for part in (2, 3, 1):
-        assert extract(folder, out, job, Means(part=(part, 3))) == {}
+        assert extract(folder, out, job, ExecutionOptions(part=(part, 3))) == {}
         assert here.shards == [part - 1]
     assert not out.exists()
     assert merge_parts(folder, out, job)["images"] == 5
@@ -31,15 +31,15 @@ def test_parts_make_what_one_run_makes(here, folder, job, tmp_path, whole):
 
 def test_a_part_never_throws_away_the_others_work(here, folder, job, tmp_path):
     out = tmp_path / "labels.json"
-    extract(folder, out, job, Means(part=(1, 2)))
+    extract(folder, out, job, ExecutionOptions(part=(1, 2)))
     with pytest.raises(ConfigError, match="other parts"):
-        extract(folder, out, job, Means(part=(2, 2)), overwrite=True)
+        extract(folder, out, job, ExecutionOptions(part=(2, 2)), overwrite=True)
     assert len(list(parts_folder(out).glob("shard-*.json.gz"))) == 2
 
 
 def test_the_merge_refuses_missing_shards_and_names_them(here, folder, job, tmp_path):
     out = tmp_path / "labels.json"
-    extract(folder, out, job, Means(part=(2, 2)))
+    extract(folder, out, job, ExecutionOptions(part=(2, 2)))
     with pytest.raises(InputError, match=r"2 of 3 shards are missing \(0, 2\)"):
         merge_parts(folder, out, job)
     assert not out.exists()
@@ -51,7 +51,7 @@ def test_the_merge_refuses_missing_shards_and_names_them(here, folder, job, tmp_
 def test_the_merge_refuses_a_damaged_shard_and_says_what_to_do(here, folder, job, tmp_path, damage):
     out = tmp_path / "labels.json"
     for part in (1, 2):
-        extract(folder, out, job, Means(part=(part, 2)))
+        extract(folder, out, job, ExecutionOptions(part=(part, 2)))
     path = shard_path(parts_folder(out), 1)
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(InputError, match=r"'shard-000001.json.gz' is damaged.*Delete"):
@@ -78,10 +78,10 @@ def test_no_changed_byte_of_a_shard_goes_unseen(data):
 @pytest.mark.parametrize(
     ("means", "says"),
     [
-        (Means(part=(0, 2)), "--part"),
-        (Means(part=(3, 2)), "--part"),
-        (Means(engine="slurm"), "Unknown engine"),
-        (Means(workers=0), "--workers"),
+        (ExecutionOptions(part=(0, 2)), "--part"),
+        (ExecutionOptions(part=(3, 2)), "--part"),
+        (ExecutionOptions(engine="slurm"), "Unknown engine"),
+        (ExecutionOptions(workers=0), "--workers"),
     ],
 )
 def test_means_that_do_not_exist_are_refused(here, folder, job, tmp_path, means, says):

@@ -15,7 +15,7 @@ from PIL import Image
 
 from cuts3d.config import CutS3DConfig
 from cuts3d.errors import ConfigError, InputError
-from cuts3d.extract import Job, Means, extract
+from cuts3d.extract import ExecutionOptions, Job, extract
 from cuts3d.extract.engine_local import run_local
 from cuts3d.extract.manifest import Shard, open_manifest
 from cuts3d.extract.run import parts_folder
@@ -46,7 +46,7 @@ def job(embedded_network) -> Job:
 def whole(folder, job, tmp_path_factory) -> bytes:
     """What two workers make when nothing disturbs them."""
     out = tmp_path_factory.mktemp("whole") / "labels.json"
-    assert extract(folder, out, job, Means(workers=2)) == counts_in(out)
+    assert extract(folder, out, job, ExecutionOptions(workers=2)) == counts_in(out)
     return out.read_bytes()
 
 
@@ -157,7 +157,7 @@ def test_a_ray_cluster_that_loses_a_node_half_way_makes_the_same_bytes(folder, j
                 cluster.remove_node(second, allow_graceful=False)
 
         out = tmp_path / "labels.json"
-        extract(folder, out, job, Means(engine="ray", address=str(cluster.address)), progress=kill_one)
+        extract(folder, out, job, ExecutionOptions(engine="ray", address=str(cluster.address)), progress=kill_one)
         assert killed
         assert killed[0] < 9
         assert out.read_bytes() == whole
@@ -169,10 +169,10 @@ def test_a_ray_cluster_that_loses_a_node_half_way_makes_the_same_bytes(folder, j
 def test_no_cluster_at_the_address_is_a_clear_error(folder, job, tmp_path):
     pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
     with pytest.raises(ConfigError, match="no Ray cluster"):
-        extract(folder, tmp_path / "labels.json", job, Means(engine="ray", address="auto"))
+        extract(folder, tmp_path / "labels.json", job, ExecutionOptions(engine="ray", address="auto"))
 
 
 def test_without_ray_the_error_says_what_to_install(folder, job, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"requirements-ray\.txt"):
-        extract(folder, tmp_path / "labels.json", job, Means(engine="ray"))
+        extract(folder, tmp_path / "labels.json", job, ExecutionOptions(engine="ray"))

@@ -9,7 +9,7 @@ import pytest
 from made_extraction import Killed, save_photo
 
 from cuts3d.errors import InputError
-from cuts3d.extract import Job, Means, extract, merge_parts
+from cuts3d.extract import ExecutionOptions, Job, extract, merge_parts
 from cuts3d.extract.run import parts_folder
 
 
@@ -91,14 +91,14 @@ def test_a_part_runs_beside_other_parts_but_not_beside_the_whole_or_the_merge(he
         if now == 0:
             for run in (
                 lambda: extract(folder, out, job),
-                lambda: extract(folder, out, job, Means(part=(1, 2))),
+                lambda: extract(folder, out, job, ExecutionOptions(part=(1, 2))),
                 lambda: merge_parts(folder, out, job),
             ):
                 with pytest.raises(InputError, match="Another run"):
                     run()
-            tried.append(extract(folder, out, job, Means(part=(2, 2))))
+            tried.append(extract(folder, out, job, ExecutionOptions(part=(2, 2))))
 
-    extract(folder, out, job, Means(part=(1, 2)), progress=others)
+    extract(folder, out, job, ExecutionOptions(part=(1, 2)), progress=others)
     assert tried == [{}]
     merge_parts(folder, out, job)
     assert out.read_bytes() == whole
@@ -109,7 +109,7 @@ def test_a_part_is_refused_while_the_whole_is_at_work(here, folder, job, tmp_pat
 
     def second(now, before, total):
         with pytest.raises(InputError, match="Another run"):
-            extract(folder, out, job, Means(part=(2, 2)))
+            extract(folder, out, job, ExecutionOptions(part=(2, 2)))
 
     assert extract(folder, out, job, progress=second)["images"] == 5
 

@@ -223,7 +223,7 @@ def test_opening_a_photo_computes_nothing(photo, pixel_config):
 
 
 def test_maskcut_runs_on_the_same_features_once(explorer, photo):
-    masks = explorer.neighbour("maskcut")
+    masks = explorer.baseline("maskcut")
     features = explorer.results["features", 0]
     plain = maskcut(
         normalise_features(features.vectors, center=features.center).T,
@@ -232,21 +232,21 @@ def test_maskcut_runs_on_the_same_features_once(explorer, photo):
     )
     assert (np.array([one.mask for one in masks]) == plain[plain.any(axis=(1, 2))]).all()
     assert not computed(explorer)
-    assert explorer.neighbour("maskcut") is masks
+    assert explorer.baseline("maskcut") is masks
 
 
 def test_a_neighbour_shares_the_pass_that_made_the_depth_head_s_tokens(embedded_network, scene):
     explorer = Explorer(scene("two boxes").image, CutS3DConfig().replace(image_size=112, crf=False))
     explorer.update()
-    assert explorer.neighbour("tokencut")
+    assert explorer.baseline("tokencut")
     assert explorer.calls["features"] == 1
-    explorer.neighbour("votecut")
+    explorer.baseline("votecut")
     assert explorer.calls["features"] == 2
 
 
 def test_an_unknown_neighbour_is_refused(explorer):
     with pytest.raises(ConfigError, match="maskcut, tokencut"):
-        explorer.neighbour("cutler")
+        explorer.baseline("cutler")
 
 
 def test_the_spectrum_belongs_to_the_ncut_that_was_asked_for(explorer):

@@ -11,7 +11,7 @@ from cuts3d import CutS3D, CutS3DConfig, Segmentation
 from cuts3d.baselines import maskcut
 from cuts3d.grids import resize_mask
 from cuts3d.method.affinity import normalise_features
-from cuts3d.scenes import SCENES, MadeScene
+from cuts3d.scenes import SCENES, SyntheticScene
 
 PARAMETERS = {"depth_scale": 3.0, "tau_knn": 0.06, "k_neighbors": 12, "max_instances": 5, "crf": False}
 LEAST_IOU = 0.6
@@ -19,11 +19,11 @@ SCENE_NAMES = sorted(SCENES)
 
 
 @pytest.fixture(scope="module")
-def segmented(embedded_network, scene) -> Callable[[str], tuple[MadeScene, Segmentation]]:
-    """A made scene and its segmentation with true depth, each computed once."""
+def segmented(embedded_network, scene) -> Callable[[str], tuple[SyntheticScene, Segmentation]]:
+    """A synthetic scene and its segmentation with true depth, each computed once."""
 
     @cache
-    def run(name: str) -> tuple[MadeScene, Segmentation]:
+    def run(name: str) -> tuple[SyntheticScene, Segmentation]:
         made = scene(name)
         config = CutS3DConfig().replace(**PARAMETERS)
         return made, CutS3D(config).segment(made.image, depth=made.depth_map)
@@ -31,7 +31,7 @@ def segmented(embedded_network, scene) -> Callable[[str], tuple[MadeScene, Segme
     return run
 
 
-def objects_of(made: MadeScene) -> list[np.ndarray]:
+def objects_of(made: SyntheticScene) -> list[np.ndarray]:
     return [made.labels == i for i in range(1, len(SCENES[made.name]) + 1)]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from made_samples import FIELDS, assert_same, assert_valid, empty_sample, made_sample
 
 from cuts3d.grids import sample_map
-from training.data.augment import LEAST_PIXELS, areas, flip, nearest, resize, resized_shape, without_specks
+from training.data.augment import LEAST_PIXELS, areas, flip, nearest, remove_small_components, resize, resized_shape
 
 sides = st.integers(24, 120)
 shapes = st.tuples(sides, sides)
@@ -82,7 +82,7 @@ def test_a_label_that_shrinks_to_a_speck_is_dropped():
     masks[1] = False
     masks[1, 10:14, 10:14] = True  # LEAST_PIXELS of them
     sample = dataclasses.replace(sample, masks=masks, confidence=torch.ones_like(sample.confidence))
-    assert without_specks(sample) is sample
+    assert remove_small_components(sample) is sample
     small = resize(sample, 32, 96)
     assert torch.equal(small.scores, sample.scores[[0, 2]])
 

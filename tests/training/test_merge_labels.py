@@ -128,13 +128,13 @@ def test_a_merged_document_is_merged_again() -> None:
 @pytest.mark.parametrize(("score", "wanted"), [(0.7, 0.4), (0.9, 0.5), (1.0, 0.55)])
 def test_a_detection_is_scored_on_the_scale_of_the_labels(score, wanted) -> None:
     new, old = document({"a.png": [((0, 100), score)]}), document({"a.png": [((200, 300), 0.45)]})
-    merged = merge_labels(new, old, score=0.7, find_range=(0.5, 1.0), score_range=(0.3, 0.55))
+    merged = merge_labels(new, old, score=0.7, detection_score_range=(0.5, 1.0), score_range=(0.3, 0.55))
     assert [a["score"] for a in merged["annotations"]] == pytest.approx([wanted, 0.45])
 
 
 def test_a_detection_outside_the_range_of_finds_comes_onto_its_end() -> None:
     new = document({"a.png": [((0, 100), 0.2), ((200, 300), 0.95)]})
-    merged = merge_labels(new, document({}), score=0.1, find_range=(0.3, 0.9), score_range=(0.3, 0.55))
+    merged = merge_labels(new, document({}), score=0.1, detection_score_range=(0.3, 0.9), score_range=(0.3, 0.55))
     assert [a["score"] for a in merged["annotations"]] == pytest.approx([0.3, 0.55])
 
 
@@ -153,7 +153,7 @@ def test_the_command_takes_the_ranges_of_a_recipe(tmp_path, monkeypatch, capsys)
     assert capsys.readouterr().out == "m.json: 1 detections and 0 earlier labels.\n"
     (label,) = json.loads(Path("m.json").read_text())["annotations"]
     recipe = get_recipe("light_cpu")
-    assert label["score"] == pytest.approx(rescaled(0.5, recipe.find_range, recipe.score_range))
+    assert label["score"] == pytest.approx(rescaled(0.5, recipe.detection_score_range, recipe.score_range))
     assert recipe.score_range[0] < label["score"] < recipe.score_range[1]
 
 

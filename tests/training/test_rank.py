@@ -20,7 +20,7 @@ from cuts3d.method.affinity import cosine_affinity
 from cuts3d.method.score import mask_factors
 from cuts3d.run.features import photo_vectors
 from training.self_training.merge_labels import merge_labels
-from training.self_training.rank import main, rank_finds
+from training.self_training.rank import main, rank_detections
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def scores(document: dict[str, Any], photo_id: int) -> list[float]:
 
 
 def test_the_score_is_a_geometric_mean_with_the_distinctness_twice(folder, found, masks, pixel_config) -> None:
-    ranked = rank_finds(folder, found, config=pixel_config)
+    ranked = rank_detections(folder, found, config=pixel_config)
     features = photo_vectors(read_image(folder / "a.png"), pixel_config.features)
     affinity = cosine_affinity(features.vectors, center=features.center)
     flat = np.zeros(features.grid_shape, dtype=np.float32)  # depth "none"
@@ -69,24 +69,24 @@ def test_the_score_is_a_geometric_mean_with_the_distinctness_twice(folder, found
 
 
 def test_a_whole_object_comes_before_a_better_scored_piece_and_a_speck_comes_last(folder, found, pixel_config) -> None:
-    whole, shifted, speck = scores(rank_finds(folder, found, config=pixel_config), 7)
+    whole, shifted, speck = scores(rank_detections(folder, found, config=pixel_config), 7)
     assert 1 > whole > shifted > speck == 0
 
 
 def test_all_else_stays_and_ranking_twice_is_ranking_once(folder, found, pixel_config) -> None:
     before = copy.deepcopy(found)
     told: list[tuple[int, int]] = []
-    ranked = rank_finds(folder, found, config=pixel_config, progress=lambda *at: told.append(at))
+    ranked = rank_detections(folder, found, config=pixel_config, progress=lambda *at: told.append(at))
     assert found == before
     assert told == [(1, 2), (2, 2)]
     assert {key: ranked[key] for key in ("info", "images")} == {key: found[key] for key in ("info", "images")}
     for new, old in zip(ranked["annotations"], found["annotations"], strict=True):
         assert new == {**old, "score": new["score"], "detector_score": old["score"]}
-    assert rank_finds(folder, ranked, config=pixel_config) == ranked
+    assert rank_detections(folder, ranked, config=pixel_config) == ranked
 
 
 def test_the_least_score_of_a_new_label_is_the_detectors_own(folder, found, pixel_config) -> None:
-    ranked = rank_finds(folder, found, config=pixel_config)
+    ranked = rank_detections(folder, found, config=pixel_config)
     nothing = {"images": [], "annotations": []}
     merged = merge_labels(ranked, nothing, score=0.7)
     assert [a["detector_score"] for a in merged["annotations"]] == [0.9, 0.8] * 2
@@ -96,7 +96,7 @@ def test_the_least_score_of_a_new_label_is_the_detectors_own(folder, found, pixe
 def test_scores_outside_of_0_to_1_count_as_its_ends(folder, found, pixel_config) -> None:
     for entry, own in zip(found["annotations"], (-3.0, 1.0, 0.0, 0.0, 7, 1.0), strict=True):
         entry["score"] = own
-    first, second = (scores(rank_finds(folder, found, config=pixel_config), number) for number in (7, 8))
+    first, second = (scores(rank_detections(folder, found, config=pixel_config), number) for number in (7, 8))
     assert first == [0.0, second[1], 0.0]
     assert 0 < second[1] < 1
 
@@ -114,19 +114,19 @@ def test_scores_outside_of_0_to_1_count_as_its_ends(folder, found, pixel_config)
 def test_what_does_not_belong_together_is_refused(folder, found, pixel_config, change, sentence) -> None:
     change(found)
     with pytest.raises(InputError, match=sentence):
-        rank_finds(folder, found, config=pixel_config)
+        rank_detections(folder, found, config=pixel_config)
 
 
 def test_a_photo_that_became_unreadable_is_named(folder, found, pixel_config) -> None:
     (folder / "deep" / "b.png").write_bytes(b"no photo")
     with pytest.raises(InputError, match=r"b\.png"):
-        rank_finds(folder, found, config=pixel_config)
+        rank_detections(folder, found, config=pixel_config)
 
 
 def test_photos_of_another_size_than_the_masks_are_refused(folder, found, pixel_config, photo) -> None:
     Image.fromarray(photo.image[:-2]).save(folder / "a.png")
     with pytest.raises(InputError, match="give the folder that was predicted on"):
-        rank_finds(folder, found, config=pixel_config)
+        rank_detections(folder, found, config=pixel_config)
 
 
 def test_the_command_ranks_with_the_embedded_networks(folder, found, tmp_path, monkeypatch, capsys) -> None:
@@ -135,7 +135,7 @@ def test_the_command_ranks_with_the_embedded_networks(folder, found, tmp_path, m
     monkeypatch.setattr("sys.argv", ["rank", str(folder), "--predictions", str(source), "--out", str(out)])
     assert main() == 0
     assert capsys.readouterr().out == f"{out}: 6 objects, ranked.\n"
-    assert json.loads(out.read_text()) == rank_finds(folder, found, config=CutS3DConfig())
+    assert json.loads(out.read_text()) == rank_detections(folder, found, config=CutS3DConfig())
 
 
 def test_the_command_says_what_is_wrong_in_one_line(folder, tmp_path, monkeypatch, capsys) -> None:

@@ -23,7 +23,7 @@ from training.loop.train import FINAL, Stopped
 from training.recipes.recipe import Recipe
 from training.self_training import self_train as module
 from training.self_training.merge_labels import merge_labels
-from training.self_training.rank import rank_finds
+from training.self_training.rank import rank_detections
 from training.self_training.self_train import (
     LABELS,
     MIXED,
@@ -49,8 +49,8 @@ RECIPE = Recipe(
     workers=0,
     ema=0.9,
     score_range=(0.1, 0.9),
-    find_range=(0.4, 1.0),
-    rank_finds=True,
+    detection_score_range=(0.4, 1.0),
+    rank_detections=True,
     mix_before=0.25,
 )
 SCORES = (0.6, 0.5)
@@ -105,8 +105,8 @@ def test_each_round_begins_with_the_one_before(start, whole) -> None:
         assert found["info"]["sha256"] == sha256_of(checkpoint)
         assert found["annotations"]
         assert min(a["score"] for a in found["annotations"]) >= score
-        ranges = {"find_range": RECIPE.find_range, "score_range": RECIPE.score_range}
-        ranked = rank_finds(start.photos, found)
+        ranges = {"detection_score_range": RECIPE.detection_score_range, "score_range": RECIPE.score_range}
+        ranked = rank_detections(start.photos, found)
         assert read(folder / RANKED) == ranked
         assert read(folder / LABELS) == merge_labels(ranked, labels, score=score, **ranges)
         network, info = load_network(folder / FINAL)
@@ -179,7 +179,7 @@ def test_what_a_kill_left_of_predictions_is_removed(start, tmp_path) -> None:
     assert not left.exists()
 
 
-@pytest.mark.parametrize("step", ["predict", "rank_finds", "merge_labels", "train", "mixed"])
+@pytest.mark.parametrize("step", ["predict", "rank_detections", "merge_labels", "train", "mixed"])
 def test_a_death_between_steps_changes_nothing_in_the_end(start, whole, tmp_path, monkeypatch, step) -> None:
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt

@@ -27,7 +27,7 @@ SIDE = 192  # shorter side in training and at test: a minute on two cores
 
 
 def write_scenes(folder: Path) -> Path:
-    """The made scenes as photos, and a file with their objects as `cuts3d extract` would write them."""
+    """The synthetic scenes as photos, and a file with their objects as `cuts3d extract` would write them."""
     folder.mkdir()
     document: dict[str, Any] = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "object"}]}
     for number, name in enumerate(SCENES, start=1):

@@ -132,7 +132,7 @@ def test_a_long_value_is_not_repeated_in_full() -> None:
         ("short_sides=480", "'short_sides' must be a list of whole numbers; it is 480"),
         ("short_sides=[]", "'short_sides' needs one size at least"),
         ("score_range=[0.5, 0.5]", "'score_range' must rise, such as \\(0.3, 0.55\\); it is \\(0.5, 0.5\\)"),
-        ("find_range=[1.0, 0.5]", "'find_range' must rise"),
+        ("detection_score_range=[1.0, 0.5]", "'detection_score_range' must rise"),
         ("score_range=[0.3]", "'score_range' must be a list of two numbers"),
         ("pad_to=144", "'pad_to' must be a multiple of 32; it is 144"),
         ("lr_steps=[0.5, 2]", "'lr_steps' must lie between 0 and 1"),

@@ -250,10 +250,10 @@ def test_a_method_that_found_nothing_is_told_in_words(ours, theirs):
 
 def test_both_methods_and_their_difference_are_drawn_on_one_grid(session):
     update = drawn(session, "methods")
-    assert set(update) == {"ours", "neighbour", "methods", "method_table"}
-    theirs = session.explorer.neighbour("maskcut")
-    assert f'aria-label="MaskCut: {len(theirs)} masks"' in update["neighbour"]
-    pictures = [session.pictures[name].pixels for name in ("ours", "neighbour", "methods")]
+    assert set(update) == {"ours", "baseline", "methods", "method_table"}
+    theirs = session.explorer.baseline("maskcut")
+    assert f'aria-label="MaskCut: {len(theirs)} masks"' in update["baseline"]
+    pictures = [session.pictures[name].pixels for name in ("ours", "baseline", "methods")]
     assert len({p.shape for p in pictures if p is not None}) == 1
 
 

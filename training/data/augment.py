@@ -30,7 +30,7 @@ def resize(sample: Sample, short: int, max_side: int) -> Sample:
         return sample
     masks, confidence = nearest(sample.masks, shape), nearest(sample.confidence, shape)
     image = bilinear(sample.image, shape)
-    return without_specks(dataclasses.replace(sample, image=image, masks=masks, confidence=confidence))
+    return remove_small_components(dataclasses.replace(sample, image=image, masks=masks, confidence=confidence))
 
 
 def resized_shape(shape: tuple[int, int], short: int, max_side: float) -> tuple[int, int]:
@@ -45,7 +45,7 @@ def flip(sample: Sample) -> Sample:
     return dataclasses.replace(sample, **{name: getattr(sample, name).flip(-1) for name in names})
 
 
-def without_specks(sample: Sample) -> Sample:
+def remove_small_components(sample: Sample) -> Sample:
     """A photo without its labels of fewer than LEAST_PIXELS pixels."""
     large = areas(sample.masks) >= LEAST_PIXELS
     return sample if large.all() else sample.keep(large)

@@ -21,7 +21,7 @@ from cuts3d.evaluate.masks import Size, area_of, to_rle
 from cuts3d.extract import decode_confidence
 from cuts3d.grids import resize_image, resize_map
 from cuts3d.io.photos import read_image
-from training.data.augment import LEAST_PIXELS, nearest, resized_shape, without_specks
+from training.data.augment import LEAST_PIXELS, nearest, remove_small_components, resized_shape
 from training.data.samples import Sample
 
 Record = dict[str, Any]
@@ -106,7 +106,7 @@ class PseudoLabels:
             mean_confidence=torch.tensor([label["mean_confidence"] for label in record["labels"]], dtype=torch.float32),
             name=record["name"],
         )
-        return without_specks(sample)
+        return remove_small_components(sample)
 
     def _read(self, name: str, stated: Size, shape: Size) -> Tensor:
         """The photo at a size, float32 [3, *shape]; its own must have the proportions of the one that labels state."""

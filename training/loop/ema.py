@@ -1,4 +1,4 @@
-"""Means of weights: a running one over a training, and that of two networks."""
+"""Averages of weights: a running one over a training, and that of two networks."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Command:   python -m training.train --recipe light_cpu_smoke --photos photos/ --labels labels.json --out runs/smoke
 Hardware:  two CPU cores
 Time:      three minutes (measured: 186 s on four photos of 320×240)
-Should reach: mask AP50 above 90 on its own photos, when there are four of them (measured on the four made scenes:
+Should reach: mask AP50 above 90 on its own photos, when there are four of them (measured on the four synthetic scenes:
            100, mask AP 90.8; cut to 80 steps at 192 pixels, as in the tests: 100, 88.4, one minute)
 """
 

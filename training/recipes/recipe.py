@@ -26,7 +26,7 @@ RECIPE_RANGES: dict[str, Range] = {
     "min_score": (0, 1),
     "top_labels": (1, 10_000),
     "score_range": (0, 1),
-    "find_range": (0, 1),
+    "detection_score_range": (0, 1),
     "mix_before": (0, 1),
     "copy_paste": (0, 1),
     "ema": (0, 1),
@@ -66,8 +66,8 @@ class Recipe:
         drop_loss: DropLoss: do not punish proposals that meet no pseudo-label. Off in self-training.
         score_loss: CuVLER's soft loss: all losses of a label are weighted by its score.
         score_range: Scores that this loss counts as 0 and as 1; between them in proportion.
-        find_range: The same of a detector's finds, which self-training brings to the scale of the labels before.
-        rank_finds: Its finds are weighed by how far they stand out, too, before they become labels (`training.rank`).
+        detection_score_range: The same of a detector's finds, which self-training brings to the scale of the labels before.
+        rank_detections: Its finds are weighed by how far they stand out, too, before they become labels (`training.rank`).
         mix_before: Share of the weights before a round of self-training in those that it ends with (interpolation of
             weights, WiSE-FT, arXiv:2109.01903); 0: none.
         ema: Decay of a running mean of the weights that is what is saved; None: none.
@@ -103,8 +103,8 @@ class Recipe:
     drop_loss: bool = True
     score_loss: bool = False
     score_range: tuple[float, float] = (0.0, 1.0)
-    find_range: tuple[float, float] = (0.0, 1.0)
-    rank_finds: bool = False
+    detection_score_range: tuple[float, float] = (0.0, 1.0)
+    rank_detections: bool = False
     mix_before: float = 0.0
     ema: float | None = None
     bf16: bool = False
@@ -117,7 +117,7 @@ class Recipe:
         check(self, "recipe", RECIPE_RANGES)
         if not self.short_sides:
             raise ConfigError("The recipe's 'short_sides' needs one size at least, such as (480,).")
-        for name, values in (("score_range", self.score_range), ("find_range", self.find_range)):
+        for name, values in (("score_range", self.score_range), ("detection_score_range", self.detection_score_range)):
             if values[0] >= values[1]:
                 raise ConfigError(f"The recipe's '{name}' must rise, such as (0.3, 0.55); it is {values}.")
         if self.pad_to % 32:

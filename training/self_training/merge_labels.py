@@ -39,7 +39,7 @@ def merge_labels(
     labels: Document,
     *,
     score: float,
-    find_range: tuple[float, float] = (0.0, 1.0),
+    detection_score_range: tuple[float, float] = (0.0, 1.0),
     score_range: tuple[float, float] = (0.0, 1.0),
 ) -> Record:
     """Labels of the next round (method 1.8): detections of this score or more, and what they do not replace.
@@ -53,7 +53,7 @@ def merge_labels(
         labels: COCO document of the labels that the detector was trained on, or its path. Photos are matched by
             `file_name`.
         score: Least score of a detection, in [0, 1]; its own, where `training.rank` gave it another.
-        find_range: Scores of a detection that come onto the ends of `score_range`; between them in proportion.
+        detection_score_range: Scores of a detection that come onto the ends of `score_range`; between them in proportion.
         score_range: Where on the scale of the labels' scores.
 
     Returns:
@@ -74,7 +74,9 @@ def merge_labels(
         size, detected, earlier = _pair(name, new.get(name), old.get(name))
         images.append({"id": number, "file_name": name, "width": size[1], "height": size[0]})
         kept += len(detected)
-        finds = [{**record, "score": rescaled(record["score"], find_range, score_range)} for record, _ in detected]
+        finds = [
+            {**record, "score": rescaled(record["score"], detection_score_range, score_range)} for record, _ in detected
+        ]
         for record in [*finds, *not_replaced(detected, earlier)]:
             annotations.append({**record, "id": len(annotations) + 1, "image_id": number})
     return {
@@ -189,9 +191,9 @@ def main() -> int:
         ranges, recipe = {}, None
         if options.recipe is not None:
             recipe = get_recipe(options.recipe)
-            ranges = {"find_range": recipe.find_range, "score_range": recipe.score_range}
+            ranges = {"detection_score_range": recipe.detection_score_range, "score_range": recipe.score_range}
         document = merge_labels(options.predictions, options.labels, score=options.score, **ranges)
-        if recipe is not None and recipe.rank_finds:
+        if recipe is not None and recipe.rank_detections:
             _check_ranked(document, options.predictions)
         write_labels(document, options.out)
     except CutS3DError as error:

@@ -34,7 +34,7 @@ DISTINCTNESS = 2  # weight in the geometric mean, of the detector's own score 1 
 Record = dict[str, Any]
 
 
-def rank_finds(
+def rank_detections(
     folder: Path,
     predictions: Document,
     *,
@@ -125,7 +125,7 @@ def main() -> int:
     options = parser().parse_args()
     try:
         with photo_bar(quiet=options.quiet) as show:
-            ranked = rank_finds(options.folder, options.predictions, progress=show)
+            ranked = rank_detections(options.folder, options.predictions, progress=show)
             write_labels(ranked, options.out)
     except CutS3DError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -36,7 +36,7 @@ from training.loop.train import FINAL, Metrics, Stopped, changed, train
 from training.recipes import NAMES, get_recipe
 from training.recipes.recipe import Recipe
 from training.self_training.merge_labels import merge_labels, write_labels
-from training.self_training.rank import rank_finds
+from training.self_training.rank import rank_detections
 
 SCORES = (0.7, 0.65)  # least score of a detection that becomes a label: in the first round, in the later ones
 MIXED = "mixed.safetensors"
@@ -75,7 +75,7 @@ def self_train(
     """Train a detector on its own finds; go on where an earlier call ended. More rounds may be asked for later.
 
     Each round lies in a folder `out/round1`, …: `predictions.json` of the detector before (with the recipe's
-    `rank_finds` also `ranked.json`), `labels.json` (the finds and the labels before that they do not replace), then the
+    `rank_detections` also `ranked.json`), `labels.json` (the finds and the labels before that they do not replace), then the
     training, from the detector before, to `final.safetensors`, and with the recipe's `mix_before` what the two together
     make, `mixed.safetensors`.
 
@@ -141,12 +141,12 @@ def _next_labels(
     if not found.exists():
         told_of = partial(told, "predictions")
         predict(start.photos, start.checkpoint, found, score_threshold=score, device=device, progress=told_of)
-    if start.recipe.rank_finds:
+    if start.recipe.rank_detections:
         if not ranked.exists():
-            write_labels(rank_finds(start.photos, found, progress=partial(told, "ranking")), ranked)
+            write_labels(rank_detections(start.photos, found, progress=partial(told, "ranking")), ranked)
         found = ranked
     if not merged.exists():
-        ranges = {"find_range": start.recipe.find_range, "score_range": start.recipe.score_range}
+        ranges = {"detection_score_range": start.recipe.detection_score_range, "score_range": start.recipe.score_range}
         write_labels(merge_labels(found, start.labels, score=score, **ranges), merged)
 
 

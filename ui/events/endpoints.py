@@ -116,7 +116,7 @@ def confidence_sweep(
         parameters: Parameters of the method that differ from the defaults, such as {"beta": 0.3, "k_neighbors": 16}.
 
     Returns:
-        Per instance its thresholds, the share of the photo that each cut keeps, and its mean confidence.
+        Per instance its thresholds, the fraction of the photo that each cut keeps, and its mean confidence.
     """
     with _sentences():
         config = _config(parameters)

@@ -35,7 +35,7 @@ MAX_SIDE = 1600  # photos are worked on at this longer side on the page
 STILL = 0.25  # seconds without a newer request before the CRF starts
 SESSIONS = Sessions()
 CRF_TURN = threading.Lock()
-PICTURES = (*pipeline.CARDS, "difference", "heatmap", "coarse", "ours", "neighbour", "methods")
+PICTURES = (*pipeline.CARDS, "difference", "heatmap", "coarse", "ours", "baseline", "methods")
 TEXTS = (
     *("histogram", "spectrum", "ncut_facts", "depth_facts", "depth_table"),
     *("cuts", "areas", "instances", "method_table", "detections"),
@@ -167,7 +167,7 @@ def compare(visitor: str, left: str, right: str) -> Update:
         return draw_all(session).update
 
 
-def choose_neighbour(visitor: str, name: str) -> Iterator[Update]:
+def choose_baseline(visitor: str, name: str) -> Iterator[Update]:
     """Hold our masks against another method's; it may run a network of its own."""
     session = SESSIONS.get(visitor)
     if session is None:
@@ -175,7 +175,7 @@ def choose_neighbour(visitor: str, name: str) -> Iterator[Update]:
         return
     if name not in BASELINES or not session.explorer.results:
         return
-    session.neighbour = name
+    session.baseline = name
     yield {"status": status.running(BASELINES[name].title, 0.5)}
     try:
         with session.lock:
@@ -253,7 +253,7 @@ def _open(visitor: str, source: Source, values: Values) -> Iterator[Update]:
     session = Session(explorer=explorer, source=source, own_depth=explorer.depth)
     if old is not None:
         old.take_ticket()  # stops what still runs for the photo before
-        session.tab, session.compared, session.neighbour = old.tab, old.compared, old.neighbour
+        session.tab, session.compared, session.baseline = old.tab, old.compared, old.baseline
         session.own_detector, session.threshold = old.own_detector, old.threshold
     SESSIONS.put(visitor, session)
     ticket = session.take_ticket()

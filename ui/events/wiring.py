@@ -188,7 +188,7 @@ class Wiring:
         self._reply(self.parts["chosen"].input, handlers.choose_instance, [self.parts["chosen"]])
         both = [self.parts["compare_left"], self.parts["compare_right"]]
         self._reply(_any_of([choice.input for choice in both]), handlers.compare, both)
-        self._run(self.parts["against"].input, handlers.choose_neighbour, [self.parts["against"]], **self.heavy)
+        self._run(self.parts["against"].input, handlers.choose_baseline, [self.parts["against"]], **self.heavy)
         self._run(self.parts["prepare"].click, handlers.prepare_files, [], **self.heavy)
         self._run(self.parts["compare_depth"].click, handlers.compare_depths, [self.parts["estimators"]], **self.heavy)
 

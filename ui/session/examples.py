@@ -1,4 +1,4 @@
-"""Photos that work on the first click: the project's made scenes, and photos that come with scikit-image."""
+"""Photos that work on the first click: the project's synthetic scenes, and photos that come with scikit-image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOTORCYCLE = "motorcycle"  # a stereo pair with its disparity, measured by struc
 
 
 def example_names() -> list[str]:
-    """Titles of all examples, made scenes first."""
+    """Titles of all examples, synthetic scenes first."""
     return [*SCENES, *PHOTOS, MOTORCYCLE]
 
 

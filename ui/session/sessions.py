@@ -51,7 +51,7 @@ class Session:
         instance: Place of the chosen instance in the order of cutting, from 0.
         tab: The tab in sight.
         compared: The two pictures under the slider.
-        neighbour: The method that ours is held against.
+        baseline: The method that ours is held against.
         own_detector: The visitor's own checkpoint.
         found: What each detector found in the photo, by the detector's key.
         threshold: Least score of the detections that are shown, in [0, 1].
@@ -69,7 +69,7 @@ class Session:
     instance: int = 0
     tab: str = "pipeline"
     compared: tuple[str, str] = ("photo", "masks")
-    neighbour: str = "maskcut"
+    baseline: str = "maskcut"
     own_detector: Detector | None = None
     found: dict[str, Found] = field(default_factory=dict)
     threshold: float = THRESHOLD

@@ -29,7 +29,7 @@ def python_snippet(
         photo: Title of an example, or a file.
         depth_file: A depth map of the visitor's own.
         depth_kind: What its values mean.
-        own_depth: Whether a made scene's known depth is used.
+        own_depth: Whether a synthetic scene's known depth is used.
 
     Returns:
         Source text.
@@ -71,7 +71,7 @@ def shell_snippet(
         photo: Title of an example, or a file.
         depth_file: A depth map of the visitor's own.
         depth_kind: What its values mean.
-        own_depth: Whether a made scene's known depth is used.
+        own_depth: Whether a synthetic scene's known depth is used.
 
     Returns:
         One command a line.

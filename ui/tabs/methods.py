@@ -1,4 +1,4 @@
-"""Ours beside a neighbour on the same photo, before any CRF."""
+"""Ours beside a baseline on the same photo, before any CRF."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ def build() -> dict[str, Any]:
     against = gr.Radio(choices, value=choices[0][1], label="Against", elem_id="against")
     with gr.Row(elem_classes="cards three"):
         ours = card("ours", "Ours", "The cuts in 3D, before the CRF.")
-        theirs = card("neighbour", "The neighbour", "Its masks on the same backbone: no depth, no sharpening, no CRF.")
+        theirs = card("baseline", "The baseline", "Its masks on the same backbone: no depth, no sharpening, no CRF.")
         difference = card("methods", "Difference", "Orange: only ours. Blue: only theirs. Clear: both. Dark: neither.")
     words = gr.HTML("", js_on_load=None, elem_id="method-table", apply_default_css=False)
-    return {"against": against, "ours": ours, "neighbour": theirs, "methods": difference, "method_table": words}
+    return {"against": against, "ours": ours, "baseline": theirs, "methods": difference, "method_table": words}
 
 
 def draw(d: Drawing) -> None:
     """Draw what only this tab shows."""
     if d.result("coarse") is None:
         return
-    baseline, found = BASELINES[d.session.neighbour], d.session.explorer.neighbour(d.session.neighbour)
+    baseline, found = BASELINES[d.session.baseline], d.session.explorer.baseline(d.session.baseline)
     grid = d.result("features").grid_shape
     theirs = [resize_mask(one.mask, grid) for one in found]
     ours = [resize_mask(cut.mask, grid) for cut, _ in d.cuts]
     key = (found, *(cut for cut, _ in d.cuts))
     d.picture("ours", key, lambda: pictures.masks_picture(stacked(ours, grid), f"Our {len(ours)} masks"))
     words = f"{baseline.name}: {len(theirs)} masks"
-    d.picture("neighbour", key, lambda: pictures.masks_picture(stacked(theirs, grid), words))
+    d.picture("baseline", key, lambda: pictures.masks_picture(stacked(theirs, grid), words))
     d.picture("methods", key, lambda: pictures.difference_of_masks(union(ours, grid), union(theirs, grid)))
     d.put("method_table", key, lambda: f'<p class="note">{baseline.rule}</p>{table(ours, theirs, baseline.name)}')
 
@@ -58,7 +58,7 @@ def union(masks: list[BoolArray], grid: tuple[int, int]) -> BoolArray:
 
 
 def table(ours: list[BoolArray], theirs: list[BoolArray], name: str) -> str:
-    """Each of our masks and the neighbour's most similar one, as an HTML table."""
+    """Each of our masks and the baseline's most similar one, as an HTML table."""
     if not ours or not theirs:
         return f'<p class="empty">Ours: {len(ours)} masks. {name}: {len(theirs)}.</p>'
     head = "".join(f'<th scope="col">{h}</th>' for h in ("Ours", "Area", f"Most similar of {name}", "Its area", "IoU"))

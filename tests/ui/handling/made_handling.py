@@ -25,7 +25,7 @@ TAB_OUTPUTS = {
     "depth": {"depth_facts"},
     "confidence": {"cuts", "heatmap", "areas"},
     "instances": {"coarse", "instances", "compare"},
-    "methods": {"ours", "neighbour", "methods", "method_table"},
+    "methods": {"ours", "baseline", "methods", "method_table"},
     "export": {"python", "shell", "link", "files"},
     "detector": {"detections"},
 }

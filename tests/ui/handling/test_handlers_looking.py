@@ -161,18 +161,18 @@ def test_the_tab_in_sight_stays_with_the_next_photo(opened, files, values):
 @pytest.mark.parametrize("name", ["tokencut", "votecut", "promerge", "freemask"])
 def test_another_neighbour_takes_maskcut_s_place(opened, name):
     handlers.show_tab("ann", "methods")
-    *_, last = handlers.choose_neighbour("ann", name)
-    assert {"methods", "method_table", "neighbour", "status"} <= set(last)
+    *_, last = handlers.choose_baseline("ann", name)
+    assert {"methods", "method_table", "baseline", "status"} <= set(last)
     assert BASELINES[name].name in last["method_table"]
     session = handlers.SESSIONS.get("ann")
     assert session is not None
-    assert session.neighbour == name
-    assert "method_table" not in list(handlers.choose_neighbour("ann", name))[-1]
+    assert session.baseline == name
+    assert "method_table" not in list(handlers.choose_baseline("ann", name))[-1]
 
 
 def test_what_is_no_neighbour_changes_nothing(opened):
-    assert list(handlers.choose_neighbour("ann", "bogus")) == []
-    assert list(handlers.choose_neighbour("nobody", "tokencut")) == [{}]
+    assert list(handlers.choose_baseline("ann", "bogus")) == []
+    assert list(handlers.choose_baseline("nobody", "tokencut")) == [{}]
 
 
 def test_any_two_pictures_can_be_compared(opened):
