@@ -4,4 +4,4 @@ from cuts3d.extract.job import Job
 from cuts3d.extract.records import decode_confidence, encode_confidence
 from cuts3d.extract.run import ExecutionOptions, extract, merge_parts
 
-__all__ = ["Job", "Means", "decode_confidence", "encode_confidence", "extract", "merge_parts"]
+__all__ = ["ExecutionOptions", "Job", "decode_confidence", "encode_confidence", "extract", "merge_parts"]

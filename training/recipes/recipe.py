@@ -66,8 +66,9 @@ class Recipe:
         drop_loss: DropLoss: do not punish proposals that meet no pseudo-label. Off in self-training.
         score_loss: CuVLER's soft loss: all losses of a label are weighted by its score.
         score_range: Scores that this loss counts as 0 and as 1; between them in proportion.
-        detection_score_range: The same of a detector's finds, which self-training brings to the scale of the labels before.
-        rank_detections: Its finds are weighed by how far they stand out, too, before they become labels (`training.rank`).
+        detection_score_range: The same for a detector's detections, which self-training maps to the scale of the
+            earlier labels.
+        rank_detections: Weight its detections by distinctness before they become labels (`training.rank`).
         mix_before: Share of the weights before a round of self-training in those that it ends with (interpolation of
             weights, WiSE-FT, arXiv:2109.01903); 0: none.
         ema: Decay of a running mean of the weights that is what is saved; None: none.

@@ -53,7 +53,7 @@ def merge_labels(
         labels: COCO document of the labels that the detector was trained on, or its path. Photos are matched by
             `file_name`.
         score: Least score of a detection, in [0, 1]; its own, where `training.rank` gave it another.
-        detection_score_range: Scores of a detection that come onto the ends of `score_range`; between them in proportion.
+        detection_score_range: Detection scores that map to the ends of `score_range`; linear in between.
         score_range: Where on the scale of the labels' scores.
 
     Returns:

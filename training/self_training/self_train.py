@@ -75,7 +75,7 @@ def self_train(
     """Train a detector on its own finds; go on where an earlier call ended. More rounds may be asked for later.
 
     Each round lies in a folder `out/round1`, …: `predictions.json` of the detector before (with the recipe's
-    `rank_detections` also `ranked.json`), `labels.json` (the finds and the labels before that they do not replace), then the
+    `rank_detections` also `ranked.json`), `labels.json` (the detections, and the labels that they do not replace), then the
     training, from the detector before, to `final.safetensors`, and with the recipe's `mix_before` what the two together
     make, `mixed.safetensors`.
 
