@@ -11,6 +11,21 @@ from scipy import ndimage
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 
 
+def fit_longer_side(shape: tuple[int, ...], side: int, *, least: int = 1, enlarge: bool = True) -> tuple[int, int]:
+    """Height and width of the same proportions whose longer side is `side`.
+
+    Args:
+        shape: (height, width), more axes are ignored.
+        side: Longer side of the result.
+        least: Smallest length of the shorter side.
+        enlarge: False keeps a shape whose longer side is `side` or less.
+    """
+    h, w, longest = shape[0], shape[1], max(shape[:2])
+    if longest <= side and not enlarge:
+        return (h, w)
+    return (max(least, round(side * h / longest)), max(least, round(side * w / longest)))
+
+
 def resize_map(values: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """Bilinear resize of a float map, antialiased when it shrinks.
 
