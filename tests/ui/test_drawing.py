@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuts3d.run.explorer import Explorer
-from ui.draw.drawing import Drawing
 from ui.draw.pictures import Picture, shade
+from ui.session.drawing import Drawing
 from ui.session.sessions import Session, Source
 
 ARRAYS = [np.zeros(3), np.zeros(3)]  # equal, and two objects

@@ -236,7 +236,7 @@ REPORT: dict[str, Any] = {
 
 def test_curves_and_figures_come_from_the_file(folder) -> None:
     (folder / "detector_light.json").write_text(json.dumps(REPORT))
-    html = training_report.report()
+    html = training_report.report(folder / "detector_light.json")
     assert "loss-chart" in html
     assert "1,511 photos. light_cpu" in html
     assert "<td>2.3</td>" in html and "<td>0.4</td>" in html
@@ -249,7 +249,7 @@ def test_curves_and_figures_come_from_the_file(folder) -> None:
 def test_without_the_file_a_sentence_and_the_papers_tables_stand_there(folder, text) -> None:
     if text is not None:
         (folder / "detector_light.json").write_text(text)
-    html = training_report.report()
+    html = training_report.report(folder / "detector_light.json")
     assert "cannot be read" in html if text else "is missing" in html
     assert html.count("<table") == 2
     assert all(figure in html for figure in ("10.7", "20.8", "21.3", "CuVLER"))
@@ -257,4 +257,4 @@ def test_without_the_file_a_sentence_and_the_papers_tables_stand_there(folder, t
 
 def test_an_ablation_may_be_left_out(folder) -> None:
     (folder / "detector_light.json").write_text(json.dumps({**REPORT, "ablation": []}))
-    assert training_report.report().count("<table") == 3
+    assert training_report.report(folder / "detector_light.json").count("<table") == 3

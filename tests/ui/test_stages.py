@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as hnp
 from cuts3d.grids import iou
 from cuts3d.run.explorer import Explorer
 from ui.draw import card, labels
-from ui.draw.drawing import Drawing
 from ui.events import runs
+from ui.session.drawing import Drawing
 from ui.session.sessions import Session, Source
 from ui.tabs import affinity, cloud, confidence, instances, methods, ncut, pipeline
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from ui.draw.charts import loss_chart
-from ui.session import detectors
 
 Json = Mapping[str, Any]
 COLUMNS = (("ap", "AP"), ("ap50", "AP50"), ("ar10", "AR10"), ("ar100", "AR100"))
@@ -29,21 +28,20 @@ CONFIDENCE_PARTS = (
 )
 
 
-def report_path() -> Path:
-    """What the training of the shipped detector wrote down."""
-    return detectors.FOLDER / f"{detectors.FINAL}.json"
+def report(path: Path) -> str:
+    """Curves and tables as HTML; a sentence replaces the measured ones where the file is missing or damaged.
 
-
-def report() -> str:
-    """Curves and tables as HTML; a sentence where the file is missing or damaged."""
+    Args:
+        path: JSON file that the training of the shipped detector wrote.
+    """
     paper = f'<div class="report-tables">{_zero_shot()}{_confidence_parts()}</div>'
     try:
-        measured = json.loads(report_path().read_text(encoding="utf-8"))
+        measured = json.loads(path.read_text(encoding="utf-8"))
         ours = _measured(measured)
     except FileNotFoundError:
-        ours = _sentence("is missing, so there are no curves and no figures of the shipped detector to show")
+        ours = _sentence(path, "is missing, so there are no curves and no figures of the shipped detector to show")
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        ours = _sentence("cannot be read, so the curves of the shipped detector are not shown")
+        ours = _sentence(path, "cannot be read, so the curves of the shipped detector are not shown")
     words = (
         "The paper's detector is a ResNet-50, started from DINO and trained on 1.3 million ImageNet photos; ours is "
         "small, trained on some thousand, and started from supervised ImageNet weights. COCO dev (315 images) is not "
@@ -72,9 +70,9 @@ def _numbers(values: Sequence[Any]) -> list[float]:
     return [float(v) for v in values]
 
 
-def _sentence(what: str) -> str:
+def _sentence(path: Path, problem: str) -> str:
     return (
-        f'<h3>How it was trained</h3><p class="report-words">The file cuts3d/data/{report_path().name} {what}. A '
+        f'<h3>How it was trained</h3><p class="report-words">The file cuts3d/data/{path.name} {problem}. A '
         "training writes its losses to metrics.jsonl; <code>python -m cuts3d evaluate</code> measures its finds.</p>"
     )
 

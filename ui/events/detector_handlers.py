@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from ui.draw import status
-from ui.draw.drawing import Update
 from ui.events import handlers
 from ui.events.detector_runs import drawn, find_all
 from ui.events.runs import failed
 from ui.server.uploads import LARGEST_CHECKPOINT, check_size
 from ui.session.detectors import load_detector
+from ui.session.drawing import Update
 from ui.session.sessions import Session
 
 

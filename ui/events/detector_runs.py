@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ui.draw import status
-from ui.draw.drawing import Update
 from ui.events.runs import draw_all, failed
 from ui.session import detectors
+from ui.session.drawing import Update
 from ui.session.sessions import Session
 
 

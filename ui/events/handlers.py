@@ -19,13 +19,13 @@ from cuts3d.depth import normalise_depth
 from cuts3d.run.compare import compare_each, summarise
 from cuts3d.run.explorer import Explorer
 from ui.draw import status
-from ui.draw.drawing import Update
 from ui.draw.render import photo_uri, to_image, waiting
 from ui.events.detector_runs import find_all
 from ui.events.runs import Values, draw_all, failed, finish, steps, walk
 from ui.server.uploads import check_size
 from ui.session import page_training
 from ui.session.downloads import write_downloads
+from ui.session.drawing import Update
 from ui.session.examples import load_example
 from ui.session.sessions import Session, Sessions, Source
 from ui.tabs import cloud, depth, pipeline

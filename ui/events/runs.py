@@ -13,7 +13,7 @@ from cuts3d.run.stages import StageResult
 from cuts3d.types import DepthMap
 from ui import controls
 from ui.draw import status
-from ui.draw.drawing import Drawing, Update
+from ui.session.drawing import Drawing, Update
 from ui.session.sessions import Session
 from ui.tabs import affinity, cloud, confidence, depth, detector, export, instances, methods, ncut, pipeline
 

@@ -13,11 +13,11 @@ import gradio as gr
 from cuts3d.arrays import ImageArray
 from cuts3d.errors import InputError
 from cuts3d.io.photos import read_image
-from ui.draw.drawing import Update
 from ui.events import handlers
 from ui.events.detector_runs import drawn
 from ui.server.uploads import check_size
 from ui.session import page_training
+from ui.session.drawing import Update
 from ui.session.examples import example_names, load_example
 from ui.session.page_training import MOST_PHOTOS, PHOTO_SIDE, PageTraining
 from ui.tabs import detector_training as stage

@@ -10,8 +10,8 @@ import gradio as gr
 
 from cuts3d.run.compare import OWN_DEPTH
 from ui import controls
-from ui.draw.drawing import Update
 from ui.events import detector_handlers, handlers, training_handlers
+from ui.session.drawing import Update
 from ui.session.examples import example_names
 from ui.session.permalink import from_query
 

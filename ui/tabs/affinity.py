@@ -9,7 +9,7 @@ import gradio as gr
 from ui.draw import pictures
 from ui.draw.card import card, mirror
 from ui.draw.charts import CHART_JS, affinity_histogram
-from ui.draw.drawing import Drawing
+from ui.session.drawing import Drawing
 
 
 def build() -> dict[str, Any]:

@@ -10,8 +10,8 @@ from cuts3d.depth import normalise_depth
 from cuts3d.io.overlays import PALETTE
 from ui.draw import pictures
 from ui.draw.card import mirror
-from ui.draw.drawing import Drawing
 from ui.draw.labels import number_map
+from ui.session.drawing import Drawing
 from ui.viewer import Layer, base_payload, label_layer, layers_payload, scalar_layer, viewer
 
 

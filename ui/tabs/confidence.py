@@ -14,8 +14,8 @@ from ui import controls
 from ui.draw import pictures
 from ui.draw.card import card
 from ui.draw.charts import area_chart
-from ui.draw.drawing import Drawing
 from ui.draw.render import to_html
+from ui.session.drawing import Drawing
 
 
 def build() -> dict[str, Any]:

@@ -17,9 +17,9 @@ from cuts3d.run.compare_report import agreements
 from cuts3d.types import DepthMap
 from ui.draw import pictures
 from ui.draw.card import mirror
-from ui.draw.drawing import Drawing
 from ui.draw.labels import numbers_on
 from ui.draw.render import to_html
+from ui.session.drawing import Drawing
 
 CHOSEN = ("embedded", "none")
 

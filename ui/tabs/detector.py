@@ -9,11 +9,11 @@ import gradio as gr
 
 from cuts3d.io.coco import encode_rle
 from cuts3d.types import Segmentation
-from ui.draw.drawing import Drawing
 from ui.draw.mask_view import MASK_JS, Outline, mask_view, object_items, outlined
 from ui.draw.training_report import report
 from ui.session import detectors
 from ui.session.detectors import THRESHOLD, Found
+from ui.session.drawing import Drawing
 from ui.tabs import detector_training
 
 Mark = tuple[Outline, str]  # of a mask, and what is said after its number
@@ -48,7 +48,12 @@ def build() -> dict[str, Any]:
             height=110,
             elem_id="checkpoint",
         )
-    gr.HTML(report(), js_on_load=None, elem_id="training-report", apply_default_css=False)
+    gr.HTML(
+        report(detectors.FOLDER / f"{detectors.FINAL}.json"),
+        js_on_load=None,
+        elem_id="training-report",
+        apply_default_css=False,
+    )
     parts = detector_training.build()
     return {"score_threshold": threshold, "detect": run, "detections": views, "checkpoint": checkpoint, **parts}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui.draw.drawing import Drawing
+from ui.session.drawing import Drawing
 from ui.session.permalink import to_query
 from ui.session.snippets import python_snippet, shell_snippet
 

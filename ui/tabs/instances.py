@@ -7,10 +7,10 @@ from typing import Any
 import gradio as gr
 
 from ui.draw.card import card, mirror
-from ui.draw.drawing import Drawing
 from ui.draw.labels import numbers_on
 from ui.draw.mask_view import MASK_JS, instance_rows, instance_table, mask_items, mask_panel, mask_view
 from ui.draw.render import photo_uri, to_image
+from ui.session.drawing import Drawing
 from ui.tabs.pipeline import CARDS
 
 COMPARABLE = {

@@ -12,7 +12,7 @@ from cuts3d.baselines import BASELINES
 from cuts3d.grids import iou, resize_mask
 from ui.draw import pictures
 from ui.draw.card import card
-from ui.draw.drawing import Drawing
+from ui.session.drawing import Drawing
 
 
 def build() -> dict[str, Any]:

@@ -9,7 +9,7 @@ import gradio as gr
 from cuts3d.types import Bipartition
 from ui.draw.card import mirror
 from ui.draw.charts import spectrum_chart
-from ui.draw.drawing import Drawing
+from ui.session.drawing import Drawing
 
 
 def build() -> dict[str, Any]:

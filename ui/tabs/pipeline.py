@@ -14,8 +14,8 @@ from cuts3d.types import LocalCut, SpatialConfidence
 from ui.draw import pictures
 from ui.draw.card import card
 from ui.draw.cloud_picture import cloud_picture
-from ui.draw.drawing import Drawing
 from ui.draw.labels import numbers_on
+from ui.session.drawing import Drawing
 
 CARDS = {  # picture -> title, what to look at, the tab it opens
     "photo": ("1 · Photo", "Click a patch: the ring marks whose affinity is shown.", "affinity"),

@@ -24,8 +24,8 @@ from made_handling import (
 from PIL import Image
 
 from cuts3d.baselines import BASELINES
-from ui.draw.drawing import Drawing
 from ui.events import handlers, runs
+from ui.session.drawing import Drawing
 from ui.session.sessions import Session
 
 
