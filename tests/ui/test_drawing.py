@@ -94,7 +94,7 @@ def test_a_picture_is_sent_as_html_and_kept_as_layers():
     drawing = Drawing(blank_session())
     picture = Picture(alt="nothing & more", pixels=shade(np.ones((2, 2), bool)))
     drawing.picture("x", (1,), lambda: picture)
-    assert drawing.session.pictures["x"] is picture
+    assert drawing.session.drawn.pictures["x"] is picture
     assert 'aria-label="nothing &amp; more"' in drawing.update["x"]
     assert "aspect-ratio:30/20" in drawing.update["x"]
 
@@ -119,7 +119,7 @@ def test_cuts_are_those_that_have_their_confidence(drawing):
 
 @pytest.mark.parametrize("instance", [-3, 0, 1, 2, 99])
 def test_the_chosen_instance_is_one_that_is_there_and_comes_from_its_ncut(drawing, instance):
-    drawing.session.instance = instance
+    drawing.session.look(instance=instance)
     count = len(drawing.cuts)
     assert drawing.chosen == int(np.clip(instance, 0, count - 1))
     coarse = drawing.result("coarse")

@@ -99,8 +99,8 @@ def test_a_training_is_watched_from_the_labels_to_the_file(photos, opened, small
     assert network.config == TINY
     assert (info["steps"], info["photos"]) == (20, 2)
     session = handlers.SESSIONS.get("ann")
-    assert session is not None and session.own_detector is not None
-    assert session.own_detector.title == "Yours, trained here"
+    assert session is not None and session.detections.own is not None
+    assert session.detections.own.title == "Yours, trained here"
     until_idle()
     assert not list(small.iterdir()), "temporary folders are gone"
 
@@ -133,7 +133,7 @@ def test_cancel_works_within_a_step_and_leaves_nothing(photos, opened, small) ->
     until_idle()
     assert not list(small.iterdir())
     session = handlers.SESSIONS.get("ann")
-    assert session is not None and session.own_detector is None
+    assert session is not None and session.detections.own is None
 
 
 def test_cancel_works_during_the_labels(photos) -> None:

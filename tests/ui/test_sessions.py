@@ -112,18 +112,18 @@ def test_an_unknown_visitor_has_nothing():
 
 def test_only_the_newest_ticket_counts():
     one = session()
-    tickets = [one.take_ticket() for _ in range(5)]
+    tickets = [one.tickets.take() for _ in range(5)]
     assert len(set(tickets)) == 5
-    assert [one.is_newest(t) for t in tickets] == [False] * 4 + [True]
-    assert one.ticket == tickets[-1]
+    assert [one.tickets.is_newest(t) for t in tickets] == [False] * 4 + [True]
+    assert one.tickets.newest == tickets[-1]
 
 
 def test_tickets_of_two_photos_have_nothing_to_do_with_each_other():
     ann, bob = session(), session()
-    ticket = ann.take_ticket()
-    bob.take_ticket()
-    bob.take_ticket()
-    assert ann.is_newest(ticket)
+    ticket = ann.tickets.take()
+    bob.tickets.take()
+    bob.tickets.take()
+    assert ann.tickets.is_newest(ticket)
 
 
 def test_many_visitors_at_once_keep_the_bound():

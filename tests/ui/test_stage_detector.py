@@ -113,7 +113,7 @@ def test_no_network_runs_again_for_a_tab_that_is_opened_again(opened, rounds, co
 def test_the_threshold_moves_what_is_shown_and_runs_nothing(opened, rounds, counted) -> None:
     list(detector_handlers.open_tab("ann"))
     all_shown = detector_handlers.choose_threshold("ann", 0.0)["detections"]
-    scores = [one.score for one in opened.found[detectors.key_of(rounds[1])].objects]
+    scores = [one.score for one in opened.detections.found[detectors.key_of(rounds[1])].objects]
     assert shapes(all_shown)[2] == len(scores) > 2
     some = detector_handlers.choose_threshold("ann", scores[1])["detections"]
     assert shapes(some)[2] == sum(score >= scores[1] for score in scores) < len(scores)
@@ -125,9 +125,9 @@ def test_the_threshold_moves_what_is_shown_and_runs_nothing(opened, rounds, coun
 @pytest.mark.parametrize("wrong", [None, "much", float("nan")])
 def test_a_threshold_that_is_no_number_changes_nothing(opened, rounds, wrong) -> None:
     list(detector_handlers.open_tab("ann"))
-    before = opened.threshold
+    before = opened.view.threshold
     assert detector_handlers.choose_threshold("ann", wrong) == {}
-    assert opened.threshold == before
+    assert opened.view.threshold == before
 
 
 def test_another_photo_is_looked_at_where_the_tab_is_in_sight(opened, rounds, counted, path, values) -> None:
@@ -139,7 +139,7 @@ def test_another_photo_is_looked_at_where_the_tab_is_in_sight(opened, rounds, co
     assert titles(views(updates)[-1])[-1] == "Detector, final"
     session = handlers.SESSIONS.get("ann")
     assert session is not None and session is not opened
-    assert session.threshold == 0.2
+    assert session.view.threshold == 0.2
 
 
 def test_a_photo_opened_on_another_tab_runs_no_detector(opened, rounds, counted) -> None:
@@ -185,11 +185,11 @@ def test_an_own_checkpoint_stands_beside_the_others_until_it_is_taken_away(opene
     updates = list(detector_handlers.use_checkpoint("ann", str(own)))
     assert titles(views(updates)[-1])[-1] == "Yours: made-3.safetensors"
     list(detector_handlers.use_checkpoint("ann", str(made_checkpoint(tmp_path, 4))))
-    assert len(opened.found) == 3, "one at a time: what the first one found is gone"
+    assert len(opened.detections.found) == 3, "one at a time: what the first one found is gone"
     html = detector_handlers.drop_checkpoint("ann")["detections"]
     assert titles(html) == ["Pseudo-masks", "Detector, round 0", "Detector, final"]
-    assert opened.own_detector is None
-    assert len(opened.found) == 2
+    assert opened.detections.own is None
+    assert len(opened.detections.found) == 2
 
 
 def test_an_own_checkpoint_goes_with_its_visitor_to_the_next_photo(opened, tmp_path, path, values) -> None:
@@ -208,7 +208,7 @@ def test_a_file_that_is_no_checkpoint_is_one_sentence(opened, rounds, tmp_path, 
     updates = list(detector_handlers.use_checkpoint("ann", str(file)))
     assert 'role="alert"' in updates[-1]["status"]
     assert f"mine{suffix}" in updates[-1]["status"]
-    assert opened.own_detector is None
+    assert opened.detections.own is None
 
 
 def test_files_that_are_too_large_are_one_sentence(opened, tmp_path, path, values, monkeypatch) -> None:

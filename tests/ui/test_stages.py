@@ -18,7 +18,7 @@ from cuts3d.run.explorer import Explorer
 from ui.draw import card, labels
 from ui.events import runs
 from ui.session.drawing import Drawing
-from ui.session.sessions import Session, Source
+from ui.session.sessions import Session, Source, View
 from ui.tabs import affinity, cloud, confidence, instances, methods, ncut, pipeline
 
 DRAWS = {"pipeline": pipeline.draw, **runs.TABS}
@@ -35,7 +35,7 @@ def explorer(photo, pixel_config) -> Explorer:
 def session(explorer) -> Session:
     explorer.update()
     h, w = explorer.results["features", 0].grid_shape
-    return Session(explorer, Source(title="squares", path="squares.png"), explorer.depth, patch=(h // 2, w // 2))
+    return Session(explorer, Source(title="squares", path="squares.png"), explorer.depth, View(patch=(h // 2, w // 2)))
 
 
 def drawn(session: Session, tab: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def test_a_tab_can_be_drawn_at_any_moment_of_a_run(explorer, tab):
     count = 0
     for _ in states(explorer):
         count += 1
-        session = Session(explorer, Source(title="squares"), explorer.depth, patch=(0, 0))
+        session = Session(explorer, Source(title="squares"), explorer.depth, View(patch=(0, 0)))
         seen |= set(drawn(session, tab))
     assert count > 12
     assert seen
@@ -79,7 +79,7 @@ def test_a_photo_without_an_instance_can_be_drawn(session, tab, change):
 @pytest.mark.parametrize("tab", DRAWS)
 def test_grids_of_other_sizes_can_be_drawn(session, tab, change):
     session.explorer.update(**change)
-    session.patch = (0, 0)
+    session.look(patch=(0, 0))
     assert drawn(session, tab)
 
 
@@ -118,7 +118,7 @@ def test_the_masks_on_the_page_are_the_final_ones_as_soon_as_there_are_any(sessi
     results = session.explorer.results
     final = drawn(session, "pipeline")["masks"]
     results.pop(("segmentation", 0))
-    session.drawn.clear()
+    session.drawn.keys.clear()
     coarse = drawn(session, "pipeline")["masks"]
     assert final
     assert coarse
@@ -176,7 +176,7 @@ def test_a_moved_patch_sends_layers_and_not_the_cloud_again(session):
     first = drawn(session, "3d")["viewer"]
     assert first["base"]
     assert first["value"]
-    session.patch = (1, 1)
+    session.look(patch=(1, 1))
     second = drawn(session, "3d")["viewer"]
     assert second["value"]
     assert "base" not in second
@@ -187,7 +187,7 @@ def test_a_moved_patch_sends_layers_and_not_the_cloud_again(session):
 def test_two_photos_never_have_one_cloud(session, photo, pixel_config):
     other = Explorer(photo.image[:, ::-1].copy(), pixel_config, depth=photo.depth)
     other.update()
-    turned = Session(other, Source(title="turned"), other.depth, patch=(0, 0))
+    turned = Session(other, Source(title="turned"), other.depth, View(patch=(0, 0)))
     first, second = drawn(session, "3d")["viewer"]["base"], drawn(turned, "3d")["viewer"]["base"]
     differing = [key for key in first if first[key] != second[key]]
     assert len(differing) >= 2, "the photo and its name"
@@ -253,7 +253,7 @@ def test_both_methods_and_their_difference_are_drawn_on_one_grid(session):
     assert set(update) == {"ours", "baseline", "methods", "method_table"}
     theirs = session.explorer.baseline("maskcut")
     assert f'aria-label="MaskCut: {len(theirs)} masks"' in update["baseline"]
-    pictures = [session.pictures[name].pixels for name in ("ours", "baseline", "methods")]
+    pictures = [session.drawn.pictures[name].pixels for name in ("ours", "baseline", "methods")]
     assert len({p.shape for p in pictures if p is not None}) == 1
 
 
@@ -263,9 +263,9 @@ def test_both_methods_and_their_difference_are_drawn_on_one_grid(session):
 def test_every_picture_that_can_be_compared_is_one_of_the_page(session):
     for tab in DRAWS:
         drawn(session, tab)
-    assert set(instances.COMPARABLE) <= set(session.pictures)
+    assert set(instances.COMPARABLE) <= set(session.drawn.pictures)
     assert {instances.FIRST, instances.SECOND} <= set(instances.COMPARABLE)
-    assert Session(session.explorer, session.source).compared == (instances.FIRST, instances.SECOND)
+    assert Session(session.explorer, session.source).view.compared == (instances.FIRST, instances.SECOND)
 
 
 def test_a_comparison_waits_for_both_of_its_pictures(session):

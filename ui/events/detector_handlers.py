@@ -28,7 +28,7 @@ def open_tab(visitor: str) -> Iterator[Update]:
 def look_again(visitor: str) -> Iterator[Update]:
     """A training ended: run its detector, where the tab is still in sight."""
     session = handlers.SESSIONS.get(visitor)
-    if session is not None and session.tab == "detector":
+    if session is not None and session.view.tab == "detector":
         yield from _find(visitor, session)
 
 
@@ -45,7 +45,7 @@ def use_checkpoint(visitor: str, path: str | None) -> Iterator[Update]:
     except Exception as error:
         yield failed(error)
         return
-    session.take_own(own)
+    session.detections.use_own(own)
     yield from _find(visitor, session)
 
 
@@ -54,7 +54,7 @@ def drop_checkpoint(visitor: str) -> Update:
     session = handlers.SESSIONS.get(visitor)
     if session is None:
         return {}
-    session.take_own(None)
+    session.detections.use_own(None)
     return drawn(session)
 
 
@@ -65,10 +65,12 @@ def choose_threshold(visitor: str, threshold: Any) -> Update:
         return handlers.closed(visitor)
     if not handlers.is_number(threshold):
         return {}
-    session.threshold = min(max(float(threshold), 0.0), 1.0)
+    with session.lock:
+        session.look(threshold=min(max(float(threshold), 0.0), 1.0))
     return drawn(session)
 
 
 def _find(visitor: str, session: Session) -> Iterator[Update]:
-    session.tab = "detector"
+    with session.lock:
+        session.look(tab="detector")
     yield from find_all(session, lambda: handlers.SESSIONS.get(visitor) is session)

@@ -21,14 +21,14 @@ def find_all(session: Session, is_open: Callable[[], bool]) -> Iterator[Update]:
     if ("coarse", 0) not in session.explorer.results:
         return
     try:
-        todo = [c for c in detectors.choices(session.own_detector) if c.key not in session.found]
+        todo = [c for c in detectors.choices(session.detections.own) if c.key not in session.detections.found]
         for place, choice in enumerate(todo):
             share = (place + 0.3) / len(todo)
             yield {**drawn(session), "status": status.running(f"{choice.title} looks at the photo", share)}
             found = detectors.find(choice.load(), session.explorer.image)
             if not is_open():
                 return
-            session.found[choice.key] = found
+            session.detections.found[choice.key] = found
         yield {**drawn(session), **({"status": summary(session)} if todo else {})}
     except Exception as error:
         yield failed(error)
@@ -44,4 +44,4 @@ def summary(session: Session) -> str:
     """The status line of a photo whose detections are there."""
     explorer = session.explorer
     done = ("segmentation", 0) in explorer.results or not explorer.config.refine.crf
-    return status.summary(explorer, session.source.title, costs=session.costs, done=done)
+    return status.summary(explorer, session.source.title, costs=session.clock.costs, done=done)

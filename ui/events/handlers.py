@@ -72,7 +72,7 @@ def change(visitor: str, values: Values, *, progressive: bool = False) -> Iterat
     if session is None:
         yield from _reopen(visitor, values)
         return
-    yield from walk(session, values, session.take_ticket(), progressive=progressive)
+    yield from walk(session, values, session.tickets.take(), progressive=progressive)
 
 
 def refine(visitor: str) -> Iterator[Update]:
@@ -84,11 +84,11 @@ def refine(visitor: str) -> Iterator[Update]:
         or ("segmentation", 0) in session.explorer.results
     ):
         return  # nothing to refine: a run goes on, or the last one was refused and its sentence stays
-    ticket = session.ticket
+    ticket = session.tickets.newest
     time.sleep(STILL)
-    if not session.is_newest(ticket):
+    if not session.tickets.is_newest(ticket):
         return
-    session.read_clock()  # the pause is no cost
+    session.clock.read(session.explorer)  # the pause is no cost
     try:
         with CRF_TURN:  # one at a time, so that sliders of others still get a core
             for _ in steps(session, {}, ticket, depth=session.explorer.depth):
@@ -128,10 +128,10 @@ def _choose_patch(
         return closed(visitor)
     with session.lock:
         features = session.explorer.results.get(("features", 0))
-        patch = None if features is None else choose(features.grid_shape, session.patch)
+        patch = None if features is None else choose(features.grid_shape, session.view.patch)
         if patch is None:
             return {}
-        session.patch = patch
+        session.look(patch=patch)
         return draw_all(session).update
 
 
@@ -143,7 +143,7 @@ def choose_instance(visitor: str, number: Any) -> Update:
     if not is_number(number):
         return {}
     with session.lock:
-        session.instance = max(0, int(float(number)) - 1)
+        session.look(instance=max(0, int(float(number)) - 1))
         return draw_all(session).update
 
 
@@ -152,8 +152,8 @@ def show_tab(visitor: str, tab: str) -> Update:
     session = SESSIONS.get(visitor)
     if session is None:
         return closed(visitor)
-    session.tab = tab
     with session.lock:
+        session.look(tab=tab)
         return draw_all(session).update
 
 
@@ -162,8 +162,8 @@ def compare(visitor: str, left: str, right: str) -> Update:
     session = SESSIONS.get(visitor)
     if session is None:
         return {}
-    session.compared = (left, right)
     with session.lock:
+        session.look(compared=(left, right))
         return draw_all(session).update
 
 
@@ -175,12 +175,13 @@ def choose_baseline(visitor: str, name: str) -> Iterator[Update]:
         return
     if name not in BASELINES or not session.explorer.results:
         return
-    session.baseline = name
+    with session.lock:
+        session.look(baseline=name)
     yield {"status": status.running(BASELINES[name].title, 0.5)}
     try:
         with session.lock:
             update = draw_all(session).update
-        line = status.summary(session.explorer, session.source.title, costs=session.costs, done=True)
+        line = status.summary(session.explorer, session.source.title, costs=session.clock.costs, done=True)
         yield {**update, "status": line}
     except Exception as error:
         yield failed(error)
@@ -202,7 +203,7 @@ def compare_depths(visitor: str, names: Sequence[str]) -> Iterator[Update]:
             table = depth.rows(entries, None, explorer.config)
             yield {"depth_table": table, "status": status.running("comparing depth estimators", share)}
         done = summarise(entries, explorer.config)
-        line = status.summary(explorer, session.source.title, costs=session.costs, done=True)
+        line = status.summary(explorer, session.source.title, costs=session.clock.costs, done=True)
         yield {"depth_table": depth.rows(entries, done, explorer.config), "status": line}
     except Exception as error:
         yield failed(error)
@@ -221,12 +222,12 @@ def prepare_files(visitor: str) -> Iterator[Update]:
             result, config = session.explorer.update(), session.explorer.config
             drawing = draw_all(session, every_tab=True)
             html = standalone_html(cloud.base_of(drawing), cloud.value_of(drawing), title=session.source.title)
-            shown = {name: to_image(picture, result.image) for name, picture in session.pictures.items()}
+            shown = {name: to_image(picture, result.image) for name, picture in session.drawn.pictures.items()}
             paths = write_downloads(folder, result, config, title=session.source.title, pictures=shown, view_html=html)
         yield {
             **drawing.update,
             "files": gr.update(value=[str(p) for p in paths], visible=True),
-            "status": status.summary(session.explorer, session.source.title, costs=session.costs, done=True),
+            "status": status.summary(session.explorer, session.source.title, costs=session.clock.costs, done=True),
         }  # Gradio copies the files to its own cache before it asks for more
     except Exception as error:
         yield failed(error)
@@ -239,7 +240,7 @@ def close(visitor: str) -> None:
     page_training.TURN.stop(visitor)
     session = SESSIONS.get(visitor)
     if session is not None:
-        session.take_ticket()  # stops what still runs
+        session.tickets.take()  # stops what still runs
     SESSIONS.close(visitor)
 
 
@@ -252,14 +253,14 @@ def _open(visitor: str, source: Source, values: Values) -> Iterator[Update]:
     old = SESSIONS.get(visitor)
     session = Session(explorer=explorer, source=source, own_depth=explorer.depth)
     if old is not None:
-        old.take_ticket()  # stops what still runs for the photo before
-        session.tab, session.compared, session.baseline = old.tab, old.compared, old.baseline
-        session.own_detector, session.threshold = old.own_detector, old.threshold
+        old.tickets.take()  # stops what still runs for the photo before
+        session.view = old.view.of_next_photo()
+        session.detections.use_own(old.detections.own)
     SESSIONS.put(visitor, session)
-    ticket = session.take_ticket()
+    ticket = session.tickets.take()
     yield {"status": status.running("loading the networks", 0.03), **_blank(session)}
     yield from walk(session, values, ticket, progressive=True)
-    if session.tab == "detector" and session.is_newest(ticket):
+    if session.view.tab == "detector" and session.tickets.is_newest(ticket):
         yield from find_all(session, lambda: SESSIONS.get(visitor) is session)
 
 

@@ -34,14 +34,14 @@ TABS = {
 
 def walk(session: Session, values: Values, ticket: int, *, progressive: bool) -> Iterator[Update]:
     """Run the stages; the pictures are sent as each is ready, or all at the end."""
-    session.start_clock()
+    session.clock.start(session.explorer)
     try:
         params = controls.params_from(values)
         own = session.own_depth if controls.wants_own_depth(values) else None
         for step in steps(session, params, ticket, depth=own, until="coarse"):
             if progressive and step.stage in status.STAGES and step.index == 0:
                 with session.lock:
-                    if not session.is_newest(ticket):
+                    if not session.tickets.is_newest(ticket):
                         return
                     drawing = draw_all(session)
                 yield {**drawing.update, "status": status.stage(step.stage)}
@@ -55,13 +55,13 @@ def walk(session: Session, values: Values, ticket: int, *, progressive: bool) ->
 def finish(session: Session, ticket: int) -> Update | None:
     """Everything that a run changed, with what it cost; None where a newer request has come."""
     with session.lock:
-        if not session.is_newest(ticket):
+        if not session.tickets.is_newest(ticket):
             return None
         drawing = draw_all(session)
         done = drawing.result("segmentation") is not None or not session.explorer.config.refine.crf
-        session.costs.append(status.cost(*session.read_clock()))
+        session.clock.costs.append(status.cost(*session.clock.read(session.explorer)))
         title = session.source.title
-        drawing.update["status"] = status.summary(session.explorer, title, costs=session.costs, done=done)
+        drawing.update["status"] = status.summary(session.explorer, title, costs=session.clock.costs, done=done)
         drawing.update["chosen"] = _selector(drawing)
         return drawing.update
 
@@ -80,16 +80,16 @@ def steps(
     running: Iterator[StageResult] | None = None
     while True:
         with session.lock:
-            if not session.is_newest(ticket):
+            if not session.tickets.is_newest(ticket):
                 return
             if running is None:
                 session.explorer.depth = depth
                 running = session.explorer.stages(**params)
             step = next(running, None)
+            if step is not None and step.stage == "features":
+                session.look(patch=_moved(session.view.patch, step.value.grid_shape))
         if step is None:
             return
-        if step.stage == "features":
-            session.patch = _moved(session.patch, step.value.grid_shape)
         yield step
         if step.stage == until:
             return
@@ -100,7 +100,7 @@ def draw_all(session: Session, *, every_tab: bool = False) -> Drawing:
     drawing = Drawing(session)
     pipeline.draw(drawing)
     for name, draw in TABS.items():
-        if every_tab or name == session.tab:
+        if every_tab or name == session.view.tab:
             draw(drawing)
     return drawing
 

@@ -107,6 +107,6 @@ def _ended(visitor: str, training: PageTraining) -> Update:
     update["trained_file"] = gr.update(value=str(training.result), visible=True)
     session = handlers.SESSIONS.get(visitor)
     if session is not None:
-        session.take_own(training.detector)
+        session.detections.use_own(training.detector)
         update |= {**drawn(session), "checkpoint": None}
     return update

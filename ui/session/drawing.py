@@ -36,17 +36,17 @@ class Drawing:
             key: What it is made from: arrays and records by identity, numbers and texts by value.
             make: Makes it.
         """
-        if _same(self.session.drawn.get(name), key):
+        if _same(self.session.drawn.keys.get(name), key):
             return
         self.update[name] = make()
-        self.session.drawn[name] = key
+        self.session.drawn.keys[name] = key
 
     def picture(self, name: str, key: tuple[Any, ...], make: Callable[[], Picture]) -> None:
         """Set a picture, and keep it for the comparison and the files."""
 
         def render() -> str:
-            self.session.pictures[name] = make()
-            return to_html(self.session.pictures[name], self.session.explorer.image.shape)
+            self.session.drawn.pictures[name] = make()
+            return to_html(self.session.drawn.pictures[name], self.session.explorer.image.shape)
 
         self.put(name, key, render)
 
@@ -65,7 +65,7 @@ class Drawing:
     @property
     def chosen(self) -> int:
         """Place of the chosen instance, moved into the range of what was found."""
-        return max(0, min(self.session.instance, len(self.cuts) - 1))
+        return max(0, min(self.session.view.instance, len(self.cuts) - 1))
 
     @property
     def ncut(self) -> int:

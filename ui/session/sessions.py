@@ -6,8 +6,7 @@ import itertools
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from cuts3d.run.explorer import Explorer
@@ -39,81 +38,139 @@ class Source:
     depth_kind: DepthKind = "relative"
 
 
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a visitor chose to look at.
+
+    Attributes:
+        tab: Id of the active tab.
+        patch: Chosen patch (row, column) on the grid, or None until there is a grid.
+        instance: Index of the chosen instance among those that are shown, from 0.
+        compared: Names of the two pictures under the comparison slider.
+        baseline: Name of the baseline that our masks are compared with.
+        threshold: Lowest score of the detections that are shown, in [0, 1].
+    """
+
+    tab: str = "pipeline"
+    patch: tuple[int, int] | None = None
+    instance: int = 0
+    compared: tuple[str, str] = ("photo", "masks")
+    baseline: str = "maskcut"
+    threshold: float = THRESHOLD
+
+    def of_next_photo(self) -> View:
+        """The same view of another photo, where no patch and no instance is chosen yet."""
+        return replace(self, patch=None, instance=0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """What the page shows of an open photo.
+
+    Attributes:
+        keys: What each output was last drawn from, by the output's name.
+        pictures: The pictures on the page, by name.
+    """
+
+    keys: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    pictures: dict[str, Picture] = field(default_factory=dict)
+
+
+@dataclass(slots=True, eq=False)
+class Detections:
+    """What detectors found in an open photo.
+
+    Attributes:
+        own: The visitor's own checkpoint, or None.
+        found: Detections by the detector's key.
+    """
+
+    own: Detector | None = None
+    found: dict[str, Found] = field(default_factory=dict)
+
+    def use_own(self, detector: Detector | None) -> None:
+        """Replace the visitor's own checkpoint; the earlier one and its detections are freed."""
+        if self.own is not None:
+            self.found.pop(self.own.key, None)
+        self.own = detector
+
+
+class Clock:
+    """Measures what the parts of a run cost.
+
+    Attributes:
+        costs: One text for each part of the last run.
+    """
+
+    def __init__(self) -> None:
+        self.costs: list[str] = []
+        self._start, self._calls = 0.0, Counter[str]()
+
+    def start(self, explorer: Explorer) -> None:
+        """Forget the last run and begin to measure a new one."""
+        self.costs.clear()
+        self.read(explorer)
+
+    def read(self, explorer: Explorer) -> tuple[float, list[str]]:
+        """Seconds since the last reading, and the stages that were computed since then."""
+        now, calls = time.perf_counter(), explorer.calls.copy()
+        spent = (now - self._start, list((calls - self._calls).keys()))
+        self._start, self._calls = now, calls
+        return spent
+
+
+class Tickets:
+    """Numbers of the requests of one visitor: only the newest request may go on.
+
+    Attributes:
+        newest: Number of the newest request; 0 before the first.
+    """
+
+    def __init__(self) -> None:
+        self.newest = 0
+        self._numbers = itertools.count(1)
+
+    def take(self) -> int:
+        """Number of a new request; older requests stop."""
+        self.newest = next(self._numbers)
+        return self.newest
+
+    def is_newest(self, ticket: int) -> bool:
+        """Whether no newer request has come."""
+        return ticket == self.newest
+
+
 @dataclass(slots=True, eq=False)
 class Session:
     """One visitor's open photo.
 
     Attributes:
-        explorer: Keeps the stages.
-        source: Where it came from.
+        explorer: The photo and the results of its stages.
+        source: Where the photo came from.
         own_depth: The photo's own depth map, in use or not.
-        patch: Chosen patch (row, column) on the grid, or None until there is a grid.
-        instance: Place of the chosen instance in the order of cutting, from 0.
-        tab: The tab in sight.
-        compared: The two pictures under the slider.
-        baseline: The method that ours is held against.
-        own_detector: The visitor's own checkpoint.
-        found: What each detector found in the photo, by the detector's key.
-        threshold: Least score of the detections that are shown, in [0, 1].
-        drawn: What was drawn last under each name: the objects it was drawn from.
-        pictures: The pictures on the page, by name.
-        lock: One run at a time.
-        used: When it was last asked for.
-        costs: What the parts of the last run took.
+        view: What the visitor chose to look at.
+        drawn: What the page shows.
+        detections: What detectors found.
+        lock: Held by whoever runs a stage or draws.
+        used: When the photo was last asked for, in seconds of `time.monotonic`.
+        clock: Measures what a run costs.
+        tickets: Numbers of the visitor's requests.
     """
 
     explorer: Explorer
     source: Source
     own_depth: DepthMap | None = None
-    patch: tuple[int, int] | None = None
-    instance: int = 0
-    tab: str = "pipeline"
-    compared: tuple[str, str] = ("photo", "masks")
-    baseline: str = "maskcut"
-    own_detector: Detector | None = None
-    found: dict[str, Found] = field(default_factory=dict)
-    threshold: float = THRESHOLD
-    drawn: dict[str, Any] = field(default_factory=dict)
-    pictures: dict[str, Picture] = field(default_factory=dict)
+    view: View = View()
+    drawn: Drawn = field(default_factory=Drawn)
+    detections: Detections = field(default_factory=Detections)
     lock: threading.Lock = field(default_factory=threading.Lock)
     used: float = field(default_factory=time.monotonic)
-    costs: list[str] = field(default_factory=list)
-    _ticket: int = 0
-    _tickets: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    _started: float = 0.0
-    _calls: Counter[str] = field(default_factory=Counter)
+    clock: Clock = field(default_factory=Clock)
+    tickets: Tickets = field(default_factory=Tickets)
 
-    @property
-    def ticket(self) -> int:
-        """The newest request's number."""
-        return self._ticket
-
-    def take_own(self, detector: Detector | None) -> None:
-        """Put the visitor's own checkpoint in place of an earlier one, which is freed."""
-        if self.own_detector is not None:
-            self.found.pop(self.own_detector.key, None)
-        self.own_detector = detector
-
-    def start_clock(self) -> None:
-        """Begin to count what a run costs."""
-        self.costs.clear()
-        self._started, self._calls = time.perf_counter(), self.explorer.calls.copy()
-
-    def read_clock(self) -> tuple[float, list[str]]:
-        """Seconds since the clock was read last, and the stages computed since; it starts anew."""
-        now, calls = time.perf_counter(), self.explorer.calls.copy()
-        spent = (now - self._started, list((calls - self._calls).keys()))
-        self._started, self._calls = now, calls
-        return spent
-
-    def take_ticket(self) -> int:
-        """A newer request's number; whoever holds an older one stops."""
-        self._ticket = next(self._tickets)
-        return self._ticket
-
-    def is_newest(self, ticket: int) -> bool:
-        """Whether no newer request has come."""
-        return ticket == self._ticket
+    def look(self, **changes: Any) -> None:
+        """Change the view; whoever calls this holds the lock."""
+        self.view = replace(self.view, **changes)
 
 
 class Sessions:

@@ -35,7 +35,7 @@ def build() -> dict[str, Any]:
 def draw(d: Drawing) -> None:
     """Draw what only this tab shows."""
     features, before, after = d.result("features"), d.result("affinity"), d.result("sharpened")
-    patch = d.session.patch
+    patch = d.session.view.patch
     if features is None or before is None or after is None or patch is None:
         return
     grid = features.grid_shape

@@ -29,7 +29,7 @@ def build() -> dict[str, Any]:
 def draw(d: Drawing) -> None:
     """Send the cloud once per photo, depth and camera; its layers at every change."""
     depth, features = d.result("depth"), d.result("features")
-    if depth is None or features is None or d.session.patch is None:
+    if depth is None or features is None or d.session.view.patch is None:
         return
     config = d.session.explorer.config.cloud
     update: dict[str, Any] = {}
@@ -39,7 +39,7 @@ def draw(d: Drawing) -> None:
         update["base"] = d.update.pop("viewer_base")
     cut = d.cuts[d.chosen] if d.cuts else (None, None)
     final = d.result("segmentation") or d.result("coarse")
-    key = (depth, d.result("ncut", d.ncut), *cut, final, d.session.patch, d.chosen, d.result("graph", d.chosen))
+    key = (depth, d.result("ncut", d.ncut), *cut, final, d.session.view.patch, d.chosen, d.result("graph", d.chosen))
     d.put("viewer", key, lambda: value_of(d))
     if "viewer" in d.update:
         update["value"] = d.update["viewer"]
@@ -64,7 +64,7 @@ def value_of(d: Drawing) -> dict[str, Any]:
     grid = d.result("features").grid_shape
     if not d.cuts:
         return layers_payload(
-            layers_of(d), grid=grid, cut_grid=grid, config=d.session.explorer.config, patch=d.session.patch
+            layers_of(d), grid=grid, cut_grid=grid, config=d.session.explorer.config, patch=d.session.view.patch
         )
     cut, confidence = d.cuts[d.chosen]
     return layers_payload(
@@ -72,7 +72,7 @@ def value_of(d: Drawing) -> dict[str, Any]:
         grid=grid,
         cut_grid=(cut.mask.shape[0], cut.mask.shape[1]),
         config=d.session.explorer.config,
-        patch=d.session.patch,
+        patch=d.session.view.patch,
         instance=d.chosen,
         sources=cut.sources,
         sinks=cut.sinks,

@@ -63,11 +63,11 @@ def draw(d: Drawing) -> None:
     result = d.result("segmentation") or d.result("coarse")
     if result is None:
         return
-    wanted = detectors.choices(d.session.own_detector)
-    found = tuple(d.session.found[c.key] for c in wanted if c.key in d.session.found)
+    wanted = detectors.choices(d.session.detections.own)
+    found = tuple(d.session.detections.found[c.key] for c in wanted if c.key in d.session.detections.found)
     waiting = len(wanted) - len(found)
-    key = (result, d.session.threshold, waiting, found)
-    d.put("detections", key, lambda: views(result, found, d.session.threshold, waiting))
+    key = (result, d.session.view.threshold, waiting, found)
+    d.put("detections", key, lambda: views(result, found, d.session.view.threshold, waiting))
 
 
 def views(result: Segmentation, found: tuple[Found, ...], threshold: float, waiting: int) -> str:

@@ -53,10 +53,10 @@ def draw(d: Drawing) -> None:
     result = d.result("segmentation") or coarse
     d.picture("coarse", tuple(i.mask for i in coarse.instances), lambda: numbers_on(coarse))
     d.put("instances", (result, d.chosen), lambda: panel_of(d, result))
-    left, right = d.session.compared
+    left, right = d.session.view.compared
     d.put(
         "compare",
-        (d.session.pictures.get(left), d.session.pictures.get(right)),
+        (d.session.drawn.pictures.get(left), d.session.drawn.pictures.get(right)),
         lambda: comparison(d, left, right),
     )
 
@@ -71,5 +71,5 @@ def panel_of(d: Drawing, result: Any) -> str:
 def comparison(d: Drawing, left: str, right: str) -> Any:
     """Two pictures as arrays, or None where one is not there."""
     image = d.session.explorer.image
-    both = [d.session.pictures.get(name) for name in (left, right)]
+    both = [d.session.drawn.pictures.get(name) for name in (left, right)]
     return None if None in both else tuple(to_image(p, image) for p in both if p is not None)

@@ -31,7 +31,7 @@ def draw(d: Drawing) -> None:
     """Draw what only this tab shows."""
     if d.result("coarse") is None:
         return
-    baseline, found = BASELINES[d.session.baseline], d.session.explorer.baseline(d.session.baseline)
+    baseline, found = BASELINES[d.session.view.baseline], d.session.explorer.baseline(d.session.view.baseline)
     grid = d.result("features").grid_shape
     theirs = [resize_mask(one.mask, grid) for one in found]
     ours = [resize_mask(cut.mask, grid) for cut, _ in d.cuts]

@@ -60,7 +60,7 @@ def _depth(d: Drawing) -> None:
 
 def _affinity(d: Drawing) -> None:
     features, before, after = d.result("features"), d.result("affinity"), d.result("sharpened")
-    patch = d.session.patch
+    patch = d.session.view.patch
     if features is None or patch is None:
         return
     grid = features.grid_shape

@@ -37,8 +37,8 @@ def grid(session: Session) -> tuple[int, int]:
 @pytest.mark.parametrize("x", [-3.0, 0.0, 0.26, 1.0, 1e9])
 def test_a_picked_patch_holds_the_place_and_lies_on_the_grid(opened, y, x):
     handlers.pick_patch("ann", y, x)
-    assert opened.patch is not None
-    for cell, share, count in zip(opened.patch, (y, x), grid(opened), strict=True):
+    assert opened.view.patch is not None
+    for cell, share, count in zip(opened.view.patch, (y, x), grid(opened), strict=True):
         assert cell == int(np.clip(np.floor(share * count), 0, count - 1))
 
 
@@ -52,22 +52,22 @@ def test_a_picked_patch_redraws_its_pictures_and_runs_nothing(opened):
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), None, "here"])
 def test_a_place_that_is_none_changes_nothing(opened, bad):
     """JavaScript's NaN, as of a picture without height, arrives as null."""
-    patch = opened.patch
+    patch = opened.view.patch
     assert handlers.pick_patch("ann", bad, 0.5) == {}
     assert handlers.pick_patch("ann", 0.5, bad) == {}
-    assert opened.patch == patch
+    assert opened.view.patch == patch
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(-1, 0), (1, 0), (0, -1), (0, 1)])
 def test_arrow_keys_move_by_one_patch_and_stop_at_the_border(opened, rows, columns):
     h, w = grid(opened)
     handlers.pick_patch("ann", 0.5, 0.5)
-    start = opened.patch
+    start = opened.view.patch
     assert start is not None
     seen = [start]
     for _ in range(max(h, w) + 3):
         handlers.move_patch("ann", rows, columns)
-        seen.append(opened.patch)
+        seen.append(opened.view.patch)
     expected = [
         (int(np.clip(start[0] + n * rows, 0, h - 1)), int(np.clip(start[1] + n * columns, 0, w - 1)))
         for n in range(len(seen))
@@ -79,7 +79,7 @@ def test_arrow_keys_move_by_one_patch_and_stop_at_the_border(opened, rows, colum
 def test_moves_that_arrive_at_once_all_count(opened):
     """Gradio answers two at a time; each starts where the one before it ended."""
     handlers.pick_patch("ann", 0.5, 0.5)
-    row, column = opened.patch
+    row, column = opened.view.patch
     moves = [threading.Thread(target=handlers.move_patch, args=("ann", 0, -1)) for _ in range(4)]
     with opened.lock:  # all four have been asked for before the first is answered
         for move in moves:
@@ -87,16 +87,16 @@ def test_moves_that_arrive_at_once_all_count(opened):
         time.sleep(0.2)
     for move in moves:
         move.join()
-    assert opened.patch == (row, column - 4)
+    assert opened.view.patch == (row, column - 4)
 
 
 def test_the_chosen_patch_is_kept_on_a_change_and_brought_into_a_smaller_grid(opened, values):
     handlers.pick_patch("ann", 1.0, 0.0)
     list(handlers.change("ann", moved(values, beta=0.2)))
-    assert opened.patch == (19, 0)
+    assert opened.view.patch == (19, 0)
     list(handlers.change("ann", moved(values, image_size=80)))
     assert grid(opened) == (10, 10)
-    assert opened.patch == (9, 0)
+    assert opened.view.patch == (9, 0)
 
 
 def chosen_cut(session: Session) -> Any:
@@ -166,7 +166,7 @@ def test_another_neighbour_takes_maskcut_s_place(opened, name):
     assert BASELINES[name].name in last["method_table"]
     session = handlers.SESSIONS.get("ann")
     assert session is not None
-    assert session.baseline == name
+    assert session.view.baseline == name
     assert "method_table" not in list(handlers.choose_baseline("ann", name))[-1]
 
 
@@ -262,7 +262,7 @@ def test_files_show_what_the_page_shows(opened, values):
 
 def test_what_is_exported_follows_the_choice_of_depth(files, values, opened):
     """The parameters are the same with the photo's own depth and with the estimator; snippet and link are not."""
-    opened.tab = "export"
+    opened.look(tab="export")
     own = handlers.show_tab("ann", "export")
     assert "depth=" in own["python"]
     updates = list(handlers.change("ann", moved(values, depth="none")))

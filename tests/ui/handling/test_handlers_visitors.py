@@ -51,13 +51,13 @@ def test_two_visitors_at_once_get_what_each_would_get_alone(files, values):
 
 def test_nothing_of_one_visitor_moves_what_another_sees(opened, files, values):
     list(handlers.open_upload("bob", files.other_photo, None, "relative", moved(values, depth="none")))
-    before, patch = opened.explorer.results, opened.patch
+    before, patch = opened.explorer.results, opened.view.patch
     list(handlers.change("bob", moved(values, depth="none", tau_knn=0.3)))
     handlers.pick_patch("bob", 0.0, 0.0)
     handlers.choose_instance("bob", 2)
     handlers.close("bob")
     assert opened.explorer.results is before
-    assert (opened.patch, opened.instance) == (patch, 0)
+    assert (opened.view.patch, opened.view.instance) == (patch, 0)
     assert handlers.show_tab("ann", "pipeline") == {}
 
 
@@ -73,7 +73,7 @@ def test_a_newer_change_stops_an_older_run_for_good(files, values, sessions, ste
     assert list(older) == []
     assert sessions.get("ann").explorer.calls == calls
     assert sessions.get("ann").explorer.config.local_cut.tau_knn == 0.3
-    assert {"depth", "masks", "partition"} <= set(sessions.get("ann").drawn)
+    assert {"depth", "masks", "partition"} <= set(sessions.get("ann").drawn.keys)
 
 
 @pytest.mark.parametrize("steps", [1, 3, 8])
@@ -133,7 +133,7 @@ def test_an_older_run_sends_nothing_once_a_newer_one_is_done_between_any_two_of_
 
 def test_the_crf_waits_for_a_pause_and_gives_way_to_a_newer_request(opened, values, monkeypatch):
     list(handlers.change("ann", moved(values, crf=True)))
-    monkeypatch.setattr(handlers, "time", SimpleNamespace(sleep=lambda _: opened.take_ticket()))
+    monkeypatch.setattr(handlers, "time", SimpleNamespace(sleep=lambda _: opened.tickets.take()))
     calls, updates = computed(opened, lambda: list(handlers.refine("ann")))
     assert updates == []
     assert not calls
@@ -147,7 +147,7 @@ def test_the_crf_gives_way_at_every_step(opened, values):
     assert entries > 5
     for last in range(1, entries + 1):
         list(handlers.change("ann", moved(values, crf=True, crf_iterations=2)))
-        opened.lock = CountedLock(lambda n, last=last: opened.take_ticket() if n == last else None)  # pyright: ignore
+        opened.lock = CountedLock(lambda n, last=last: opened.tickets.take() if n == last else None)  # pyright: ignore
         assert list(handlers.refine("ann")) == [], f"a newer request before entry {last} of {entries}"
 
 
