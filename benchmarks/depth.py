@@ -20,12 +20,12 @@ import numpy as np
 from benchmarks import dev_set
 from benchmarks.dev_set import HEAD, Masks, Method, run_method
 from cuts3d.arrays import ImageArray
+from cuts3d.backbones.features import photo_vectors
 from cuts3d.config import CutS3DConfig, FeatureConfig
 from cuts3d.depth import estimate_depth, get_depth
 from cuts3d.depth.embedded import WEIGHTS
 from cuts3d.depth.loaded import loaded_estimator
 from cuts3d.io.photos import read_image
-from cuts3d.run.features import photo_vectors
 from cuts3d.run.methods import find_masks
 from cuts3d.run.stages import Memo
 from cuts3d.types import DepthMap

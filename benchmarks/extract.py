@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from cuts3d.backbones.features import batch_vectors
 from cuts3d.config import ADAPTIVE, CutS3DConfig
 from cuts3d.depth import estimate_depth
 from cuts3d.extract import Job
@@ -23,7 +24,6 @@ from cuts3d.extract.manifest import Shard
 from cuts3d.extract.shard import run_shard
 from cuts3d.extract.sources import entries
 from cuts3d.io.photos import read_image
-from cuts3d.run.features import batch_vectors
 
 IMAGES, PER_SHARD, REPEATS = 48, 2, 2
 IMAGENET = 1_281_167

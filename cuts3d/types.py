@@ -43,11 +43,13 @@ class DepthMap:
         kind: `metric`: metres, larger = farther. `relative`: up to scale and shift, larger = farther.
             `disparity`: inverse depth up to scale and shift, larger = nearer.
         estimator: Who made it, for people.
+        source: Registry name of the estimator that made it (see `cuts3d.depth.get_depth`); empty for any other map.
     """
 
     values: FloatArray
     kind: DepthKind
     estimator: str
+    source: str = ""
 
     def inverse(self) -> FloatArray:
         """Values with larger = nearer: disparity as it is, depth negated or inverted (metric). Float64 [H', W']."""

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from cuts3d.arrays import ImageArray
+from cuts3d.backbones.features import batch_vectors
 from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError, out_of_memory
 from cuts3d.extract.first_cuts import first_cuts
 from cuts3d.extract.job import Job
@@ -21,7 +22,6 @@ from cuts3d.extract.manifest import Shard
 from cuts3d.extract.records import annotation
 from cuts3d.extract.sources import Entry
 from cuts3d.io.photos import read_image
-from cuts3d.run.features import batch_vectors
 from cuts3d.run.methods import OURS, find_masks
 from cuts3d.run.stages import Known, Memo, remembering
 

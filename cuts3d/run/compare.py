@@ -12,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from cuts3d.arrays import FloatArray, ImageArray
+from cuts3d.backbones.features import photo_vectors
 from cuts3d.config import CutS3DConfig, FeatureConfig
 from cuts3d.depth import estimate_depth, get_depth, normalise_depth
 from cuts3d.depth.edges import edge_f_score
@@ -20,7 +21,6 @@ from cuts3d.errors import ConfigError, CutS3DError
 from cuts3d.grids import iou, sample_map
 from cuts3d.io.depth_maps import DepthInput, read_depth
 from cuts3d.io.photos import ImageInput, read_image
-from cuts3d.run.features import photo_vectors
 from cuts3d.run.pipeline import run_pipeline
 from cuts3d.run.stages import Memo, Stage
 from cuts3d.types import DepthKind, DepthMap, PatchFeatures, Segmentation

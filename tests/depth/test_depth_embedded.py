@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from cuts3d import CutS3DConfig, Explorer
 from cuts3d.backbones import vit
-from cuts3d.depth import estimate_depth, get_depth
+from cuts3d.depth import estimate_depth, get_depth, read_depth
 from cuts3d.depth.embedded import WEIGHTS
 from cuts3d.depth.head import STEEPER, fit_to_photo, output_size, sharpen, steepen
 from cuts3d.grids import resize_map
@@ -42,6 +42,15 @@ def test_depth_without_features_runs_the_backbone_itself() -> None:
     image = make_scene("two boxes").image
     result = Explorer(image, CutS3DConfig().replace(crf=False)).update()
     np.testing.assert_allclose(estimate_depth(image).values, result.depth.values, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["embedded", "none"])
+def test_a_depth_map_names_the_estimator_that_made_it(name: str) -> None:
+    assert estimate_depth(make_scene("two boxes").image, name).source == name
+
+
+def test_a_given_depth_map_names_no_estimator() -> None:
+    assert read_depth(np.ones((8, 8), np.float32)).source == ""
 
 
 def test_other_grids_give_finer_depth() -> None:

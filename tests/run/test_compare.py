@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from cuts3d import CutS3D
+from cuts3d.backbones import features
 from cuts3d.depth import DepthSpec, registry
 from cuts3d.depth.loaded import _estimator
 from cuts3d.errors import ConfigError, WeightsUnavailableError
-from cuts3d.run import features
 from cuts3d.run.compare import compare_depth, matched_iou
 from cuts3d.types import DepthMap
 
@@ -54,7 +54,7 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ran.append(spec.name)
         return plain(network, spec, *rest, **options)
 
-    monkeypatch.setattr("cuts3d.run.features.extract_batch", counted)
+    monkeypatch.setattr("cuts3d.backbones.features.extract_batch", counted)
     return ran
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cuts3d.backbones.features import photo_vectors
 from cuts3d.config import CutS3DConfig
 from cuts3d.errors import InputError
 from cuts3d.grids import resize_mask
@@ -18,7 +19,6 @@ from cuts3d.io.coco import encode_rle
 from cuts3d.io.photos import read_image
 from cuts3d.method.affinity import cosine_affinity
 from cuts3d.method.score import mask_factors
-from cuts3d.run.features import photo_vectors
 from training.self_training.merge_labels import merge_labels
 from training.self_training.rank import main, rank_detections
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from cuts3d import CutS3D
-from cuts3d.run.features import use_runner
+from cuts3d.backbones.features import use_runner
 from ui.server.gpu import lend_gpu, spaces_package
 
 

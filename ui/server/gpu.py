@@ -23,7 +23,7 @@ def lend_gpu() -> None:
     """Let the backbone run under `spaces.GPU` where there is such a thing."""
     spaces = spaces_package()
     if spaces is not None:
-        from cuts3d.run.features import use_runner
+        from cuts3d.backbones.features import use_runner
 
         use_runner(spaces.GPU(run))
 
