@@ -17,7 +17,8 @@ from cuts3d.grids import sample_map
 from cuts3d.method.knn_graph import knn_graph
 from cuts3d.method.point_cloud import back_project, send_to_background
 from cuts3d.scenes import make_scene
-from ui.viewer import base_payload, layers_payload, scalar_layer, standalone_html
+from cuts3d.types import LocalCut, SpatialConfidence
+from ui.viewer import ColourScale, ShownCut, base_payload, layers_payload, scalar_layer, standalone_html
 
 pytestmark = pytest.mark.browser
 GRID = (24, 24)
@@ -33,19 +34,28 @@ def cloud_page(title: str = "Two boxes") -> str:
     region, front = labels > 0, labels == 1
     points = back_project(depth, (480, 480), depth_scale=config.cloud.depth_scale)
     core = front & (np.indices(GRID)[0] < 12)  # a cut that leaves short links across its border
-    value = layers_payload(
-        [scalar_layer("depth", "Depth", z, low=0, high=1, colours=heat(), ends=("near", "far"))],
-        grid=GRID,
-        cut_grid=GRID,
-        config=config,
-        patch=(12, 9),
-        sources=np.flatnonzero(front)[:1],
-        sinks=np.array([0]),
-        graph=knn_graph(send_to_background(points, region, depth_scale=config.cloud.depth_scale)),
-        taus=np.array([0.05, 0.08, 0.115]),
-        cuts=np.stack([core, core, front]),
+    cut = LocalCut(
         mask=front,
         region=region,
+        sources=np.flatnonzero(front)[:1],
+        sinks=np.array([0]),
+        flow=1.0,
+        connected=True,
+        num_edges=1,
+    )
+    sweep = SpatialConfidence(
+        values=np.ones(GRID, np.float32),
+        cuts=np.stack([core, core, front]),
+        taus=np.array([0.05, 0.08, 0.115]),
+        mean=1.0,
+    )
+    graph = knn_graph(send_to_background(points, region, depth_scale=config.cloud.depth_scale))
+    value = layers_payload(
+        [scalar_layer("depth", "Depth", z, ColourScale(colours=heat(), ends=("near", "far")))],
+        grid=GRID,
+        config=config,
+        patch=(12, 9),
+        shown=ShownCut(index=0, cut=cut, confidence=sweep, graph=graph),
     )
     return standalone_html(base_payload(scene.image, z, photo_id="boxes"), value, title=title)
 
@@ -54,7 +64,7 @@ def plane_page() -> str:
     photo = np.full((480, 480, 3), (30, 60, 160), np.uint8)
     row, column = SQUARE
     photo[row - 12 : row + 12, column - 12 : column + 12] = RED
-    value = layers_payload([], grid=GRID, cut_grid=GRID, config=CutS3DConfig())
+    value = layers_payload([], grid=GRID, config=CutS3DConfig())
     return standalone_html(base_payload(photo, np.full((480, 480), 0.5), photo_id="plane"), value, title="A plane")
 
 

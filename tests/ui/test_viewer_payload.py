@@ -20,9 +20,11 @@ from cuts3d.depth import normalise_depth
 from cuts3d.method.knn_graph import knn_graph
 from cuts3d.method.point_cloud import back_project
 from cuts3d.scenes import make_scene
-from cuts3d.types import KnnGraph
+from cuts3d.types import KnnGraph, LocalCut, SpatialConfidence
 from ui.viewer import (
+    ColourScale,
     Layer,
+    ShownCut,
     base_payload,
     cloud_shape,
     label_layer,
@@ -33,10 +35,12 @@ from ui.viewer import (
     standalone_html,
     viewer,
 )
-from ui.viewer.payload import MAX_LINKS, decode_depth, dense_depth, encode_depth
+from ui.viewer.links import MAX_LINKS
+from ui.viewer.photo_cloud import decode_depth, dense_depth, encode_depth
 
 GREYS = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
 GRID = (20, 30)
+SCALE = ColourScale(colours=GREYS)
 
 
 def unpack(text: str, kind: str = "u1") -> np.ndarray:
@@ -53,23 +57,25 @@ def half_mask() -> np.ndarray:
     return mask
 
 
-def sweep_payload(**changes: Any) -> dict[str, Any]:
+def shown_cut() -> ShownCut:
     mask = half_mask()
+    cut = LocalCut(
+        mask=mask,
+        region=np.ones(GRID, dtype=bool),
+        sources=np.array([31]),
+        sinks=np.array([59]),
+        flow=1.0,
+        connected=True,
+        num_edges=1,
+    )
     cuts = np.stack([np.roll(mask, -5, axis=1) & mask, mask])
-    options: dict[str, Any] = {
-        "grid": (10, 15),
-        "cut_grid": GRID,
-        "config": CutS3DConfig(),
-        "patch": (3, 4),
-        "sources": np.array([31]),
-        "sinks": np.array([59]),
-        "graph": flat_graph(),
-        "taus": np.array([0.05, 0.115]),
-        "cuts": cuts,
-        "mask": mask,
-        "region": np.ones(GRID, dtype=bool),
-    }
-    return layers_payload([scalar_layer("x", "X", np.zeros((2, 2)), low=0, high=1, colours=GREYS)], **options | changes)
+    sweep = SpatialConfidence(values=np.ones(GRID, np.float32), cuts=cuts, taus=np.array([0.05, 0.115]), mean=1.0)
+    return ShownCut(index=0, cut=cut, confidence=sweep, graph=flat_graph())
+
+
+def sweep_payload() -> dict[str, Any]:
+    layers = [scalar_layer("x", "X", np.zeros((2, 2)), SCALE)]
+    return layers_payload(layers, grid=(10, 15), config=CutS3DConfig(), patch=(3, 4), shown=shown_cut())
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**31))
@@ -110,7 +116,7 @@ def test_enlarged_depth_puts_no_point_in_mid_air_and_smooths_surfaces() -> None:
 
 
 def test_scalar_layer_spans_its_range_and_keeps_nan_transparent() -> None:
-    layer = scalar_layer("x", "X", np.array([[np.nan, 0.0, 0.5, 1.0, 9.0]]), low=0, high=1, colours=GREYS, opacity=1.0)
+    layer = scalar_layer("x", "X", np.array([[np.nan, 0.0, 0.5, 1.0, 9.0]]), SCALE, opacity=1.0)
     assert layer.values.tolist() == [[0, 1, 128, 255, 255]]
     assert layer.palette[0, 3] == 0
     assert layer.palette[1].tolist() == [0, 0, 0, 255]
@@ -118,7 +124,8 @@ def test_scalar_layer_spans_its_range_and_keeps_nan_transparent() -> None:
 
 
 def test_scalar_layer_of_a_constant_is_finite() -> None:
-    assert scalar_layer("x", "X", np.full((2, 2), 3.0), low=3, high=3, colours=GREYS).values.max() == 1
+    scale = ColourScale(colours=GREYS, low=3, high=3)
+    assert scalar_layer("x", "X", np.full((2, 2), 3.0), scale).values.max() == 1
 
 
 def test_label_layer_shows_the_photo_where_there_is_none() -> None:
@@ -162,8 +169,10 @@ def test_payload_has_layers_then_one_partition_for_each_threshold() -> None:
 
 
 def test_payload_without_an_instance_is_whole() -> None:
-    sent = layers_payload([], grid=(4, 4), cut_grid=(4, 4), config=CutS3DConfig())
+    sent = layers_payload([], grid=(4, 4), config=CutS3DConfig())
     assert (sent["layers"], sent["edges"], sent["region"], sent["patch"]) == ([], None, None, None)
+    assert (sent["sources"], sent["sinks"], sent["cut_grid"]) == ([], [], [4, 4])
+    assert set(sent) == set(sweep_payload())
     json.dumps(sent)
 
 

@@ -12,7 +12,7 @@ from ui.draw import pictures
 from ui.draw.card import mirror
 from ui.draw.labels import number_map
 from ui.session.drawing import Drawing
-from ui.viewer import Layer, base_payload, label_layer, layers_payload, scalar_layer, viewer
+from ui.viewer import ColourScale, Layer, ShownCut, base_payload, label_layer, layers_payload, scalar_layer, viewer
 
 
 def build() -> dict[str, Any]:
@@ -61,26 +61,16 @@ def base_of(d: Drawing) -> dict[str, Any]:
 
 def value_of(d: Drawing) -> dict[str, Any]:
     """Layers, marks and links for the viewer."""
-    grid = d.result("features").grid_shape
-    if not d.cuts:
-        return layers_payload(
-            layers_of(d), grid=grid, cut_grid=grid, config=d.session.explorer.config, patch=d.session.view.patch
-        )
-    cut, confidence = d.cuts[d.chosen]
+    shown = None
+    if d.cuts:
+        cut, confidence = d.cuts[d.chosen]
+        shown = ShownCut(index=d.chosen, cut=cut, confidence=confidence, graph=d.result("graph", d.chosen))
     return layers_payload(
         layers_of(d),
-        grid=grid,
-        cut_grid=(cut.mask.shape[0], cut.mask.shape[1]),
+        grid=d.result("features").grid_shape,
         config=d.session.explorer.config,
         patch=d.session.view.patch,
-        instance=d.chosen,
-        sources=cut.sources,
-        sinks=cut.sinks,
-        graph=d.result("graph", d.chosen),
-        taus=confidence.taus,
-        cuts=confidence.cuts,
-        mask=cut.mask,
-        region=cut.region,
+        shown=shown,
     )
 
 
@@ -112,8 +102,8 @@ def layers_of(d: Drawing) -> list[Layer]:
 
 
 def _scalar(name: str, title: str, values: Any, scale: pictures.Scale, dim: float = 0.0) -> Layer:
-    colours = pictures.colour_table(scale.name)
-    return scalar_layer(name, title, values, low=0.0, high=1.0, colours=colours, ends=(scale.low, scale.high), dim=dim)
+    colours = ColourScale(colours=pictures.colour_table(scale.name), ends=(scale.low, scale.high))
+    return scalar_layer(name, title, values, colours, dim=dim)
 
 
 def _confidence(d: Drawing) -> Any:
