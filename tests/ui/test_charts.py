@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ui.draw.chart_parts import BOTTOM, HEIGHT, LABEL_GAP, LEFT, RIGHT, TOP, WIDTH, nice_ticks, spread
-from ui.draw.charts import BINS, CHART_CSS, CHART_JS, affinity_histogram, area_chart, loss_chart, spectrum_chart
+from ui.draw.charts import BINS, CHART_CSS, CHART_JS, affinity_histogram, spectrum_chart
+from ui.draw.line_charts import area_chart, loss_chart
 
 TAUS = np.linspace(0.04, 0.115, 6)
 EIGENVALUES = [0.0, 0.034, 0.155, 0.18]

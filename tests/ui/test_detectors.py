@@ -13,7 +13,7 @@ from cuts3d.detector.detect import detect
 from cuts3d.errors import InputError
 from cuts3d.io.coco import encode_rle
 from tests.made_detector import made_checkpoint, made_photo
-from ui.draw.mask_view import outlined
+from ui.draw.outlines import outlined
 from ui.session import detectors
 from ui.session.detectors import Loaded, find, load_detector, same_objects
 

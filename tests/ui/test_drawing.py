@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuts3d.run.explorer import Explorer
-from ui.draw.pictures import Picture, shade
+from ui.draw.picture import Picture, shade
 from ui.session.drawing import Drawing
 from ui.session.sessions import Session, Source
 

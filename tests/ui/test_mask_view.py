@@ -17,21 +17,9 @@ from skimage.measure import approximate_polygon, find_contours
 from cuts3d import CutS3D, CutS3DConfig
 from cuts3d.arrays import BoolArray
 from cuts3d.types import Dropped
-from ui.draw.mask_view import (
-    MASK_CSS,
-    MASK_JS,
-    TOLERANCE,
-    InstanceRow,
-    MaskItem,
-    inner_point,
-    instance_rows,
-    instance_table,
-    mask_items,
-    mask_panel,
-    mask_view,
-    outline_path,
-    simplify,
-)
+from ui.draw.instance_table import InstanceRow, instance_rows, instance_table
+from ui.draw.mask_view import MASK_CSS, MASK_JS, MaskItem, mask_items, mask_panel, mask_view
+from ui.draw.outlines import TOLERANCE, inner_point, outline_path, simplify
 
 SHAPE = (240, 320)
 LABEL = "Instance 2, 12.3 % of the photo, confidence 0.83"

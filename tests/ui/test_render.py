@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from ui.draw.pictures import AFFINITY, CONFIDENCE, Label, Mark, Picture, Scale, shade
+from ui.draw.colours import AFFINITY, CONFIDENCE, Scale
+from ui.draw.picture import Label, Mark, Picture, shade
 from ui.draw.render import MARK_COLOURS, SIDE, data_uri, legend, page_shape, photo_uri, to_html, to_image, waiting
 
 TEXTS = st.text(st.characters(exclude_categories=["C"]), max_size=20)
@@ -234,7 +235,7 @@ def test_a_ring_is_drawn_round_its_place_in_its_colour_and_leaves_the_place_free
 def test_marks_of_every_kind_on_the_page_have_a_colour_in_files():
     from typing import get_args
 
-    from ui.draw.pictures import MarkKind
+    from ui.draw.picture import MarkKind
 
     assert set(MARK_COLOURS) == set(get_args(MarkKind))
 

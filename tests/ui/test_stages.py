@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from cuts3d.grids import iou
 from cuts3d.run.explorer import Explorer
-from ui.draw import card, labels
+from ui.draw import card, mask_pictures
 from ui.events import runs
 from ui.session.drawing import Drawing
 from ui.session.sessions import Session, Source, View
@@ -131,7 +131,7 @@ def test_the_masks_on_the_page_are_the_final_ones_as_soon_as_there_are_any(sessi
 @pytest.mark.parametrize("side", [480, 64, 33])
 def test_the_number_map_holds_every_instance_at_its_place(session, side):
     result = session.explorer.results["segmentation", 0]
-    numbers = labels.number_map(result, side)
+    numbers = mask_pictures.label_map(result, side)
     h, w = result.image.shape[:2]
     assert max(numbers.shape) == min(side, max(h, w))
     assert numbers.shape[0] / numbers.shape[1] == pytest.approx(h / w, rel=0.05)
@@ -144,11 +144,11 @@ def test_the_number_map_holds_every_instance_at_its_place(session, side):
 
 def test_a_photo_without_masks_says_so(session):
     session.explorer.update(min_area=0.5)
-    picture = labels.numbers_on(session.explorer.results["segmentation", 0])
+    picture = mask_pictures.instances_picture(session.explorer.results["segmentation", 0])
     assert picture.alt == "The photo with 0 masks"
     assert picture.labels == ()
     session.explorer.update(min_area=0.01, max_instances=1)
-    assert labels.numbers_on(session.explorer.results["segmentation", 0]).alt == "The photo with 1 mask"
+    assert mask_pictures.instances_picture(session.explorer.results["segmentation", 0]).alt == "The photo with 1 mask"
 
 
 # ---- NCut

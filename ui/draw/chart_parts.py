@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cuts3d.arrays import FloatArray
+from ui.draw.colours import css_colour
 
 WIDTH, HEIGHT = 560, 250  # viewBox, its proportions in `charts.css` too; `charts.js` reads the plot's edges from there
 LEFT, RIGHT, TOP, BOTTOM = 50, 524, 36, 196  # of the plot inside it
@@ -53,11 +54,6 @@ def key_html(kind: str, words: str, colour: Sequence[int] | np.ndarray | None = 
     """An entry of the keys over a chart; `words` is HTML."""
     style = "" if colour is None else f' style="--line: {css_colour(colour)}"'
     return f'<span class="key {kind}"{style}><i></i><span>{words}</span></span>'
-
-
-def css_colour(colour: Sequence[int] | np.ndarray) -> str:
-    """A colour, 0 to 255 each, as CSS."""
-    return "rgb({} {} {})".format(*(int(c) for c in colour))
 
 
 def finite(values: ArrayLike) -> FloatArray:

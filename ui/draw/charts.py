@@ -7,7 +7,7 @@ it; colours are classes in `charts.css`, so light and dark follow the page.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
@@ -15,23 +15,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cuts3d.arrays import FloatArray, IntArray
-from cuts3d.io.overlays import instance_colour
 from ui.draw.chart_parts import (
     BOTTOM,
     LEFT,
     RIGHT,
-    TINY,
     TOP,
     Axes,
-    css_colour,
     figure_html,
     finite,
     grid_lines,
     key_html,
-    line_names,
     nice_ticks,
     svg_html,
-    ticks_inside,
     x_axis,
 )
 
@@ -39,7 +34,6 @@ CHART_CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 CHART_JS = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 
 BINS = 50
-MOST_POINTS = 120  # of a line of losses
 TICK_GAP = 30  # least distance of two labels on the √ axis, viewBox units
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -114,63 +108,8 @@ def spectrum_chart(eigenvalues: ArrayLike, gap_after: int = 1) -> str:
     return figure_html("spectrum-chart", "eigenvalue λ", keys, svg_html(drawn, said))
 
 
-def area_chart(
-    taus: ArrayLike,
-    areas: ArrayLike,
-    current_tau: float,
-    names: Sequence[str],
-    *,
-    chosen: int | None = None,
-    colours: ArrayLike | None = None,
-) -> str:
-    """Area of the binary cuts against τ_knn, one line per instance.
-
-    Args:
-        taus: Thresholds of the sweep, float [T], ascending, T ≥ 1.
-        areas: Shares of the photo in [0, 1], float [I, T]; `SpatialConfidence.cuts.mean(axis=(1, 2))` is one row.
-        current_tau: τ_knn in use, drawn as a vertical line.
-        names: What is written at the end of each line, I texts of one to three letters.
-        chosen: Row drawn thick.
-        colours: uint8 [I, 3]; None: the palette's.
-
-    Returns:
-        HTML of one figure.
-    """
-    x = np.asarray(taus, dtype=np.float64).reshape(-1)
-    lines = 100.0 * np.asarray(areas, dtype=np.float64).reshape(len(names), x.size)
-    palette = [instance_colour(i) for i in range(len(names))] if colours is None else np.asarray(colours)
-    ticks = nice_ticks(0.0, float(lines.max(initial=0.0)))
-    axes = Axes(*_tau_range([*x.tolist(), float(current_tau)]), ticks[-1])
-    at = axes.x(current_tau)
-    drawn = [
-        grid_lines(axes, ticks, "{:g}"),
-        x_axis(axes, ticks_inside(axes.low, axes.high), "τ_knn"),
-        f'<line class="now" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP - 6}" y2="{BOTTOM}"/>',
-        f'<text class="now-label" x="{at:.1f}" y="{TOP - 14}" text-anchor="middle">{current_tau:.3g}</text>',
-    ]
-    order = sorted(range(len(names)), key=lambda i: i == chosen)  # the chosen line on top
-    drawn += [_line(axes, x, lines[i], names[i], palette[i], chosen=i == chosen) for i in order]
-    drawn.append(line_names(axes, lines, names, chosen))
-    keys = [key_html("now", f"τ_knn now: <b>{current_tau:.3g}</b>")]
-    said = f"Area of {len(names)} instances against τ_knn, now {current_tau:.3g}."
-    if chosen is not None and 0 <= chosen < len(names) and x.size:
-        name, area = names[chosen], lines[chosen, int(np.abs(x - current_tau).argmin())]
-        keys.insert(0, key_html("line", f"{escape(name)}: <b>{area:.1f} %</b>", palette[chosen]))
-        said += f" {name} covers {area:.1f} % of the photo there."
-    return figure_html("area-chart", "% of photo", keys, svg_html(drawn, said))
-
-
 def _share_above(values: FloatArray, tau: float) -> str:
     return f"{100 * float(np.mean(values > tau)):.1f} %" if values.size else "–"
-
-
-def _tau_range(values: Sequence[float]) -> tuple[float, float]:
-    """From a little before the smallest to the largest, whose line's name stands outside; one value is centred."""
-    low, high = min(values), max(values)
-    if high - low > TINY:
-        return low - 0.06 * (high - low), high
-    pad = 0.25 * abs(high) or 0.5
-    return low - pad, high + pad
 
 
 def _root_ticks(axes: Axes) -> list[float]:
@@ -236,61 +175,3 @@ def _lollipop(axes: Axes, index: int, value: float, *, labelled: bool) -> str:
 def _gap_mark(axes: Axes, index: int, lower: float, upper: float) -> str:
     x, y0, y1 = axes.x(index + 0.5), axes.y(lower), axes.y(upper)
     return f'<path class="gap" d="M{x - 6:.1f},{y0:.1f}h12M{x - 6:.1f},{y1:.1f}h12M{x:.1f},{y0:.1f}V{y1:.1f}"/>'
-
-
-def _line(axes: Axes, taus: FloatArray, areas: FloatArray, name: str, colour: np.ndarray, *, chosen: bool) -> str:
-    spots = [(axes.x(t), axes.y(a), t, a) for t, a in zip(taus.tolist(), areas.tolist(), strict=True)]
-    points = " ".join(f"{x:.1f},{y:.1f}" for x, y, *_ in spots)
-    dots = "".join(
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{6 if chosen else 4}">'
-        f"<title>{escape(name)}: {a:.1f} % at τ_knn {t:.3g}</title></circle>"
-        for x, y, t, a in spots
-    )
-    kind = "area-line chosen" if chosen else "area-line"
-    casing = f'<polyline class="casing" points="{points}"/>'  # pale colours need an edge on a white page
-    return f'<g class="{kind}" style="--line: {css_colour(colour)}">{casing}<polyline points="{points}"/>{dots}</g>'
-
-
-def loss_chart(lines: Mapping[str, tuple[ArrayLike, ArrayLike]], *, end: int | None = None) -> str:
-    """Loss against training steps, one line a training.
-
-    Args:
-        lines: Steps and losses by name, each [n]; long ones are drawn as means over equal runs of steps.
-        end: Last step of the axis; None: the last one there is.
-
-    Returns:
-        HTML of one figure.
-    """
-    means = {name: _run_means(*_pairs(steps, losses)) for name, (steps, losses) in lines.items()}
-    last = max((float(x[-1]) for x, _ in means.values() if x.size), default=1.0)
-    ticks = nice_ticks(0.0, max((float(y.max()) for _, y in means.values() if y.size), default=1.0))
-    axes = Axes(0.0, float(end or last), ticks[-1])
-    drawn = [grid_lines(axes, ticks, "{:g}"), x_axis(axes, ticks_inside(axes.low, axes.high), "step")]
-    keys = []
-    for index, (name, (x, y)) in enumerate(means.items()):
-        colour = css_colour(instance_colour(index))
-        points = " ".join(f"{axes.x(a):.1f},{axes.y(b):.1f}" for a, b in zip(x.tolist(), y.tolist(), strict=True))
-        drawn.append(
-            f'<g class="area-line" style="--line: {colour}"><polyline class="casing" points="{points}"/>'
-            f'<polyline points="{points}"/><title>{escape(name)}</title></g>'
-        )
-        words = f"{escape(name)}: <b>{y[-1]:.3g}</b>" if y.size else escape(name)
-        keys.append(key_html("line", words, instance_colour(index)))
-    said = "; ".join(f"{name}: loss {y[0]:.3g} to {y[-1]:.3g}" for name, (_, y) in means.items() if y.size)
-    return figure_html("loss-chart", "loss", keys, svg_html(drawn, said or "No step yet."))
-
-
-def _pairs(steps: ArrayLike, losses: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    x, y = (np.asarray(values, dtype=np.float64).reshape(-1) for values in (steps, losses))
-    known = np.isfinite(x[: y.size]) & np.isfinite(y[: x.size])
-    return x[: known.size][known], y[: known.size][known]
-
-
-def _run_means(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The same in at most `MOST_POINTS` points, each the mean of as many."""
-    size = -(-x.size // MOST_POINTS)
-    if size <= 1:
-        return x, y
-    starts = np.arange(0, x.size, size)
-    counts = np.diff(np.append(starts, x.size))
-    return np.add.reduceat(x, starts) / counts, np.add.reduceat(y, starts) / counts

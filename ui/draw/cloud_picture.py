@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray
-from cuts3d.grids import resize_image, resize_mask, sample_map
-from ui.draw.pictures import Picture
+from cuts3d.grids import fit_longer_side, resize_image, resize_mask, sample_map
+from ui.draw.picture import Picture
 
 POINTS_SIDE = 150
 WIDTH = 360
@@ -27,7 +27,7 @@ def cloud_picture(
         colour: Of the cut part, uint8 [3].
     """
     h, w = image.shape[:2]
-    shape = (max(1, round(POINTS_SIDE * h / max(h, w))), max(1, round(POINTS_SIDE * w / max(h, w))))
+    shape = fit_longer_side((h, w), POINTS_SIDE)
     colours = resize_image(image, shape).reshape(-1, 3).astype(np.float32)
     if region is not None and mask is not None:
         cut, inside = resize_mask(mask, shape).ravel(), resize_mask(region, shape).ravel()
@@ -54,8 +54,7 @@ def _splat(
     right: FloatArray, down: FloatArray, away: FloatArray, colours: FloatArray, photo_shape: tuple[int, int]
 ) -> ImageArray:
     """Paint far points first; uint8 [h, w, 4] with the photo's proportions."""
-    longest = max(photo_shape)
-    height, width = (max(1, round(WIDTH * side / longest)) for side in photo_shape)
+    height, width = fit_longer_side(photo_shape, WIDTH)
     scale = 0.94 * min(width / max(float(np.ptp(right)), 1e-9), height / max(float(np.ptp(down)), 1e-9))
     columns = (right - (right.max() + right.min()) / 2) * scale + width / 2
     rows = (down - (down.max() + down.min()) / 2) * scale + height / 2

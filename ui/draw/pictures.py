@@ -1,124 +1,15 @@
-"""Pictures as layers: the photo, colours on the patch grid over it, marks on top. Drawn by `ui.draw.render`."""
+"""Pictures of the stages: what each shows, on which scale, with which marks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
-
 import numpy as np
-from plotly.colors import sample_colorscale
 
-from cuts3d.arrays import BoolArray, FloatArray, ImageArray, IntArray
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 from cuts3d.depth import normalise_depth
-from cuts3d.io.overlays import PALETTE, instance_colour
+from cuts3d.io.overlays import instance_colour
 from cuts3d.types import Bipartition, DepthMap
-from ui.draw.mask_view import inner_point
-
-MarkKind = Literal["patch", "source", "sink", "seed", "corner"]
-SHADE = (13, 17, 26, 205)  # laid over what a picture is not about
-UNKNOWN = (128, 128, 128)
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """A colour map with its meaning: one per kind of value, the same on every picture, layer and legend.
-
-    Attributes:
-        name: Plotly's name of the colour map.
-        low: What its first colour says.
-        high: What its last colour says.
-    """
-
-    name: str
-    low: str
-    high: str
-
-
-DEPTH = Scale("Inferno", "far", "near")
-IMPORTANCE = Scale("Cividis", "flat", "edge")
-AFFINITY = Scale("Viridis", "unlike", "alike")
-EIGENVECTOR = Scale("PuOr_r", "background", "object")
-CONFIDENCE = Scale("ice", "few cuts", "all")
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A ring at a place, as shares of the photo's height and width."""
-
-    y: float
-    x: float
-    kind: MarkKind
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A number at a place, as shares of the photo's height and width, in an instance's colour."""
-
-    y: float
-    x: float
-    text: str
-    colour: tuple[int, int, int]
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Picture:
-    """What is to be drawn.
-
-    Attributes:
-        alt: What it shows, for who cannot see it.
-        photo: Whether the photo lies below.
-        pixels: uint8 [h, w, 3], or [h, w, 4] with opacity; stretched over the photo. None: nothing.
-        smooth: Whether stretching blends; patches stay squares otherwise.
-        marks: Rings on top.
-        labels: Numbers on top.
-        scale: Colour map of the legend.
-    """
-
-    alt: str
-    photo: bool = False
-    pixels: ImageArray | None = None
-    smooth: bool = False
-    marks: tuple[Mark, ...] = ()
-    labels: tuple[Label, ...] = ()
-    scale: Scale | None = None
-
-
-@lru_cache(maxsize=16)
-def colour_table(name: str) -> ImageArray:
-    """The 256 colours of a Plotly colour map, uint8 [256, 3]."""
-    colours = sample_colorscale(name, [i / 255 for i in range(256)], colortype="tuple")
-    return np.rint(np.array(colours) * 255).astype(np.uint8)
-
-
-def colour_map(values: FloatArray, scale: Scale, *, low: float = 0.0, high: float = 1.0) -> ImageArray:
-    """Colours of a float map; NaN becomes mid grey.
-
-    Args:
-        values: Float [h, w].
-        scale: Colour map.
-        low: Value of its first colour.
-        high: Value of its last colour.
-
-    Returns:
-        uint8 [h, w, 3].
-    """
-    known = np.isfinite(values)
-    index = np.clip((np.where(known, values, low) - low) / max(high - low, 1e-12) * 255, 0, 255).astype(np.uint8)
-    colours = colour_table(scale.name)[index]
-    colours[~known] = UNKNOWN
-    return colours
-
-
-def cell_marks(cells: Sequence[tuple[int, int]], grid: tuple[int, int], kind: MarkKind) -> tuple[Mark, ...]:
-    """Marks at the centres of grid cells (row, column)."""
-    return tuple(Mark((row + 0.5) / grid[0], (column + 0.5) / grid[1], kind) for row, column in cells)
-
-
-def flat_cells(indices: IntArray, grid: tuple[int, int]) -> list[tuple[int, int]]:
-    """Flat indices as (row, column)."""
-    return [(int(i) // grid[1], int(i) % grid[1]) for i in indices]
+from ui.draw.colours import AFFINITY, CONFIDENCE, DEPTH, EIGENVECTOR, IMPORTANCE, colour_map
+from ui.draw.picture import SHADE, Picture, cell_marks, shade
 
 
 def photo_picture(grid: tuple[int, int], patch: tuple[int, int]) -> Picture:
@@ -225,26 +116,6 @@ def cut_picture(cut: BoolArray, colour: ImageArray, tau: float) -> Picture:
     return Picture(alt=f"The cut at τ_knn {tau:.3f}: {100 * float(cut.mean()):.1f} %", photo=True, pixels=pixels)
 
 
-def masks_picture(labels: IntArray, alt: str) -> Picture:
-    """Masks in their colours over the photo, each with its number.
-
-    Args:
-        labels: Number of the instance at every pixel, 0 none; int [h, w].
-        alt: What they are.
-    """
-    table = np.zeros((int(labels.max()) + 1, 4), dtype=np.uint8)
-    table[0] = (13, 17, 26, 110)
-    numbers = []
-    for number in range(1, len(table)):
-        colour = PALETTE[(number - 1) % len(PALETTE)]
-        table[number] = (*colour, 150)
-        mask = labels == number
-        if mask.any():
-            x, y = inner_point(mask)
-            numbers.append(Label(y, x, str(number), (int(colour[0]), int(colour[1]), int(colour[2]))))
-    return Picture(alt=alt, photo=True, pixels=table[labels], labels=tuple(numbers))
-
-
 def difference_of_masks(ours: BoolArray, theirs: BoolArray) -> Picture:
     """Where two methods agree (clear), and what only one of them has."""
     table = np.array([SHADE, (*instance_colour(0), 190), (*instance_colour(1), 190), (0, 0, 0, 0)], dtype=np.uint8)
@@ -252,11 +123,6 @@ def difference_of_masks(ours: BoolArray, theirs: BoolArray) -> Picture:
     return Picture(
         alt="Only ours in orange, only MaskCut in blue, both clear, neither dark", photo=True, pixels=table[labels]
     )
-
-
-def shade(inside: BoolArray) -> ImageArray:
-    """Opacity picture that darkens what is not inside; uint8 [h, w, 4]."""
-    return np.where(inside[..., None], (0, 0, 0, 0), SHADE).astype(np.uint8)
 
 
 def _shade_all() -> ImageArray:

@@ -10,7 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cuts3d.arrays import ImageArray
-from ui.draw.pictures import Label, Mark, Picture, Scale, colour_table
+from cuts3d.grids import fit_longer_side
+from ui.draw.colours import Scale, colour_table
+from ui.draw.picture import Label, Mark, Picture
 
 SIDE = 720  # longer side of an exported picture and of the photo on the page, pixels
 MARK_COLOURS = {
@@ -36,8 +38,7 @@ def photo_uri(image: ImageArray) -> str:
 
 def page_shape(photo_shape: tuple[int, ...]) -> tuple[int, int]:
     """Height and width of a photo on the page and in exported pictures."""
-    scale = SIDE / max(photo_shape)
-    return (max(1, round(photo_shape[0] * scale)), max(1, round(photo_shape[1] * scale)))
+    return fit_longer_side(photo_shape, SIDE)
 
 
 def to_html(picture: Picture, photo_shape: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from ui.draw.charts import loss_chart
+from ui.draw.line_charts import loss_chart
 
 Json = Mapping[str, Any]
 COLUMNS = (("ap", "AP"), ("ap50", "AP50"), ("ar10", "AR10"), ("ar100", "AR100"))

@@ -22,7 +22,7 @@ from cuts3d.arrays import BoolArray, ImageArray
 from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError
 from cuts3d.io.coco import encode_rle
 from cuts3d.weights.package_data import data_file
-from ui.draw.mask_view import Outline, outlined
+from ui.draw.outlines import Outline, outlined
 
 if TYPE_CHECKING:
     from cuts3d.detector.network import CascadeMaskRCNN

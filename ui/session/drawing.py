@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cuts3d.types import LocalCut, SpatialConfidence
-from ui.draw.pictures import Picture
+from ui.draw.picture import Picture
 from ui.draw.render import to_html
 from ui.session.sessions import Session
 

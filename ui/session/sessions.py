@@ -11,7 +11,7 @@ from typing import Any
 
 from cuts3d.run.explorer import Explorer
 from cuts3d.types import DepthKind, DepthMap
-from ui.draw.pictures import Picture
+from ui.draw.picture import Picture
 from ui.session.detectors import THRESHOLD, Detector, Found
 
 MAX_OPEN = 16  # about 80 MB each at 34×34 patches, 300 MB at 60×60: 5 GB at most, and two cores serve no more

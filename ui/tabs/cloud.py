@@ -8,9 +8,9 @@ import gradio as gr
 
 from cuts3d.depth import normalise_depth
 from cuts3d.io.overlays import PALETTE
-from ui.draw import pictures
+from ui.draw import colours, pictures
 from ui.draw.card import mirror
-from ui.draw.labels import number_map
+from ui.draw.mask_pictures import label_map
 from ui.session.drawing import Drawing
 from ui.viewer import ColourScale, Layer, ShownCut, base_payload, label_layer, layers_payload, scalar_layer, viewer
 
@@ -79,31 +79,30 @@ def layers_of(d: Drawing) -> list[Layer]:
     depth, partition = d.result("depth"), d.result("ncut", d.ncut)
     z = normalise_depth(depth, clip_percent=d.session.explorer.config.cloud.depth_clip)
     step = max(1, max(z.shape) // 240)
-    layers = [_scalar("depth", "Depth", 1.0 - z[::step, ::step], pictures.DEPTH)]
+    layers = [_scalar("depth", "Depth", 1.0 - z[::step, ::step], colours.DEPTH)]
     if partition is not None:
         layers.append(
-            _scalar("eigenvector", "Eigenvector", pictures.centred(partition.eigenvector), pictures.EIGENVECTOR)
+            _scalar("eigenvector", "Eigenvector", pictures.centred(partition.eigenvector), colours.EIGENVECTOR)
         )
         labels = partition.mask.astype("uint8")
-        colours = PALETTE[:1].copy()
-        layers.append(label_layer("bipartition", "Bipartition", labels, colours, ["B"], opacity=0.55, dim=0.6))
+        layers.append(label_layer("bipartition", "Bipartition", labels, PALETTE[:1], ["B"], opacity=0.55, dim=0.6))
     if d.cuts:
         values, covered = _confidence(d)
         values[~covered] = float("nan")
-        layers.append(_scalar("confidence", "Confidence", values, pictures.CONFIDENCE, dim=0.6))
+        layers.append(_scalar("confidence", "Confidence", values, colours.CONFIDENCE, dim=0.6))
     final = d.result("segmentation") or d.result("coarse")
     if final is not None:
-        numbers = number_map(final)
+        numbers = label_map(final)
         count = int(numbers.max())
-        colours = PALETTE[[i % len(PALETTE) for i in range(count)]]
+        palette = PALETTE[[i % len(PALETTE) for i in range(count)]]
         names = [f"instance {i + 1}" for i in range(count)]
-        layers.append(label_layer("instances", "Instances", numbers, colours, names, dim=0.35))
+        layers.append(label_layer("instances", "Instances", numbers, palette, names, dim=0.35))
     return layers
 
 
-def _scalar(name: str, title: str, values: Any, scale: pictures.Scale, dim: float = 0.0) -> Layer:
-    colours = ColourScale(colours=pictures.colour_table(scale.name), ends=(scale.low, scale.high))
-    return scalar_layer(name, title, values, colours, dim=dim)
+def _scalar(name: str, title: str, values: Any, scale: colours.Scale, dim: float = 0.0) -> Layer:
+    shown = ColourScale(colours=colours.colour_table(scale.name), ends=(scale.low, scale.high))
+    return scalar_layer(name, title, values, shown, dim=dim)
 
 
 def _confidence(d: Drawing) -> Any:

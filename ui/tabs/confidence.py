@@ -13,7 +13,7 @@ from cuts3d.types import LocalCut, SpatialConfidence
 from ui import controls
 from ui.draw import pictures
 from ui.draw.card import card
-from ui.draw.charts import area_chart
+from ui.draw.line_charts import area_chart
 from ui.draw.render import to_html
 from ui.session.drawing import Drawing
 

@@ -17,7 +17,7 @@ from cuts3d.run.compare_report import agreements
 from cuts3d.types import DepthMap
 from ui.draw import pictures
 from ui.draw.card import mirror
-from ui.draw.labels import numbers_on
+from ui.draw.mask_pictures import instances_picture
 from ui.draw.render import to_html
 from ui.session.drawing import Drawing
 
@@ -111,7 +111,7 @@ def _row(entry: ComparedDepth, config: CutS3DConfig) -> str:
     shown = {
         "Depth": pictures.depth_picture(result.depth, clip_percent=clip),
         "Importance": pictures.importance_picture(result.importance, config.importance.beta),
-        "Masks": numbers_on(result),
+        "Masks": instances_picture(result),
     }
     figures = "".join(f"<figure>{to_html(p, shape)}<figcaption>{t}</figcaption></figure>" for t, p in shown.items())
     lines = [f"{entry.milliseconds:.0f} ms, network {entry.megabytes:.0f} MB", f"{len(result.instances)} masks"]

@@ -9,7 +9,8 @@ import gradio as gr
 
 from cuts3d.io.coco import encode_rle
 from cuts3d.types import Segmentation
-from ui.draw.mask_view import MASK_JS, Outline, mask_view, object_items, outlined
+from ui.draw.mask_view import MASK_JS, mask_view, object_items
+from ui.draw.outlines import Outline, outlined
 from ui.draw.training_report import report
 from ui.session import detectors
 from ui.session.detectors import THRESHOLD, Found

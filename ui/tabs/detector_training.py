@@ -9,8 +9,9 @@ import gradio as gr
 import numpy as np
 
 from cuts3d.io.coco import encode_rle
-from ui.draw.charts import loss_chart
-from ui.draw.mask_view import MASK_JS, mask_view, object_items, outlined
+from ui.draw.line_charts import loss_chart
+from ui.draw.mask_view import MASK_JS, mask_view, object_items
+from ui.draw.outlines import outlined
 from ui.draw.render import photo_uri
 from ui.draw.status import error as problem_line
 from ui.session.detectors import PSEUDO, Found, FoundObject, same_objects

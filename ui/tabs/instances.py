@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from ui.draw.card import card, mirror
-from ui.draw.labels import numbers_on
-from ui.draw.mask_view import MASK_JS, instance_rows, instance_table, mask_items, mask_panel, mask_view
+from ui.draw.instance_table import instance_rows, instance_table
+from ui.draw.mask_pictures import instances_picture
+from ui.draw.mask_view import MASK_JS, mask_items, mask_panel, mask_view
 from ui.draw.render import photo_uri, to_image
 from ui.session.drawing import Drawing
 from ui.tabs.pipeline import CARDS
@@ -51,7 +52,7 @@ def draw(d: Drawing) -> None:
     if coarse is None:
         return
     result = d.result("segmentation") or coarse
-    d.picture("coarse", tuple(i.mask for i in coarse.instances), lambda: numbers_on(coarse))
+    d.picture("coarse", tuple(i.mask for i in coarse.instances), lambda: instances_picture(coarse))
     d.put("instances", (result, d.chosen), lambda: panel_of(d, result))
     left, right = d.session.view.compared
     d.put(

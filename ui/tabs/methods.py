@@ -12,6 +12,7 @@ from cuts3d.baselines import BASELINES
 from cuts3d.grids import iou, resize_mask
 from ui.draw import pictures
 from ui.draw.card import card
+from ui.draw.mask_pictures import masks_picture
 from ui.session.drawing import Drawing
 
 
@@ -36,9 +37,9 @@ def draw(d: Drawing) -> None:
     theirs = [resize_mask(one.mask, grid) for one in found]
     ours = [resize_mask(cut.mask, grid) for cut, _ in d.cuts]
     key = (found, *(cut for cut, _ in d.cuts))
-    d.picture("ours", key, lambda: pictures.masks_picture(stacked(ours, grid), f"Our {len(ours)} masks"))
+    d.picture("ours", key, lambda: masks_picture(stacked(ours, grid), f"Our {len(ours)} masks"))
     words = f"{baseline.name}: {len(theirs)} masks"
-    d.picture("baseline", key, lambda: pictures.masks_picture(stacked(theirs, grid), words))
+    d.picture("baseline", key, lambda: masks_picture(stacked(theirs, grid), words))
     d.picture("methods", key, lambda: pictures.difference_of_masks(union(ours, grid), union(theirs, grid)))
     d.put("method_table", key, lambda: f'<p class="note">{baseline.rule}</p>{table(ours, theirs, baseline.name)}')
 

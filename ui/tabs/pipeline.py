@@ -14,7 +14,8 @@ from cuts3d.types import LocalCut, SpatialConfidence
 from ui.draw import pictures
 from ui.draw.card import card
 from ui.draw.cloud_picture import cloud_picture
-from ui.draw.labels import numbers_on
+from ui.draw.mask_pictures import instances_picture
+from ui.draw.picture import flat_cells
 from ui.session.drawing import Drawing
 
 CARDS = {  # picture -> title, what to look at, the tab it opens
@@ -79,7 +80,7 @@ def _cut(d: Drawing) -> None:
     cut: LocalCut | None = d.cuts[d.chosen][0] if d.cuts else None
     region = None if cut is None else cut.region
     grid = partition.mask.shape if cut is None else cut.mask.shape
-    sources, sinks = ([], []) if cut is None else (pictures.flat_cells(c, grid) for c in (cut.sources, cut.sinks))
+    sources, sinks = ([], []) if cut is None else (flat_cells(c, grid) for c in (cut.sources, cut.sinks))
     d.picture("bipartition", (partition, cut), lambda: pictures.bipartition_picture(partition, region, sources, sinks))
     depth, image, clip = d.result("depth"), d.session.explorer.image, d.session.explorer.config.cloud.depth_clip
     d.picture(
@@ -103,7 +104,7 @@ def _masks(d: Drawing) -> None:
     d.picture("confidence", tuple(c for _, c in cuts), lambda: pictures.confidence_picture(*merged_confidence(cuts, d)))
     result = final or coarse
     masks = tuple(i.mask for i in result.instances)
-    d.picture("masks", masks, lambda: numbers_on(result))
+    d.picture("masks", masks, lambda: instances_picture(result))
 
 
 def merged_confidence(cuts: list[tuple[LocalCut, SpatialConfidence]], d: Drawing) -> tuple[FloatArray, np.ndarray]:

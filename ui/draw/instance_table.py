@@ -1,0 +1,108 @@
+"""The table of the instances, and the list of cuts that gave none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from cuts3d.types import Dropped, Segmentation
+from ui.draw.colours import RGB, css_colour, instance_rgb
+
+SHOWN_DROPPED = 4  # dropped cuts that are listed; more are folded
+COLUMNS = (
+    ("#", "Instance, in the order of cutting"),
+    ("Area", "Share of the photo"),
+    ("Score", "Rank among the masks of all photos: confidence over the place in the order of cutting"),
+    ("Confidence", "Mean spatial confidence inside the mask"),
+    ("Cut value", "Flow of the min-cut in 3D: small means that little held the parts together"),
+    ("Joined", "Whether source and sink were joined before the min-cut; if not, τ_knn alone parted them"),
+    ("Note", "Fallbacks"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRow:
+    """One row of the table.
+
+    Attributes:
+        index: Instance, from 0.
+        colour: sRGB, 0 to 255.
+        area: Share of the photo, in [0, 1].
+        score: Rank among the masks of all photos, in [0, 1].
+        confidence: Mean spatial confidence, in [0, 1].
+        cut_value: Flow of the min-cut, capacity units.
+        joined: Whether source and sink were joined before the cut.
+        fallback: Empty, or why MaskCut's component was taken instead.
+    """
+
+    index: int
+    colour: RGB
+    area: float
+    score: float
+    confidence: float
+    cut_value: float
+    joined: bool
+    fallback: str = ""
+
+
+def instance_rows(result: Segmentation) -> list[InstanceRow]:
+    """The instances as rows of the table."""
+    return [
+        InstanceRow(
+            index=x.number - 1,
+            colour=instance_rgb(x.number - 1),
+            area=x.area / max(x.mask.size, 1),
+            score=x.score,
+            confidence=x.mean_confidence,
+            cut_value=x.cut.flow,
+            joined=x.cut.connected,
+            fallback=x.cut.fallback,
+        )
+        for x in result.instances
+    ]
+
+
+def instance_table(rows: Sequence[InstanceRow], dropped: Sequence[Dropped] = (), *, chosen: int | None = None) -> str:
+    """Table of the instances, and below it the cuts that became none.
+
+    Args:
+        rows: One per instance; none gives a sentence instead of a table.
+        dropped: Cuts that were rejected, and why.
+        chosen: Index of the chosen instance.
+
+    Returns:
+        HTML; the table scrolls within itself where it is too wide.
+    """
+    notes = any(row.fallback for row in rows)
+    columns = COLUMNS if notes else COLUMNS[:-1]
+    heads = "".join(f'<th scope="col" title="{escape(why)}">{name}</th>' for name, why in columns)
+    body = "".join(_row(row, chosen=row.index == chosen, notes=notes) for row in rows)
+    table = (
+        '<div class="mask-scroll" role="region" aria-label="Instances" tabindex="0">'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+    none = '<p class="mask-none">No instances.</p>'
+    return f'<div class="mask-table">{table if rows else none}{_dropped(dropped)}</div>'
+
+
+def _row(row: InstanceRow, *, chosen: bool, notes: bool) -> str:
+    number = row.index + 1
+    swatch = f'<i class="swatch" style="--tint: {css_colour(row.colour)}"></i>'
+    button = f'<button type="button" aria-label="Choose instance {number}">{swatch}{number}</button>'
+    joined = "yes" if row.joined else "no"
+    note = f'<span class="fallback">no cut in 3D</span> {escape(row.fallback)}' if row.fallback else ""
+    figures = (f"{100 * row.area:.1f} %", f"{row.score:.2f}", f"{row.confidence:.2f}", f"{row.cut_value:.2f}")
+    cells = "".join(f"<td>{text}</td>" for text in figures)
+    state = ' class="chosen" aria-current="true"' if chosen else ""
+    head = f'<tr{state} data-instance="{row.index}"><th scope="row">{button}</th>'
+    last = f'<td class="note">{note}</td>' if notes else ""
+    return f'{head}{cells}<td class="words">{joined}</td>{last}</tr>'
+
+
+def _dropped(dropped: Iterable[Dropped]) -> str:
+    lines = [f"<li>NCut {d.ncut + 1} gave no instance: {escape(d.reason)}.</li>" for d in dropped]
+    listed = f'<ul class="mask-dropped">{"".join(lines)}</ul>' if lines else ""
+    if len(lines) <= SHOWN_DROPPED:
+        return listed
+    return f'<details class="mask-folded"><summary>{len(lines)} cuts gave no instance</summary>{listed}</details>'
