@@ -6,12 +6,12 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 7860
 
-.PHONY: app test lint setup setup-dev bench licences format clean
+.PHONY: app test lint format docs bench licences setup setup-dev clean
 
 app: setup
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
 
-test: setup-dev lint
+test: setup-dev lint $(if $(wildcard mkdocs.yml),docs)
 	$(BIN)/python -m pytest
 
 lint: setup-dev
@@ -23,6 +23,9 @@ format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+docs: setup-dev
+	$(BIN)/mkdocs build --quiet --strict --site-dir site
+
 bench: setup-dev
 	$(BIN)/python -m benchmarks
 
@@ -32,13 +35,13 @@ licences: setup
 setup: $(VENV)/.product
 setup-dev: $(VENV)/.development
 
-$(VENV)/.product: requirements.txt packages.txt
+$(VENV)/.product: requirements.txt packages.txt pyproject.toml
 	bash scripts/system_packages.sh packages.txt
-	$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(v != (3, 11) and f"Python 3.11 is needed, {sys.executable} is %d.%d: make PYTHON=/path/to/python3.11" % v)'
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Python 3.11 or later is needed; {sys.executable} is {sys.version.split()[0]}. Run: make PYTHON=/path/to/python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -q pip==26.3  # those before 26.2 have known faults (CVE-2026-6357 and others)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -r requirements.txt
-	$(BIN)/python -c 'import os, site; open(site.getsitepackages()[0] + "/cuts3d.pth", "w").write(os.getcwd() + "\n")'  # from any folder
+	$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps -e .
 	touch $@
 
 $(VENV)/.development: $(VENV)/.product requirements-dev.txt packages-dev.txt
@@ -47,4 +50,4 @@ $(VENV)/.development: $(VENV)/.product requirements-dev.txt packages-dev.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis site dist

@@ -19,7 +19,7 @@ from cuts3d.backbones.features import batch_vectors
 from cuts3d.config import ADAPTIVE, CutS3DConfig
 from cuts3d.depth import estimate_depth
 from cuts3d.extract import Job
-from cuts3d.extract.engine_local import one_thread_each, pool
+from cuts3d.extract.engine_local import available_processors, one_thread_each, pool
 from cuts3d.extract.manifest import Shard
 from cuts3d.extract.shard import run_shard
 from cuts3d.extract.sources import entries
@@ -31,7 +31,7 @@ DOLLARS = 0.04  # a core and hour, on demand
 
 
 def run() -> list[str]:
-    cores = len(os.sched_getaffinity(0))
+    cores = available_processors()
     jobs = {
         "cuts3d": Job(method="cuts3d", config=CutS3DConfig(), images_per_shard=PER_SHARD, batch=PER_SHARD),
         "cuts3d, adaptive N": Job(method="cuts3d", config=ADAPTIVE, images_per_shard=PER_SHARD, batch=PER_SHARD),

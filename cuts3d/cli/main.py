@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = argparse.ArgumentParser(prog="python -m cuts3d", description="Unsupervised instance masks, cut in 3D.")
+    parser = argparse.ArgumentParser(prog="cuts3d", description="Unsupervised instance masks, cut in 3D.")
     parser.add_argument("--version", action="version", version=f"cuts3d {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     segment = commands.add_parser("segment", help="masks of one photo", description="Find the instances of one photo.")

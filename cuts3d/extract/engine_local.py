@@ -6,7 +6,6 @@ import contextlib
 import multiprocessing
 import os
 import threading
-import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -79,18 +78,24 @@ def killed(shard: Shard, times: str) -> str:
     )
 
 
+def available_processors() -> int:
+    """Number of processors that this process may use, at least 1."""
+    if hasattr(os, "sched_getaffinity"):  # Linux; elsewhere a process may use all of them
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def pool(workers: int) -> ProcessPoolExecutor:
     """Spawned processes that end with this one; see `run_local`."""
     context = multiprocessing.get_context("spawn")  # a fork after Torch has run deadlocks
-    arguments = (os.getpid(), context.Value("i", 0))
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=arguments)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(context.Value("i", 0),))
 
 
-def _begin(parent: int, counter: Any) -> None:
+def _begin(counter: Any) -> None:
     """Set a worker up: one thread, its own GPU where there are several, an end when its parent ends."""
     import torch
 
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(1)
     with counter.get_lock():
         place, counter.value = counter.value, counter.value + 1
@@ -98,10 +103,11 @@ def _begin(parent: int, counter: Any) -> None:
         torch.cuda.set_device(place % torch.cuda.device_count())
 
 
-def _end_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _work(job: Job, shard: Shard) -> bytes:

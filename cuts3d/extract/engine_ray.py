@@ -38,7 +38,7 @@ def run_ray(job: Job, shards: Iterable[Shard], *, address: str, gpus: float = 0.
     try:
         import ray
     except ImportError:
-        raise ConfigError("--engine ray needs Ray: run 'pip install -r requirements-ray.txt'.") from None
+        raise ConfigError("--engine ray needs Ray: run 'pip install ray'.") from None
     mine = not ray.is_initialized()
     if mine:
         try:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import os
+import glob
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cuts3d.errors import ConfigError, InputError
-from cuts3d.extract.engine_local import run_local
+from cuts3d.extract.engine_local import available_processors, run_local
 from cuts3d.extract.engine_ray import run_ray
 from cuts3d.extract.job import Job
 from cuts3d.extract.manifest import MANIFEST, Manifest, Shard, open_manifest
 from cuts3d.extract.merge import merge, missing, shard_path
 from cuts3d.io.files import remove_unfinished, write_atomically
-from cuts3d.io.locks import held
+from cuts3d.io.locks import exclusive_lock
 
-LOCK = ".lock"
+START_SECONDS = 30.0  # that a run waits for others which start at the same time
 Progress = Callable[[int, int, int], None]  # images done now, done before, in all
 
 
@@ -78,7 +78,7 @@ def extract(
     if overwrite and parts > 1:
         raise ConfigError("--overwrite would throw away what other parts have made; delete their folder yourself.")
     folder = parts_folder(out)
-    with _alone(folder, part, parts):
+    with _exclusive(out, part, parts):
         if parts == 1:
             _tidy(folder, out, everything=overwrite)
         if out.exists() and not (folder / MANIFEST).exists():
@@ -98,7 +98,7 @@ def merge_parts(source: Path, out: Path, job: Job, *, limit: int | None = None) 
     folder = parts_folder(out)
     if not folder.exists():
         raise InputError(f"There is nothing to merge: '{folder}' does not exist.")
-    with _alone(folder, 1, 1):
+    with _exclusive(out, 1, 1):
         _tidy(folder, out, everything=False)
         return _finish(folder, open_manifest(folder, source, job, limit=limit), out)
 
@@ -125,7 +125,7 @@ def _engine(job: Job, shards: Iterator[Shard], options: ExecutionOptions) -> Ite
         return run_ray(job, shards, address=options.address, gpus=options.gpus_per_worker)
     if options.engine != "local":
         raise ConfigError(f"Unknown engine '{options.engine}'; choose local or ray.")
-    workers = len(os.sched_getaffinity(0)) if options.workers is None else options.workers
+    workers = available_processors() if options.workers is None else options.workers
     if workers < 1:
         raise ConfigError(f"--workers must be at least 1; it is {workers}.")
     return run_local(job, shards, workers=workers)
@@ -160,22 +160,34 @@ def _tidy(folder: Path, out: Path, *, everything: bool) -> None:
     remove_unfinished(out)
     if everything:
         out.unlink(missing_ok=True)
-        for path in folder.iterdir():
-            if path.suffix != LOCK:
-                path.unlink()
+        if folder.exists():
+            shutil.rmtree(folder)
 
 
 @contextmanager
-def _alone(folder: Path, part: int, parts: int) -> Iterator[None]:
-    """Hold the work against a second run of it: parts beside each other, the whole and the merge against all."""
-    refused = f"Another run works in '{folder}'; wait for it, or choose another --out."
-    whole = parts == 1
+def _exclusive(out: Path, part: int, parts: int) -> Iterator[None]:
+    """Refuse a second run of the same work. Different parts may run together; the whole and the merge run alone.
+
+    The lock files lie next to the result, since Windows renames no folder in which a file is open.
+    """
+    refused = f"Another run works on '{out}'. Wait for it, or choose another --out."
+
+    def lock_file(what: str) -> Path:
+        return out.with_name(f"{out.name}.{what}.lock")
+
     with ExitStack() as locks:
-        locks.enter_context(held(folder / f"run{LOCK}", refused=refused, shared=not whole))
-        if not whole:
-            locks.enter_context(held(folder / f"part-{part}-of-{parts}{LOCK}", refused=refused))
+        with exclusive_lock(lock_file("start"), refused=refused, wait=START_SECONDS):
+            if parts == 1:
+                own, others = lock_file("run"), sorted(out.parent.glob(f"{glob.escape(out.name)}.part-*.lock"))
+            else:
+                own, others = lock_file(f"part-{part}-of-{parts}"), [lock_file("run")]
+            locks.enter_context(exclusive_lock(own, refused=refused))
+            for other in others:
+                with exclusive_lock(other, refused=refused):
+                    pass  # nobody has it
         try:
             yield
         finally:
-            if whole and folder.exists() and all(path.suffix == LOCK for path in folder.iterdir()):
-                shutil.rmtree(folder, ignore_errors=True)  # nothing was begun
+            if parts == 1:
+                with suppress(OSError):
+                    parts_folder(out).rmdir()  # it is empty where nothing was begun

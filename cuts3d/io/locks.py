@@ -1,59 +1,43 @@
-"""A lock on a folder against a second run in it; it ends with its process, however that ends."""
+"""A lock file against a second run in the same folder. The lock ends with its process, even when that is killed."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from cuts3d.errors import InputError
 
+LEAST_WAIT = 0.2  # seconds, enough to try again where the former owner has just removed the file
+
 
 @contextmanager
-def held(path: Path, *, refused: str, shared: bool = False) -> Iterator[None]:
-    """Hold the lock of a file, which is made where it is missing.
+def exclusive_lock(path: Path, *, refused: str, wait: float = LEAST_WAIT) -> Iterator[None]:
+    """Lock a file for as long as the context lasts. The file is made for it and removed at the end.
 
     Args:
-        path: The file; whoever holds it alone may remove it.
-        refused: The sentence where somebody else holds it.
-        shared: Hold it beside others that share it, and against all that do not.
+        path: The lock file. Missing folders are made.
+        refused: The message of the error if another process or thread has the lock.
+        wait: How long to wait for the lock, in seconds.
 
     Raises:
-        InputError: Somebody else holds it, or its folder cannot be written or locked.
+        InputError: Another process or thread has the lock, or the file cannot be made or locked.
     """
-    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    lock = FileLock(path, timeout=wait)
     try:
-        file = _opened(path)
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-            while not _is(file, path):  # its last holder has removed it meanwhile
-                file.close()
-                file = _opened(path)
-                fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except BaseException:
-            file.close()
-            raise
-    except BlockingIOError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
         raise InputError(refused) from None
     except FileExistsError:
-        raise InputError(f"'{path.parent}' is a file; it must be a folder, or not there yet.") from None
+        raise InputError(f"'{path.parent}' is a file, but a folder is needed here.") from None
     except OSError as error:
         raise InputError(f"'{path}' could not be locked: {error.strerror or error}.") from error
-    with file:
-        yield
-
-
-def _opened(path: Path) -> IO[str]:
-    """Open for reading and writing, as locks on network disks need, without a change to the file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("a+")
-
-
-def _is(file: IO[str], path: Path) -> bool:
     try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+        yield
+    finally:
+        with suppress(OSError):  # Windows removes no open file; there, filelock removes it on release
+            path.unlink()
+        lock.release()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import platformdirs
+
 WEIGHTS_VARIABLE = "CUTS3D_WEIGHTS"
 CACHE_VARIABLE = "CUTS3D_CACHE"
 
@@ -13,7 +15,7 @@ def cache_dir() -> Path:
     """Folder for converted weights: `$CUTS3D_CACHE`, else the user's cache folder."""
     if CACHE_VARIABLE in os.environ:
         return Path(os.environ[CACHE_VARIABLE]).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cuts3d"
+    return platformdirs.user_cache_path("cuts3d", appauthor=False)
 
 
 def find_local(name: str) -> Path | None:

@@ -138,7 +138,7 @@ def die(*_) -> None:
 
 @pytest.mark.slow
 def test_a_ray_cluster_that_loses_a_node_half_way_makes_the_same_bytes(folder, job, tmp_path, whole, monkeypatch):
-    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+    pytest.importorskip("ray", reason="Ray is not installed: pip install ray")
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     monkeypatch.setenv("PYTHONPATH", str(REPO))
     import ray
@@ -167,12 +167,12 @@ def test_a_ray_cluster_that_loses_a_node_half_way_makes_the_same_bytes(folder, j
 
 
 def test_no_cluster_at_the_address_is_a_clear_error(folder, job, tmp_path):
-    pytest.importorskip("ray", reason="Ray is not installed: pip install -r requirements-ray.txt")
+    pytest.importorskip("ray", reason="Ray is not installed: pip install ray")
     with pytest.raises(ConfigError, match="no Ray cluster"):
         extract(folder, tmp_path / "labels.json", job, ExecutionOptions(engine="ray", address="auto"))
 
 
 def test_without_ray_the_error_says_what_to_install(folder, job, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ConfigError, match=r"requirements-ray\.txt"):
+    with pytest.raises(ConfigError, match="pip install ray"):
         extract(folder, tmp_path / "labels.json", job, ExecutionOptions(engine="ray"))

@@ -123,7 +123,7 @@ def test_what_cannot_begin_leaves_nothing_behind(here, folder, job, tmp_path):
 
 
 def test_a_place_that_cannot_be_written_is_a_clear_error(here, folder, job):
-    with pytest.raises(InputError, match="could not be locked: Not a directory"):
+    with pytest.raises(InputError, match=r"a\.png' is a file, but a folder is needed"):
         extract(folder, folder / "a.png" / "labels.json", job)
 
 

@@ -1,53 +1,75 @@
-"""One run in one folder."""
+"""Locks: one owner, an end with the process, and sentences."""
 
-import fcntl
-import os
-import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+from helpers import REPO
 
 from cuts3d.errors import InputError
-from cuts3d.io.locks import held
+from cuts3d.io.locks import exclusive_lock
 
-BUSY = "Somebody works here."
+BUSY = "Another run works here."
+HOLDER = """
+import sys, time
+from pathlib import Path
+from cuts3d.io.locks import exclusive_lock
+with exclusive_lock(Path(sys.argv[1]), refused="busy"):
+    print("locked", flush=True)
+    time.sleep(60)
+"""
 
 
-def test_a_lock_is_refused_to_a_second_one_and_free_afterwards(tmp_path):
+def is_locked(path: Path) -> bool:
+    try:
+        with exclusive_lock(path, refused=BUSY):
+            return False
+    except InputError as error:
+        assert str(error) == BUSY
+        return True
+
+
+def test_a_second_owner_is_refused_until_the_first_ends(tmp_path):
     path = tmp_path / "new" / "run.lock"
-    with held(path, refused=BUSY):
-        for shared in (False, True):
-            with pytest.raises(InputError, match=BUSY), held(path, refused=BUSY, shared=shared):
-                pass
-    with held(path, refused=BUSY):
+    with exclusive_lock(path, refused=BUSY):
+        assert is_locked(path)
+    assert not is_locked(path)
+
+
+def test_no_lock_file_is_left(tmp_path):
+    with exclusive_lock(tmp_path / "run.lock", refused=BUSY):
         pass
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_those_who_share_a_lock_keep_out_those_who_do_not(tmp_path):
+def test_the_lock_ends_when_its_body_fails(tmp_path):
     path = tmp_path / "run.lock"
-    one, other = (held(path, refused=BUSY, shared=True) for _ in range(2))
-    with one, other, pytest.raises(InputError, match=BUSY), held(path, refused=BUSY):
-        pass
+    with pytest.raises(ZeroDivisionError), exclusive_lock(path, refused=BUSY):
+        _ = 1 / 0
+    assert not is_locked(path)
+
+
+def test_an_error_of_the_body_is_not_taken_for_one_of_the_lock(tmp_path):
+    with pytest.raises(FileExistsError), exclusive_lock(tmp_path / "run.lock", refused=BUSY):
+        tmp_path.mkdir()
 
 
 def test_a_lock_ends_with_a_killed_process(tmp_path):
     path = tmp_path / "run.lock"
-    ready, told = os.pipe()
-    child = os.fork()
-    if not child:
-        with held(path, refused=BUSY):
-            os.write(told, b"!")
-            signal.pause()
-    os.read(ready, 1)
-    with pytest.raises(InputError, match=BUSY), held(path, refused=BUSY):
-        pass
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    with held(path, refused=BUSY):
-        pass
+    with subprocess.Popen([sys.executable, "-c", HOLDER, path], cwd=REPO, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "locked\n"
+        assert is_locked(path)
+        holder.kill()
+        holder.wait()
+    assert path.exists()  # the killed process could not remove it
+    assert not is_locked(path)
 
 
-def test_a_lock_whose_file_was_removed_by_its_holder_is_not_taken_for_the_new_one(tmp_path, monkeypatch):
-    """Two wait at the file of a run that removes its folder when it ends: only one may have the new file."""
+def test_a_lock_file_that_its_owner_removed_meanwhile_is_made_anew(tmp_path, monkeypatch):
+    """Two runs wait for the file of a third, which removes it at its end: only one of them may have the new file."""
+    fcntl = pytest.importorskip("fcntl", reason="only POSIX removes open files")
     path = tmp_path / "run.lock"
     real, removed = fcntl.flock, []
 
@@ -57,16 +79,22 @@ def test_a_lock_whose_file_was_removed_by_its_holder_is_not_taken_for_the_new_on
         real(file, kind)
 
     monkeypatch.setattr(fcntl, "flock", after_the_file_is_gone)
-    with held(path, refused=BUSY):
+    with exclusive_lock(path, refused=BUSY):
+        assert removed
         assert path.exists()
-        with pytest.raises(InputError, match=BUSY), held(path, refused=BUSY):
-            pass
+        assert is_locked(path)
 
 
-def test_a_place_that_cannot_be_written_is_named(tmp_path):
+def test_a_path_that_cannot_be_locked_is_named(tmp_path):
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(InputError, match="file' is a file"), held(tmp_path / "file" / "run.lock", refused=BUSY):
+    with (
+        pytest.raises(InputError, match="file' is a file"),
+        exclusive_lock(tmp_path / "file" / "run.lock", refused=BUSY),
+    ):
         pass
     deeper = tmp_path / "file" / "deeper" / "run.lock"
-    with pytest.raises(InputError, match=r"run\.lock' could not be locked: Not a dir"), held(deeper, refused=BUSY):
+    with (
+        pytest.raises(InputError, match=r"run\.lock' could not be locked: Not a dir"),
+        exclusive_lock(deeper, refused=BUSY),
+    ):
         pass

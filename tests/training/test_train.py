@@ -238,7 +238,7 @@ def test_metrics_have_each_loss_and_the_result_says_what_it_was_trained_on(datas
 
 
 def test_tensorboard_has_each_step_once_where_it_is_installed(dataset, tmp_path) -> None:
-    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install -r requirements-train.txt")
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install tensorboard")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     def die(metrics: dict[str, float], _: object) -> None:

@@ -16,7 +16,7 @@ from torch import nn
 from cuts3d.detector.network import CascadeMaskRCNN
 from cuts3d.errors import ConfigError, InputError
 from cuts3d.io.files import remove_unfinished, write_atomically
-from cuts3d.io.locks import held
+from cuts3d.io.locks import exclusive_lock
 from training.loop.ema import Ema
 from training.recipes.recipe import Recipe
 
@@ -49,7 +49,9 @@ def alone(out: Path, lock: str, *files: str) -> Iterator[None]:
     Raises:
         InputError: Another training works in the folder, or it cannot be written.
     """
-    with held(out / lock, refused=f"Another training works in '{out}'; wait for it, or choose another folder."):
+    with exclusive_lock(
+        out / lock, refused=f"Another training works in '{out}'; wait for it, or choose another folder."
+    ):
         for name in files:
             remove_unfinished(out / name)
         yield
