@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pycocotools.mask
 
-from cuts3d.evaluate.masks import to_rle
+from cuts3d.io.coco import rle_iou, to_rle
 
 EDGES = (0.0, 0.1, 0.2, 0.32, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
 
@@ -49,5 +48,4 @@ def _by_name(document: dict[str, Any], key: str = "segmentation") -> dict[str, l
 
 
 def _best_iou(masks: list[Any], real: list[Any]) -> np.ndarray:
-    coco: Any = pycocotools.mask
-    return coco.iou(masks, real, [0] * len(real)).max(axis=1) if real else np.zeros(len(masks))
+    return rle_iou(masks, real).max(axis=1, initial=0.0)

@@ -26,6 +26,15 @@ def fit_longer_side(shape: tuple[int, ...], side: int, *, least: int = 1, enlarg
     return (max(least, round(side * h / longest)), max(least, round(side * w / longest)))
 
 
+def bounding_box(mask: BoolArray) -> tuple[int, int, int, int]:
+    """Box (x, y, width, height) around a mask, bool [H, W], in pixels as in COCO; all 0 where the mask is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return (0, 0, 0, 0)
+    x, y = int(columns[0]), int(rows[0])
+    return (x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1)
+
+
 def resize_map(values: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """Bilinear resize of a float map, antialiased when it shrinks.
 

@@ -201,11 +201,9 @@ class Instance:
     @property
     def bbox(self) -> tuple[int, int, int, int]:
         """Box (x, y, width, height) in pixels, as in COCO."""
-        rows, columns = np.flatnonzero(self.mask.any(axis=1)), np.flatnonzero(self.mask.any(axis=0))
-        if not rows.size:
-            return (0, 0, 0, 0)
-        x, y = int(columns[0]), int(rows[0])
-        return (x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1)
+        from cuts3d.grids import bounding_box
+
+        return bounding_box(self.mask)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -29,15 +29,14 @@ def add_evaluate(commands: Any) -> None:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Evaluate, print, write; see `cuts3d.evaluate`. Returns the exit code."""
     from cuts3d.evaluate import evaluate
-    from cuts3d.evaluate.input import read_ids
+    from cuts3d.evaluate.names import read_ids
     from cuts3d.evaluate.report import markdown, to_json
-    from cuts3d.io.files import write_atomically
+    from cuts3d.io.files import write_text
 
     chosen = read_ids(options.image_ids) if options.image_ids else None
     found = evaluate(options.gt, options.pred, pairs=options.pairs, image_ids=chosen)
     if not options.quiet:
         print(markdown(found))
     if options.json:
-        text = json.dumps(to_json(found), indent=1) + "\n"
-        write_atomically(options.json, lambda path: path.write_text(text, encoding="utf-8"))
+        write_text(options.json, json.dumps(to_json(found), indent=1) + "\n")
     return 0

@@ -6,15 +6,13 @@ python -m training.predict photos/ --checkpoint runs/light/final.safetensors --o
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from tqdm import tqdm
@@ -26,8 +24,8 @@ from cuts3d.detector.detect import Detection, detect, detections
 from cuts3d.detector.network import CascadeMaskRCNN
 from cuts3d.errors import ConfigError, CutS3DError, InputError
 from cuts3d.extract.sources import Entry, entries
-from cuts3d.io.coco import encode_rle
-from cuts3d.io.files import write_atomically
+from cuts3d.io import coco
+from cuts3d.io.coco import ImageRecord, write_document
 from cuts3d.io.photos import read_image
 from cuts3d.weights.files import sha256_of
 
@@ -83,14 +81,23 @@ def predict(
         "sha256": sha256_of(checkpoint),
         "score_threshold": score_threshold,
     }
-    counts: dict[str, int] = {}
+    images: list[Record] = []
+    failures: list[Record] = []
 
-    def write(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8") as file:
-            counts.update(_write(file, info, network, listed, progress))
+    def annotations() -> Iterator[Record]:
+        """Made as they are written: those of a large folder do not fit into memory. Fills the two lists."""
+        for number, entry in enumerate(listed, start=1):
+            try:
+                image = read_entry(entry)
+            except InputError as error:
+                failures.append({"id": number, "file_name": entry.name, "reason": str(error)})
+            else:
+                images.append(ImageRecord(number, entry.name, image.shape[:2]).to_coco())
+                for found in detections(network, image, score_threshold=score_threshold):
+                    yield annotation(found, number)
+            progress(number, len(listed))
 
-    write_atomically(out, write)
-    return counts
+    return write_document(out, info, {"annotations": annotations(), "images": images, "failures": failures})
 
 
 def _on(network: CascadeMaskRCNN, device: str) -> CascadeMaskRCNN:
@@ -99,34 +106,6 @@ def _on(network: CascadeMaskRCNN, device: str) -> CascadeMaskRCNN:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ConfigError(f"The device '{device}' cannot be used here ({reason}); choose cpu.") from error
-
-
-def _write(
-    file: TextIO, info: Record, network: CascadeMaskRCNN, listed: list[Entry], progress: Progress
-) -> dict[str, int]:
-    """The document, annotations first and written as they come: a large folder's do not fit into memory."""
-    images: list[Record] = []
-    failures: list[Record] = []
-    count = 0
-    file.write('{"info": ' + json.dumps(info) + ', "licenses": [], "categories": [{"id": 1, "name": "object"}]')
-    file.write(',\n"annotations": [')
-    for number, entry in enumerate(listed, start=1):
-        try:
-            image = read_entry(entry)
-        except InputError as error:
-            failures.append({"id": number, "file_name": entry.name, "reason": str(error)})
-        else:
-            h, w = image.shape[:2]
-            images.append({"id": number, "file_name": entry.name, "width": w, "height": h})
-            for found in detections(network, image, score_threshold=info["score_threshold"]):
-                count += 1
-                file.write((",\n" if count > 1 else "\n") + json.dumps({"id": count, **annotation(found, number)}))
-        progress(number, len(listed))
-    file.write("]")
-    for name, records in (("images", images), ("failures", failures)):
-        file.write(f',\n"{name}": [' + ",".join("\n" + json.dumps(record) for record in records) + "]")
-    file.write("}\n")
-    return {"images": len(images), "annotations": count, "failures": len(failures)}
 
 
 def read_entry(entry: Entry) -> ImageArray:
@@ -148,15 +127,8 @@ def read_entry(entry: Entry) -> ImageArray:
 def annotation(found: Detection, image_id: int) -> Record:
     """A detection as a COCO annotation, without an id; its box is the network's, not that of the mask."""
     x0, y0, x1, y1 = found.box
-    return {
-        "image_id": image_id,
-        "category_id": 1,
-        "segmentation": encode_rle(found.mask),
-        "bbox": [round(value, 2) for value in (x0, y0, x1 - x0, y1 - y0)],
-        "area": int(np.count_nonzero(found.mask)),
-        "iscrowd": 0,
-        "score": round(found.score, 6),
-    }
+    box = [round(value, 2) for value in (x0, y0, x1 - x0, y1 - y0)]
+    return {"image_id": image_id, **coco.annotation(found.mask, score=found.score, box=box)}
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Figures of pseudo-labels and detections against a COCO truth, all categories as one."""
+"""Evaluation of pseudo-labels and detections against a COCO ground truth, all categories as one."""
 
 from cuts3d.evaluate.evaluation import Counts, Evaluation, evaluate
 from cuts3d.evaluate.figures import Figures

@@ -1,4 +1,4 @@
-"""Class-agnostic evaluation of masks and boxes against a COCO truth: `evaluate("truth.json", "found.json")`."""
+"""Class-agnostic evaluation of masks and boxes: `evaluate("instances_val2017.json", "labels.json")`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cuts3d.evaluate.figures import Figures, Kind, by_image, coco_figures, corloc, mean_best_iou, pairs_separated
-from cuts3d.evaluate.input import Document, ImageId
 from cuts3d.evaluate.items import Item
 from cuts3d.evaluate.match import read
+from cuts3d.io.coco import DocumentInput, ImageId
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +17,11 @@ class Counts:
 
     Attributes:
         images: Evaluated images.
-        instances: Objects of the truth on them, without crowds.
-        crowds: Regions of the truth with `iscrowd`, on which predictions count neither way.
+        instances: Objects of the ground truth on them, without crowds.
+        crowds: Regions of the ground truth with `iscrowd`; predictions on them count neither as right nor as wrong.
         predictions: On the evaluated images.
         predictions_per_image: Their mean number.
-        unmatched_images: Predicted images that the truth does not have; they are ignored.
+        unmatched_images: Predicted images that the ground truth does not have; they are ignored.
         unmatched_predictions: Predictions on those.
         pairs: Touching pairs on the evaluated images.
     """
@@ -41,12 +41,13 @@ class Evaluation:
     """All figures of one set of predictions.
 
     Attributes:
-        mask: Of masks; None where truth or predictions have boxes only.
+        mask: Of masks; None where the ground truth or the predictions have boxes only.
         box: Of boxes.
-        corloc: Share of the images with an object on which the best scored box has IoU ≥ 0.5 with some object's box.
+        corloc: Fraction of the images with an object on which the box with the best score has IoU ≥ 0.5 with the box of
+            some object.
         mean_best_iou: Mean over the objects of the best IoU that any prediction has with it, in [0, 1].
-        overlap: What that IoU is of.
-        pairs_separated: Share of the touching pairs whose members are found (mask IoU ≥ 0.5) by two different masks.
+        overlap: Whether that IoU is of masks or of boxes.
+        pairs_separated: Fraction of the touching pairs whose members are found (mask IoU ≥ 0.5) by two different masks.
         counts: What all this was measured on.
     """
 
@@ -60,29 +61,29 @@ class Evaluation:
 
 
 def evaluate(
-    truth: Document,
-    predictions: Document,
+    ground_truth: DocumentInput,
+    predictions: DocumentInput,
     *,
-    pairs: Document | None = None,
+    pairs: DocumentInput | None = None,
     image_ids: Iterable[ImageId] | None = None,
 ) -> Evaluation:
-    """Hold predictions against a truth, all categories as one.
+    """Compare predictions with a ground truth, all categories as one.
 
-    Areas of predictions are those of what is compared, masks or boxes, as Detectron2 has it. In a mixed document the
-    figures of masks see only what has a mask. Nothing that comes in is changed.
+    The area of a prediction is that of its mask for the figures of masks and that of its box for those of boxes, as in
+    Detectron2. Where only some objects have masks, the figures of masks use only those. The inputs are not changed.
 
     Args:
-        truth: COCO document, or its path.
+        ground_truth: COCO document, or its path.
         predictions: COCO document whose annotations have a `score`, or COCO's list of results, or a path of either.
-            With `images` of its own these are matched by file name (the same one, else a last part that is unique);
-            else by `image_id`. A box that is missing is that of the mask.
-        pairs: `{"pairs": [{"ann_ids": [a, b]}, …]}`, annotations of the truth that touch, or its path.
-        image_ids: Images to evaluate, by id or file name; None: all of the truth.
+            If it has `images`, they are matched by file name (the same name, else a last part that is unique), else by
+            `image_id`. A missing box is computed from the mask.
+        pairs: `{"pairs": [{"ann_ids": [a, b]}, …]}`, annotations of the ground truth that touch, or its path.
+        image_ids: Images to evaluate, by id or file name; None: all of the ground truth.
 
     Raises:
         InputError: A file or document cannot be used; the sentence says which and where.
     """
-    data = read(truth, predictions, pairs=pairs, image_ids=image_ids)
+    data = read(ground_truth, predictions, pairs=pairs, image_ids=image_ids)
     masks = _have_masks(data.truth) and _have_masks(data.predictions)
     overlap: Kind = "mask" if masks else "box"
     instances = [item for item in data.truth if not item.crowd]
@@ -108,5 +109,5 @@ def evaluate(
 
 
 def _have_masks(items: Sequence[Item]) -> bool:
-    """No item at all counts as masks too, so that empty predictions are measured and not left out."""
+    """Whether figures of masks can be measured; also for no item at all, so that empty predictions get 0, not None."""
     return not items or any(item.mask is not None for item in items)

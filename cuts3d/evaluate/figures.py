@@ -1,4 +1,4 @@
-"""The figures one by one: COCO's by pycocotools, CorLoc, best overlaps, touching pairs."""
+"""The figures one by one: COCO's by pycocotools, CorLoc, mean best IoU, separated pairs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from pycocotools.cocoeval import COCOeval
 
 from cuts3d.arrays import FloatArray
 from cuts3d.errors import InputError
-from cuts3d.evaluate.input import ImageId
 from cuts3d.evaluate.items import Item
-from cuts3d.evaluate.masks import area_of, box_overlaps, mask_overlaps
+from cuts3d.io.coco import ImageId, box_iou, rle_area, rle_iou
 
-FOUND_IOU = 0.5  # from here on an object counts as found: CorLoc and pairs
+FOUND_IOU = 0.5  # least IoU with which an object counts as found, for CorLoc and pairs
 Kind = Literal["mask", "box"]
 ByImage = Mapping[ImageId, Sequence[Item]]
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """COCO's figures, each in [0, 1], or None where the truth has nothing to measure it on.
+    """COCO's figures, each in [0, 1], or None where the ground truth has no object to measure it on.
 
     Attributes:
         ap: Average precision, mean over IoU 0.50, 0.55, … 0.95.
@@ -35,9 +34,9 @@ class Figures:
         ap_small: AP of objects under 32² pixels.
         ap_medium: AP of objects from 32² to 96² pixels.
         ap_large: AP of objects over 96² pixels.
-        ar1: Average recall with the best scored prediction of an image.
-        ar10: With ten.
-        ar100: With a hundred.
+        ar1: Average recall, mean over the same IoUs, with the best prediction of each image.
+        ar10: With the ten best.
+        ar100: With the hundred best.
     """
 
     ap: float | None
@@ -52,13 +51,13 @@ class Figures:
 
 
 def coco_figures(images: Sequence[ImageId], truth: Sequence[Item], predictions: Sequence[Item], kind: Kind) -> Figures:
-    """COCOeval with all categories as one, silent, on records that it may write into.
+    """COCO's figures by COCOeval, with all categories as one and without its printed output.
 
     Args:
-        images: Ids of the images, in the order that breaks ties of scores.
-        truth: Its objects on them.
-        predictions: On them.
-        kind: What to compare; `mask` sees only the items that have one.
+        images: Ids of the images; their order breaks ties of scores.
+        truth: Objects of the ground truth on them.
+        predictions: Predictions on them.
+        kind: What to compare; `mask` uses only the items that have one.
     """
     numbers = {image: number for number, image in enumerate(images)}
     with contextlib.redirect_stdout(io.StringIO()):
@@ -73,7 +72,7 @@ def coco_figures(images: Sequence[ImageId], truth: Sequence[Item], predictions: 
 
 
 def _indexed(numbers: Mapping[ImageId, int], items: Sequence[Item], kind: Kind) -> COCO:
-    """A COCO index of items, numbered from 1: COCOeval takes an id of 0 for "no match"."""
+    """A COCO index of items, numbered from 1, because COCOeval takes an id of 0 for "no match"."""
     document: Any = COCO()
     document.dataset = {
         "images": [{"id": number, "height": None, "width": None} for number in numbers.values()],
@@ -100,7 +99,7 @@ def _indexed(numbers: Mapping[ImageId, int], items: Sequence[Item], kind: Kind) 
 def _area(item: Item, kind: Kind) -> float:
     if item.area is not None:
         return item.area
-    return area_of(item.mask) if kind == "mask" and item.mask else item.box[2] * item.box[3]
+    return rle_area(item.mask) if kind == "mask" and item.mask else item.box[2] * item.box[3]
 
 
 def by_image(items: Iterable[Item]) -> ByImage:
@@ -111,48 +110,49 @@ def by_image(items: Iterable[Item]) -> ByImage:
     return dict(found)
 
 
-def overlaps(predictions: Sequence[Item], truth: Sequence[Item], kind: Kind) -> FloatArray:
-    """IoU of every prediction with every object of the same image; 0 where a mask is missing; float64 [n, m]."""
+def ious_of(predictions: Sequence[Item], truth: Sequence[Item], kind: Kind) -> FloatArray:
+    """IoU of the predictions with the objects of one image, 0 where a mask is missing; float64 [n, m]."""
     if kind == "box":
-        return box_overlaps([item.box for item in predictions], [item.box for item in truth])
+        return box_iou([item.box for item in predictions], [item.box for item in truth])
     found = np.zeros((len(predictions), len(truth)))
     rows, columns = ([i for i, item in enumerate(part) if item.mask] for part in (predictions, truth))
-    ious = mask_overlaps([predictions[i].mask for i in rows], [truth[i].mask for i in columns])  # pyright: ignore
+    ious = rle_iou([predictions[i].mask for i in rows], [truth[i].mask for i in columns])  # pyright: ignore
     found[np.ix_(rows, columns)] = ious
     return found
 
 
 def corloc(truth: ByImage, predictions: ByImage) -> float | None:
-    """Share of the images with an object whose best scored box overlaps some object's box with IoU ≥ 0.5.
+    """Fraction of the images with an object on which the best box has IoU ≥ 0.5 with the box of some object.
 
-    Of equal scores the first counts; an image without predictions is a miss. None without objects.
+    The best box is that of the highest score, of equal scores the first. An image without predictions counts as a miss.
+    None where there is no object.
     """
     hits = []
     for image, objects in truth.items():
         found = predictions.get(image)
         best = [max(found, key=lambda item: item.score)] if found else []
-        hits.append(overlaps(best, objects, "box").max(initial=0) >= FOUND_IOU)
+        hits.append(ious_of(best, objects, "box").max(initial=0) >= FOUND_IOU)
     return float(np.mean(hits)) if hits else None
 
 
 def mean_best_iou(truth: ByImage, predictions: ByImage, kind: Kind) -> float | None:
-    """Mean over the objects of the best IoU with any prediction of their image. None without objects."""
+    """Mean over the objects of the best IoU with any prediction of their image; None where there is no object."""
     best: list[float] = []
     for image, objects in truth.items():
         measured = [item for item in objects if kind == "box" or item.mask]
-        best += overlaps(predictions.get(image, ()), measured, kind).max(axis=0, initial=0).tolist()
+        best += ious_of(predictions.get(image, ()), measured, kind).max(axis=0, initial=0).tolist()
     return float(np.mean(best)) if best else None
 
 
 def pairs_separated(pairs: Sequence[tuple[Item, Item]], predictions: ByImage) -> float | None:
-    """Share of the pairs whose members are found, at mask IoU ≥ 0.5, by two different masks. None without pairs."""
+    """Fraction of the pairs whose members are found, at mask IoU ≥ 0.5, by two different masks; None without pairs."""
     if any(item.mask is None for pair in pairs for item in pair):
-        raise InputError("Pairs: a member has no segmentation in the truth.")
-    separated = [_separated(overlaps(predictions.get(pair[0].image, ()), pair, "mask")) for pair in pairs]
+        raise InputError("Pairs: a member has no segmentation in the ground truth.")
+    separated = [_separated(ious_of(predictions.get(pair[0].image, ()), pair, "mask")) for pair in pairs]
     return float(np.mean(separated)) if separated else None
 
 
 def _separated(ious: FloatArray) -> bool:
-    """Whether rows p ≠ q exist that find column 0 and column 1; IoU [n, 2]."""
+    """Whether one row finds column 0 and another row column 1; `ious` is [n, 2]."""
     found = ious >= FOUND_IOU
     return bool(found.any(axis=0).all() and found.any(axis=1).sum() >= 2)

@@ -22,7 +22,7 @@ COCO_NAMES = {
 
 
 def markdown(evaluation: Evaluation) -> str:
-    """All figures in percent, a column for masks and one for boxes, and below what they were measured on."""
+    """A table of all figures in percent, for masks and for boxes, and a line that says what they were measured on."""
     mask, box = evaluation.mask, evaluation.box
     rows = [(title, mask and getattr(mask, name), getattr(box, name)) for name, title in COCO_NAMES.items()]
     best = evaluation.mean_best_iou
@@ -36,25 +36,25 @@ def markdown(evaluation: Evaluation) -> str:
     return "\n".join([*lines, "", _measured_on(evaluation.counts)])
 
 
-def _percent(share: float | None) -> str:
-    return UNDEFINED if share is None else f"{100 * share:.2f}"
+def _percent(fraction: float | None) -> str:
+    return UNDEFINED if fraction is None else f"{100 * fraction:.2f}"
 
 
 def _measured_on(counts: Counts) -> str:
-    crowds = f" and {_some(counts.crowds, 'crowd')}" if counts.crowds else ""
-    pairs = f", {_some(counts.pairs, 'touching pair')}" if counts.pairs else ""
-    text = f"{_some(counts.images, 'image')}, {_some(counts.instances, 'object')}{crowds}, "
-    text += f"{_some(counts.predictions, 'prediction')} ({counts.predictions_per_image:.2f} an image){pairs}."
+    crowds = f" and {_counted(counts.crowds, 'crowd')}" if counts.crowds else ""
+    pairs = f", {_counted(counts.pairs, 'touching pair')}" if counts.pairs else ""
+    text = f"{_counted(counts.images, 'image')}, {_counted(counts.instances, 'object')}{crowds}, "
+    text += f"{_counted(counts.predictions, 'prediction')} ({counts.predictions_per_image:.2f} an image){pairs}."
     if counts.unmatched_images:
-        left = f"{_some(counts.unmatched_predictions, 'prediction')} on {_some(counts.unmatched_images, 'image')}"
-        text += f" Left out: {left} that the truth does not have."
+        left = f"{_counted(counts.unmatched_predictions, 'prediction')} on {_counted(counts.unmatched_images, 'image')}"
+        text += f" Left out: {left} that the ground truth does not have."
     return text
 
 
-def _some(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def to_json(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation as plain JSON: shares in [0, 1], null where undefined."""
+    """The evaluation as plain JSON: fractions in [0, 1], null where undefined."""
     return asdict(evaluation)

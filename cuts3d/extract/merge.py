@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from cuts3d.errors import InputError
 from cuts3d.extract.manifest import Manifest
 from cuts3d.extract.shard import read_shard
-from cuts3d.io.files import write_atomically
+from cuts3d.io.coco import write_document
 
 NAMED = 5  # missing shards that an error names
 
@@ -46,18 +45,9 @@ def merge(folder: Path, manifest: Manifest, out: Path) -> dict[str, int]:
             f"{len(absent)} of {manifest.num_shards} shards are missing ({named}); run the same command again, "
             "or the parts that have not ended, before the merge."
         )
-    counts: dict[str, int] = {}
-
-    def write(temporary: Path) -> None:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write('{"info": ' + json.dumps(manifest.job.info))
-            file.write(', "licenses": [], "categories": [{"id": 1, "name": "object"}]')
-            for name, pick in (("images", _images), ("annotations", _annotations), ("failures", _failures)):
-                counts[name] = _write_list(file, name, _records(folder, manifest, pick))
-            file.write("}\n")
-
-    write_atomically(out, write)
-    return counts
+    fields = {"images": _images, "annotations": _annotations, "failures": _failures}
+    lists = {name: _records(folder, manifest, pick) for name, pick in fields.items()}
+    return write_document(out, manifest.job.info, lists)
 
 
 def _records(folder: Path, manifest: Manifest, pick: Callable[[Any], list[Any]]) -> Iterator[dict[str, Any]]:
@@ -81,13 +71,3 @@ def _failures(record: dict[str, Any]) -> list[Any]:
 
 def _annotations(record: dict[str, Any]) -> list[Any]:
     return [{"image_id": record["image"]["id"], **one} for one in record.get("annotations", ())]
-
-
-def _write_list(file: TextIO, name: str, records: Iterator[dict[str, Any]]) -> int:
-    """One record a line, numbered from 1 where they have no id of their own."""
-    count = 0
-    file.write(f',\n"{name}": [')
-    for count, record in enumerate(records, start=1):
-        file.write((",\n" if count > 1 else "\n") + json.dumps({"id": count, **record}))
-    file.write("]")
-    return count

@@ -1,4 +1,4 @@
-"""A mask as a COCO annotation, with its confidence map in a few dozen bytes."""
+"""A mask as a COCO annotation, with its spatial confidence in a few dozen bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from cuts3d.arrays import FloatArray
 from cuts3d.errors import InputError, shown
-from cuts3d.io.coco import encode_rle
+from cuts3d.io import coco
 from cuts3d.types import FoundMask
 
 LEVELS = 255  # of the quantised confidence
@@ -18,24 +18,19 @@ LONGEST_SIDE = 4096  # of a confidence map: a few bytes must not ask for gigabyt
 
 
 def annotation(found: FoundMask) -> dict[str, Any]:
-    """The record of one mask, without the ids that the merge gives.
+    """The record of one mask, without `id` and `image_id`.
 
-    COCO's fields, and `score`, `mean_confidence`, `confidence` (see `decode_confidence`) and `fallback`; the last three
-    are None where the method knows none.
+    In addition to COCO's own fields it has `score`, `mean_confidence`, `confidence` (see `decode_confidence`) and
+    `fallback`; the last three are None where the method does not give them.
     """
-    rle = encode_rle(found.mask)
-    known = found.coarse_confidence is not None
-    return {
-        "category_id": 1,
-        "segmentation": rle,
-        "bbox": _box(found.mask),
-        "area": int(np.count_nonzero(found.mask)),
-        "iscrowd": 0,
-        "score": round(found.score, 6),
-        "mean_confidence": round(found.mean_confidence, 6) if known else None,
-        "confidence": encode_confidence(found.coarse_confidence) if found.coarse_confidence is not None else None,
-        "fallback": found.fallback or None,
-    }
+    values = found.coarse_confidence
+    return coco.annotation(
+        found.mask,
+        score=found.score,
+        mean_confidence=None if values is None else round(found.mean_confidence, 6),
+        confidence=None if values is None else encode_confidence(values),
+        fallback=found.fallback or None,
+    )
 
 
 def encode_confidence(values: FloatArray) -> dict[str, Any]:
@@ -66,9 +61,3 @@ def decode_confidence(record: dict[str, Any]) -> FloatArray:
         return np.frombuffer(content, dtype=np.uint8).reshape(h, w).astype(np.float32) / LEVELS
     except (KeyError, TypeError, ValueError, OverflowError, zlib.error) as error:
         raise InputError(f"This is no confidence map as 'cuts3d extract' writes it ({error}).") from error
-
-
-def _box(mask: np.ndarray) -> list[int]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    x, y = int(columns[0]), int(rows[0])
-    return [x, y, int(columns[-1]) - x + 1, int(rows[-1]) - y + 1]

@@ -21,6 +21,7 @@ from cuts3d.extract.job import Job
 from cuts3d.extract.manifest import Shard
 from cuts3d.extract.records import annotation
 from cuts3d.extract.sources import Entry
+from cuts3d.io.coco import ImageRecord
 from cuts3d.io.photos import read_image
 from cuts3d.run.methods import OURS, find_masks
 from cuts3d.run.stages import Known, Memo, remembering
@@ -118,11 +119,8 @@ def _record(job: Job, image_id: int, entry: Entry, image: ImageArray, memo: Memo
         annotations = [annotation(one) for one in found]
     except Exception as error:
         return _failure(image_id, entry, error)
-    height, width = image.shape[:2]
-    return {
-        "image": {"id": image_id, "file_name": entry.name, "width": width, "height": height},
-        "annotations": annotations,
-    }
+    identity = ImageRecord(image_id, entry.name, image.shape[:2])
+    return {"image": identity.to_coco(), "annotations": annotations}
 
 
 def _failure(image_id: int, entry: Entry, error: Exception) -> dict[str, Any]:

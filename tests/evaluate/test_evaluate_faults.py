@@ -19,7 +19,7 @@ from made_evaluation import (
 
 from cuts3d.errors import InputError
 from cuts3d.evaluate import evaluate
-from cuts3d.evaluate.input import read_ids
+from cuts3d.evaluate.names import read_ids
 from cuts3d.io.coco import encode_rle
 
 
@@ -35,40 +35,46 @@ def broken(change: str, where: str) -> tuple[Doc, Any]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ("del truth['images']", "Truth: the list 'images' is missing."),
-        ("del truth['annotations']", "Truth: the list 'annotations' is missing."),
-        ("truth['images'] = 3", "Truth: 'images' must be a list of objects."),
-        ("truth['annotations'] = [3]", "Truth: 'annotations' must be a list of objects."),
+        ("del truth['images']", "Ground truth: the list 'images' is missing."),
+        ("del truth['annotations']", "Ground truth: the list 'annotations' is missing."),
+        ("truth['images'] = 3", "Ground truth: 'images' must be a list of objects."),
+        ("truth['annotations'] = [3]", "Ground truth: 'annotations' must be a list of objects."),
         ("truth['images'] = []", "There is no image to evaluate."),
-        ("del truth['images'][0]['id']", "Truth: image 1 needs an 'id' that is a whole number or text."),
-        ("truth['images'][1]['id'] = 1", "Truth: the image id 1 occurs twice."),
-        ("truth['images'][1]['width'] = 0", "Truth: image 2 has the size 0×40, not two whole numbers."),
-        ("truth['images'][1]['width'] = nan", "Truth: image 2 has the size nan×40, not two whole numbers."),
-        ("del truth['annotations'][2]['image_id']", "Truth: annotation 3 has no 'image_id' that is a number or text."),
-        ("truth['annotations'][2]['id'] = []", "Truth: entry 3 has the 'id' [], which is no number or text."),
+        ("del truth['images'][0]['id']", "Ground truth: image 1 needs an 'id' that is a whole number or text."),
+        ("truth['images'][1]['id'] = 1", "Ground truth: the image id 1 occurs twice."),
+        ("truth['images'][1]['width'] = 0", "Ground truth: image 2 has the size 0×40, not two positive whole numbers."),
+        (
+            "truth['images'][1]['width'] = nan",
+            "Ground truth: image 2 has the size nan×40, not two positive whole numbers.",
+        ),
+        (
+            "del truth['annotations'][2]['image_id']",
+            "Ground truth: annotation 3 has no 'image_id' that is a number or text.",
+        ),
+        ("truth['annotations'][2]['id'] = []", "Ground truth: entry 3 has the 'id' [], which is no number or text."),
         (
             "truth['annotations'][0]['area'] = nan",
-            "Truth: annotation 1 has the area nan: a finite number is expected.",
+            "Ground truth: annotation 1 has the area nan: a finite number is expected.",
         ),
         (
             "truth['annotations'][0]['segmentation']['size'] = [60, 40]",
-            "Truth: annotation 1 has a segmentation of 40×60 pixels on an image of 60×40.",
+            "Ground truth: annotation 1 has a segmentation of 40×60 pixels on an image of 60×40.",
         ),
         (
             "del truth['images'][0]['width']; truth['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5, 5]]",
-            "Truth: annotation 1 has polygons, but its image states no 'width' and 'height'.",
+            "Ground truth: annotation 1 has polygons, but its image states no 'width' and 'height'.",
         ),
         (
             "truth['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5]]",
-            "Truth: annotation 1 has a polygon that is not x, y, x, y, … of three points or more.",
+            "Ground truth: annotation 1 has a polygon that is not x, y, x, y, … of three points or more.",
         ),
         (
             "truth['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5, nan]]",
-            "Truth: annotation 1 has a polygon that is not x, y, x, y, … of three points or more.",
+            "Ground truth: annotation 1 has a polygon that is not x, y, x, y, … of three points or more.",
         ),
         (
             "truth['annotations'][0]['segmentation'] = [['a', 'b', 'c', 'd', 'e', 'f']]",
-            "Truth: annotation 1 has polygons that are not lists of numbers.",
+            "Ground truth: annotation 1 has polygons that are not lists of numbers.",
         ),
         ("del results[1]['score']", "Predictions: entry 2 has no 'score'."),
         ("results[1]['score'] = nan", "Predictions: entry 2 has the score nan: a finite number is expected."),
@@ -172,18 +178,18 @@ def test_a_bad_truth_or_bad_results_are_one_clear_sentence(change: str, said: st
         ("del predictions['annotations']", "Predictions: the list 'annotations' is missing."),
         ("predictions['images'][1]['id'] = 1001", "Predictions: the image id 1001 occurs twice."),
         ("predictions['images'][1]['file_name'] = '1.jpg'", "Predictions: two images have the file name '1.jpg'."),
-        ("truth['images'][1]['file_name'] = '1.jpg'", "Truth: two images have the file name '1.jpg'."),
+        ("truth['images'][1]['file_name'] = '1.jpg'", "Ground truth: two images have the file name '1.jpg'."),
         (
             "del predictions['images'][1]['file_name']",
             "Predictions: image 1000 has no 'file_name', by which images are matched.",
         ),
         (
             "del truth['images'][1]['file_name']",
-            "Truth: image 2 has no 'file_name', by which images are matched.",
+            "Ground truth: image 2 has no 'file_name', by which images are matched.",
         ),
         (
             "predictions['images'][0].update(width=30, height=20)",
-            "Predictions: the image '1.jpg' has 30×20 pixels, in the truth 60×40.",
+            "Predictions: the image '1.jpg' has 30×20 pixels, in the ground truth 60×40.",
         ),
         ("predictions['annotations'][0]['score'] = nan", "Predictions: annotation 0 has the score nan: a finite"),
     ],
@@ -208,7 +214,7 @@ def test_masks_of_one_image_must_agree_where_it_states_no_size() -> None:
 
 
 def test_a_truth_that_is_a_list_is_no_document() -> None:
-    with pytest.raises(InputError, match=r"^Truth must hold a JSON object with the list 'images'\.$"):
+    with pytest.raises(InputError, match=r"^Ground truth must hold a JSON object with the list 'images'\.$"):
         evaluate([], [])
     with pytest.raises(InputError, match=r"^Predictions must hold a JSON object with the list 'annotations'\.$"):
         evaluate(truth_of({1: [LEFT]}), 5)  # pyright: ignore[reportArgumentType]
@@ -220,8 +226,8 @@ def test_a_truth_that_is_a_list_is_no_document() -> None:
         ([{"ann_ids": [1]}], "Pairs: pair 1 must have 'ann_ids' with two different ids."),
         ([{"ann_ids": [1, 2]}, {"ann_ids": [1, 1]}], "Pairs: pair 2 must have 'ann_ids' with two different ids."),
         ([{"image_id": 1}], "Pairs: pair 1 must have 'ann_ids' with two different ids."),
-        ([{"ann_ids": [1, 77]}], "Pairs: pair 1 names 77, which is no annotation of the truth."),
-        ([{"ann_ids": [1, []]}], "Pairs: pair 1 names [], which is no annotation of the truth."),
+        ([{"ann_ids": [1, 77]}], "Pairs: pair 1 names 77, which is no annotation of the ground truth."),
+        ([{"ann_ids": [1, []]}], "Pairs: pair 1 names [], which is no annotation of the ground truth."),
         ([{"ann_ids": [1, 3]}], "Pairs: the members of pair 1 are on different images."),
         ({"couples": []}, "Pairs: the list 'pairs' is missing."),
         ([5], "Pairs: it must be a list of objects."),
@@ -236,7 +242,7 @@ def test_bad_pairs_are_one_clear_sentence(pairs: Any, said: str) -> None:
 def test_pairs_need_ids_that_name_one_annotation() -> None:
     truth, results = broken("truth['annotations'][1]['id'] = 1", "results")
     assert evaluate(truth, results).counts.instances == 3
-    with pytest.raises(InputError, match="the truth has the annotation id 1 twice"):
+    with pytest.raises(InputError, match="the ground truth has the annotation id 1 twice"):
         evaluate(truth, results, pairs=[])
 
 
@@ -244,13 +250,13 @@ def test_images_asked_for_must_be_there() -> None:
     truth, results = broken("pass", "results")
     with pytest.raises(InputError) as caught:
         evaluate(truth, results, image_ids=[1, 5, "6.jpg", "7", "8"])
-    assert str(caught.value) == "4 of the 5 images asked for are not in the truth: 5, '6.jpg', '7', …."
+    assert str(caught.value) == "4 of the 5 images asked for are not in the ground truth: 5, '6.jpg', '7', …."
     with pytest.raises(InputError, match="There is no image to evaluate"):
         evaluate(truth, results, image_ids=[])
     truth["images"][0]["file_name"], truth["images"][1]["file_name"] = "a/x.jpg", "x.jpg"
     assert evaluate(truth, results, image_ids=["x.jpg"]).counts.instances == 1  # the whole name goes before its end
     truth["images"][1]["file_name"] = "b/x.jpg"
-    with pytest.raises(InputError, match=r"1 of the 1 images asked for are not in the truth: 'x\.jpg'"):
+    with pytest.raises(InputError, match=r"1 of the 1 images asked for are not in the ground truth: 'x\.jpg'"):
         evaluate(truth, results, image_ids=["x.jpg"])
 
 

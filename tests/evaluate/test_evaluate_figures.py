@@ -25,9 +25,8 @@ from made_evaluation import (
 
 from cuts3d.evaluate import evaluate
 from cuts3d.evaluate.figures import Figures
-from cuts3d.evaluate.masks import run_lengths
 from cuts3d.evaluate.report import markdown, to_json
-from cuts3d.io.coco import encode_rle
+from cuts3d.io.coco import encode_rle, run_lengths
 
 
 def test_corloc_asks_the_best_scored_box_of_every_image_with_an_object() -> None:
@@ -190,7 +189,7 @@ def test_the_table_has_percent_and_dashes_and_says_what_was_left_out() -> None:
     assert rows["pairs separated"] == ["100.00", "–"]
     assert lines[-1] == (
         "2 images, 3 objects, 2 predictions (1.00 an image), 1 touching pair."
-        " Left out: 1 prediction on 1 image that the truth does not have."
+        " Left out: 1 prediction on 1 image that the ground truth does not have."
     )
 
 

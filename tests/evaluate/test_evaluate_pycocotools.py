@@ -21,7 +21,7 @@ from made_evaluation import (
 from pycocotools import mask as coco_mask
 
 from cuts3d.evaluate import evaluate
-from cuts3d.evaluate.masks import run_lengths, to_rle
+from cuts3d.io.coco import run_lengths, to_rle
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cuts3d.evaluate.masks import mask_overlaps, to_rle
 from hypothesis import given
 from hypothesis import strategies as st
 from made_samples import write_labels
 
 from cuts3d.errors import ConfigError, InputError
-from cuts3d.evaluate.masks import mask_overlaps, to_rle
 from cuts3d.io.coco import encode_rle
 from training.data.dataset import PseudoLabels
 from training.recipes import get_recipe

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pycocotools.mask
 import torch
 from torch import Tensor
 
 from cuts3d.errors import InputError, shown
-from cuts3d.evaluate.input import Document, ImageId, Photo, Source, listed_annotations, load, named, photos
-from cuts3d.evaluate.masks import Size, area_of, to_rle
 from cuts3d.extract import decode_confidence
 from cuts3d.grids import resize_image, resize_map
+from cuts3d.io.coco import CocoDocument, DocumentInput, ImageRecord, Size, decode_rle, read_document, rle_area, to_rle
 from cuts3d.io.photos import read_image
 from training.data.augment import LEAST_PIXELS, nearest, remove_small_components, resized_shape
 from training.data.samples import Sample
@@ -54,7 +51,7 @@ class PseudoLabels:
     def __init__(
         self,
         photos: Path,
-        labels: Document,
+        labels: DocumentInput,
         *,
         min_score: float = 0.0,
         top_labels: int = 100,
@@ -63,7 +60,7 @@ class PseudoLabels:
         limit: int | None = None,
     ) -> None:
         self.photos, self.max_side, self.score_range = Path(photos), max_side, score_range
-        source = load(labels, "Labels")
+        source = read_document(labels, "Labels")
         records = _records(source, min_score, top_labels)[:limit]
         if not records:
             raise InputError(
@@ -145,34 +142,25 @@ def stretched(scores: list[float], score_range: tuple[float, float]) -> Tensor:
     return ((torch.tensor(scores, dtype=torch.float32) - low) / (high - low)).clamp(0, 1)
 
 
-def _records(source: Source, min_score: float, top_labels: int) -> list[Record]:
+def _records(source: CocoDocument, min_score: float, top_labels: int) -> list[Record]:
     """What training reads of every photo with a label, in the order of `images`."""
-    known = photos(source)
-    found: dict[ImageId, list[Record]] = defaultdict(list)
-    for place, entry in enumerate(listed_annotations(source), start=1):
-        try:
-            label = _label(entry, known, min_score)
-        except (ValueError, InputError) as error:
-            raise InputError(f"{source.label}: {named(entry, place)} {error}.") from error
-        if label is not None:
-            found[entry["image_id"]].append(label)
+    known = source.images()
+    found = source.annotations_by_image(known, lambda entry, photo: _label(entry, photo, min_score))
     records = []
     for photo in known.values():
-        best = sorted(found[photo.id], key=lambda label: -label["score"])[:top_labels]
+        best = sorted(found.get(photo.id, ()), key=lambda label: -label["score"])[:top_labels]
         if best:
             records.append({"name": _name(source, photo), "labels": best})
     return records
 
 
-def _label(entry: Mapping[str, Any], known: Mapping[ImageId, Photo], min_score: float) -> Record | None:
+def _label(entry: Mapping[str, Any], photo: ImageRecord, min_score: float) -> Record | None:
     """One label, checked; None: left out."""
-    if entry["image_id"] not in known:
-        raise ValueError("is on an image that 'images' does not list")
     score, mean = (_share(entry, key) for key in ("score", "mean_confidence"))
     if entry.get("iscrowd") or score < min_score:
         return None
-    rle = to_rle(entry.get("segmentation"), known[entry["image_id"]].size)
-    if area_of(rle) < LEAST_PIXELS:
+    rle = to_rle(entry.get("segmentation"), photo.size)
+    if rle_area(rle) < LEAST_PIXELS:
         return None
     counts = rle["counts"].decode("ascii")
     return {
@@ -192,7 +180,7 @@ def _share(entry: Mapping[str, Any], key: str) -> float:
     return float(value)
 
 
-def _name(source: Source, photo: Photo) -> str:
+def _name(source: CocoDocument, photo: ImageRecord) -> str:
     if photo.name is None:
         raise InputError(f"{source.label}: image {shown(photo.id)} has no 'file_name', by which its photo is found.")
     return photo.name
@@ -207,8 +195,7 @@ def _packed(records: Iterable[Record]) -> tuple[Tensor, Tensor]:
 
 def _decoded(segmentation: Record) -> Tensor:
     """A dense mask, bool [1, H, W]; one at a time, since many of a large photo would fill the memory."""
-    coco: Any = pycocotools.mask
-    return torch.from_numpy(coco.decode(segmentation)).bool()[None]
+    return torch.from_numpy(decode_rle(segmentation))[None]
 
 
 def _confidence(record: Record, masks: Tensor) -> Tensor:

@@ -7,9 +7,7 @@ python -m training.merge_labels --recipe light_gpu --predictions predictions.jso
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +15,18 @@ from typing import Any
 
 from cuts3d import __version__
 from cuts3d.errors import ConfigError, CutS3DError, InputError, shown
-from cuts3d.evaluate.input import Document, Source, listed_annotations, load, named, photos
-from cuts3d.evaluate.masks import RLE, Size, mask_overlaps, to_rle
-from cuts3d.io.files import write_atomically
+from cuts3d.io.coco import (
+    RLE,
+    CocoDocument,
+    DocumentInput,
+    ImageRecord,
+    Size,
+    document_header,
+    read_document,
+    rle_iou,
+    to_rle,
+)
+from cuts3d.io.files import write_json
 from training.recipes import get_recipe
 
 SAME_IOU = 0.5  # of an earlier label with a detection, from which on the detection replaces it (method 1.8)
@@ -35,8 +42,8 @@ class Labelled:
 
 
 def merge_labels(
-    predictions: Document,
-    labels: Document,
+    predictions: DocumentInput,
+    labels: DocumentInput,
     *,
     score: float,
     detection_score_range: tuple[float, float] = (0.0, 1.0),
@@ -66,32 +73,30 @@ def merge_labels(
     """
     if not 0 <= score <= 1:
         raise ConfigError(f"The least score of a kept detection must be in [0, 1]; it is {score:g}.")
-    new, old = _by_name(load(predictions, "Predictions"), score), _by_name(load(labels, "Labels"), None)
+    new, old = (
+        _by_name(read_document(predictions, "Predictions"), score),
+        _by_name(read_document(labels, "Labels"), None),
+    )
     images: list[Record] = []
     annotations: list[Record] = []
     kept = 0
     for number, name in enumerate(old | new, start=1):
         size, detected, earlier = _pair(name, new.get(name), old.get(name))
-        images.append({"id": number, "file_name": name, "width": size[1], "height": size[0]})
+        images.append(ImageRecord(number, name, size).to_coco())
         kept += len(detected)
         finds = [
             {**record, "score": rescaled(record["score"], detection_score_range, score_range)} for record, _ in detected
         ]
         for record in [*finds, *not_replaced(detected, earlier)]:
             annotations.append({**record, "id": len(annotations) + 1, "image_id": number})
-    return {
-        "info": {
-            "description": "CutS3D pseudo-labels of self-training",
-            "version": __version__,
-            "score": score,
-            "detections": kept,
-            "earlier_labels": len(annotations) - kept,
-        },
-        "licenses": [],
-        "categories": [{"id": 1, "name": "object"}],
-        "images": images,
-        "annotations": annotations,
+    info = {
+        "description": "CutS3D pseudo-labels of self-training",
+        "version": __version__,
+        "score": score,
+        "detections": kept,
+        "earlier_labels": len(annotations) - kept,
     }
+    return {**document_header(info), "images": images, "annotations": annotations}
 
 
 def write_labels(document: Record, out: Path) -> None:
@@ -100,7 +105,7 @@ def write_labels(document: Record, out: Path) -> None:
     Raises:
         InputError: The file cannot be written.
     """
-    write_atomically(out, lambda temporary: temporary.write_text(json.dumps(document), encoding="utf-8"))
+    write_json(out, document, compact=True)
 
 
 def rescaled(score: float, old: tuple[float, float], new: tuple[float, float]) -> float:
@@ -113,7 +118,7 @@ def rescaled(score: float, old: tuple[float, float], new: tuple[float, float]) -
 
 def not_replaced(detected: Sequence[tuple[Record, RLE]], earlier: Sequence[tuple[Record, RLE]]) -> list[Record]:
     """The earlier labels whose mask IoU with every detection is below 0.5."""
-    ious = mask_overlaps([rle for _, rle in earlier], [rle for _, rle in detected])
+    ious = rle_iou([rle for _, rle in earlier], [rle for _, rle in detected])
     best = ious.max(axis=1, initial=0.0)
     return [record for (record, _), iou in zip(earlier, best.tolist(), strict=True) if iou < SAME_IOU]
 
@@ -130,26 +135,23 @@ def _pair(name: str, new: Labelled | None, old: Labelled | None) -> tuple[Size, 
     return known.size, new.found if new else [], old.found if old else []
 
 
-def _by_name(source: Source, score: float | None) -> dict[str, Labelled]:
+def _by_name(source: CocoDocument, score: float | None) -> dict[str, Labelled]:
     """Photos of a document by file name, with their annotations; of detections only those of a score or more."""
-    known = photos(source)
-    found: dict[Any, list[tuple[Record, RLE]]] = defaultdict(list)
-    for place, entry in enumerate(listed_annotations(source), start=1):
-        try:
-            if entry["image_id"] not in known:
-                raise ValueError("is on an image that 'images' does not list")
-            if score is None or own_score(entry) >= score:
-                rle = to_rle(entry.get("segmentation"), known[entry["image_id"]].size)
-                found[entry["image_id"]].append((dict(entry), rle))
-        except ValueError as error:
-            raise InputError(f"{source.label}: {named(entry, place)} {error}.") from error
+    known = source.images()
+
+    def read(entry: Mapping[str, Any], photo: ImageRecord) -> tuple[Record, RLE] | None:
+        if score is not None and own_score(entry) < score:
+            return None
+        return dict(entry), to_rle(entry.get("segmentation"), photo.size)
+
+    found = source.annotations_by_image(known, read)
     named_photos: dict[str, Labelled] = {}
     for photo in known.values():
         if photo.name is None or photo.size is None:
             raise InputError(f"{source.label}: image {shown(photo.id)} needs a 'file_name', a 'width' and a 'height'.")
         if photo.name in named_photos:
             raise InputError(f"{source.label}: the photo '{photo.name}' is listed twice.")
-        named_photos[photo.name] = Labelled(photo.size, found[photo.id])
+        named_photos[photo.name] = Labelled(photo.size, found.get(photo.id, []))
     return named_photos
 
 

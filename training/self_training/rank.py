@@ -9,23 +9,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import pycocotools.mask
 
 from cuts3d.arrays import ImageArray
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import normalise_depth
 from cuts3d.detector.predict import Progress, photo_bar, read_entry
 from cuts3d.errors import CutS3DError, InputError, shown
-from cuts3d.evaluate.input import Document, Photo, listed_annotations, load, named, photos
-from cuts3d.evaluate.masks import RLE, to_rle
 from cuts3d.extract.sources import Entry, entries
 from cuts3d.grids import resize_map, resize_mask
+from cuts3d.io.coco import RLE, DocumentInput, ImageRecord, decode_rle, read_document, to_rle
 from cuts3d.method.score import mask_factors
 from cuts3d.run.pipeline import run_pipeline
 from training.self_training.merge_labels import own_score, write_labels
@@ -36,7 +31,7 @@ Record = dict[str, Any]
 
 def rank_detections(
     folder: Path,
-    predictions: Document,
+    predictions: DocumentInput,
     *,
     config: CutS3DConfig | None = None,
     progress: Progress = lambda done, total: None,
@@ -56,17 +51,9 @@ def rank_detections(
     Raises:
         InputError: A document or a photo cannot be used.
     """
-    source, config = load(predictions, "Predictions"), config or CutS3DConfig()
-    known, files = photos(source), {entry.name: entry for entry in entries(folder)}
-    found: dict[Any, list[tuple[Record, RLE]]] = defaultdict(list)
-    for place, entry in enumerate(listed_annotations(source), start=1):
-        try:
-            if entry["image_id"] not in known:
-                raise ValueError("is on an image that 'images' does not list")
-            rle = to_rle(entry.get("segmentation"), known[entry["image_id"]].size)
-            found[entry["image_id"]].append(({**entry, "detector_score": own_score(entry)}, rle))
-        except ValueError as error:
-            raise InputError(f"{source.label}: {named(entry, place)} {error}.") from error
+    source, config = read_document(predictions, "Predictions"), config or CutS3DConfig()
+    known, files = source.images(), {entry.name: entry for entry in entries(folder)}
+    found = source.annotations_by_image(known, _scored)
     for done, (number, finds) in enumerate(found.items(), start=1):
         image = _photo(folder, files, known[number])
         apart = distinctness(image, [rle for _, rle in finds], config)
@@ -77,7 +64,12 @@ def rank_detections(
     return {**source.content, "annotations": [record for finds in found.values() for record, _ in finds]}
 
 
-def _photo(folder: Path, files: Mapping[str, Entry], photo: Photo) -> ImageArray:
+def _scored(entry: Mapping[str, Any], photo: ImageRecord) -> tuple[Record, RLE]:
+    rle = to_rle(entry.get("segmentation"), photo.size)
+    return {**entry, "detector_score": own_score(entry)}, rle
+
+
+def _photo(folder: Path, files: Mapping[str, Entry], photo: ImageRecord) -> ImageArray:
     if photo.name is None or photo.size is None:
         raise InputError(f"Predictions: image {shown(photo.id)} needs a 'file_name', a 'width' and a 'height'.")
     if photo.name not in files:
@@ -103,8 +95,7 @@ def distinctness(image: ImageArray, masks: Sequence[RLE], config: CutS3DConfig) 
             break
     grid = stages["features"].grid_shape
     z = resize_map(normalise_depth(stages["depth"], clip_percent=config.cloud.depth_clip), grid)
-    coco: Any = pycocotools.mask
-    dense = (coco.decode(rle).astype(np.bool_) for rle in masks)
+    dense = map(decode_rle, masks)
     return [mask_factors(resize_mask(mask, grid), stages["affinity"], z).distinctness for mask in dense]
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from cuts3d import __version__
 from cuts3d.arrays import BoolArray, ImageArray
 from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError
-from cuts3d.io.coco import encode_rle
+from cuts3d.io.coco import ImageRecord, decode_rle, encode_rle, one_photo_document, rle_iou
 from cuts3d.weights.package_data import data_file
 from ui.draw.outlines import Outline, outlined
 
@@ -83,9 +83,7 @@ class FoundObject:
     @cached_property
     def outline(self) -> Outline:
         """What is drawn of it; traced once."""
-        from pycocotools import mask as coco
-
-        return outlined(coco.decode(self.rle).view(bool))  # pyright: ignore[reportArgumentType]
+        return outlined(decode_rle(self.rle))
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -230,19 +228,14 @@ def coco_of(image: ImageArray, name: str, threshold: float) -> tuple[dict[str, A
         raise WeightsUnavailableError(f"No detector is shipped here: the file '{path.name}' is missing; train one.")
     detector = LOADED.get(path)
     found = detect(detector.network, image, score_threshold=threshold)
-    annotations = [{"id": number, **annotation(one, 1)} for number, one in enumerate(found, start=1)]
-    document = {
-        "info": {
-            "description": "CutS3D detections",
-            "version": __version__,
-            "detector": path.name,
-            "about": detector.words,
-            "score_threshold": threshold,
-        },
-        "images": [{"id": 1, "file_name": name, "width": image.shape[1], "height": image.shape[0]}],
-        "categories": [{"id": 1, "name": "object"}],
-        "annotations": annotations,
+    info = {
+        "description": "CutS3D detections",
+        "version": __version__,
+        "detector": path.name,
+        "about": detector.words,
+        "score_threshold": threshold,
     }
+    document = one_photo_document(ImageRecord(1, name, image.shape[:2]), [annotation(one, 1) for one in found], info)
     masks = sorted(enumerate(one.mask for one in found), key=lambda pair: -np.count_nonzero(pair[1]))
     return document, masks
 
@@ -260,15 +253,13 @@ def same_objects(views: Sequence[Sequence[tuple[float, dict[str, Any]]]], *, lea
     Returns:
         A number for each mask, from 0; no two of one view are equal.
     """
-    from pycocotools import mask as coco
-
     entries = [(score, v, place, rle) for v, view in enumerate(views) for place, (score, rle) in enumerate(view)]
     entries.sort(key=lambda entry: (-entry[0], entry[1], entry[2]))
     numbers = [[-1] * len(view) for view in views]
     if not entries:
         return numbers
-    rles: Any = [entry[3] for entry in entries]
-    overlap = np.asarray(coco.iou(rles, rles, [0] * len(entries)))
+    rles = [entry[3] for entry in entries]
+    overlap = rle_iou(rles, rles)
     count, taken = 0, []
     for n, (_, view, place, _) in enumerate(entries):
         others = [(float(overlap[n, m]), number) for m, number in enumerate(taken) if number not in numbers[view]]

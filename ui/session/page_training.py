@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import dataclasses
-import json
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -19,6 +18,8 @@ from PIL import Image
 from cuts3d.arrays import ImageArray
 from cuts3d.config import CutS3DConfig
 from cuts3d.errors import CutS3DError, InputError
+from cuts3d.io.coco import ImageRecord, document_header
+from cuts3d.io.files import write_json
 from cuts3d.types import FoundMask
 from ui.session import detectors
 from ui.session.detectors import Detector, Found
@@ -122,7 +123,7 @@ class PageTraining:
         from cuts3d.run.methods import find_masks
         from training.loop.train import Stopped
 
-        document: dict[str, Any] = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "object"}]}
+        document: dict[str, Any] = {**document_header({}), "images": [], "annotations": []}
         config = label_config()
         for number, (name, read) in enumerate(self.photos, start=1):
             if self.stop.is_set():
@@ -136,8 +137,7 @@ class PageTraining:
             if image is not None and found:
                 file_name = f"{number:02}.png"
                 Image.fromarray(image).save(folder / file_name)
-                h, w = image.shape[:2]
-                document["images"].append({"id": number, "file_name": file_name, "height": h, "width": w})
+                document["images"].append(ImageRecord(number, file_name, image.shape[:2]).to_coco())
                 for one in found:
                     label = {"id": len(document["annotations"]) + 1, "image_id": number, **annotation(one)}
                     document["annotations"].append(label)
@@ -147,7 +147,7 @@ class PageTraining:
         if not document["annotations"]:
             raise InputError("No object was found in these photos, so there is nothing to train on; choose others.")
         path = folder / "labels.json"
-        path.write_text(json.dumps(document), encoding="utf-8")
+        write_json(path, document, compact=True)
         return path
 
     def _train(self, folder: Path, labels: Path) -> None:

@@ -1,6 +1,7 @@
-"""Segmentations as COCO has them (polygons, two kinds of run lengths), checked and brought to one compressed form.
+"""Run-length masks: encoding and decoding, checks of untrusted segmentations, areas, boxes and overlaps.
 
-Checked, because pycocotools is not: run lengths that do not fill their image send its overlap loop round for ever.
+COCO has polygons and two kinds of run lengths; all become compressed run lengths. They are checked here because
+pycocotools does not check them: its overlap loop never ends on run lengths that do not fill their image.
 """
 
 from __future__ import annotations
@@ -11,30 +12,45 @@ from typing import Any
 import numpy as np
 import pycocotools.mask
 
-from cuts3d.arrays import FloatArray, IntArray
+from cuts3d.arrays import BoolArray, FloatArray, IntArray
 from cuts3d.errors import shown
+from cuts3d.io.coco.images import Size
 from cuts3d.io.photos import MAX_PIXELS
 
-RLE = dict[str, Any]  # size [h, w], counts bytes
-Size = tuple[int, int]  # h, w in pixels
-_coco: Any = pycocotools.mask  # its annotations are narrower than what it takes
+RLE = dict[str, Any]  # size [h, w], counts as bytes or ASCII text
+_coco: Any = pycocotools.mask  # its type annotations are narrower than what it accepts
 LONGEST_SIDE = 100_000  # pixels
 LONGEST_RUN_CODES = 7  # of five bits each: more than 2³² pixels
-FARTHEST = 2  # sides of the image that a polygon may reach beyond it: pycocotools walks its border pixel by pixel
+FARTHEST = 2  # image sides that a polygon may reach beyond its image: pycocotools follows its border pixel by pixel
+
+
+def encode_rle(mask: BoolArray) -> RLE:
+    """Compressed run lengths of a mask, with `counts` as text, ready for JSON.
+
+    Args:
+        mask: bool [H, W].
+    """
+    rle = _coco.encode(np.asfortranarray(mask.astype(np.uint8)))
+    return {"size": [int(s) for s in rle["size"]], "counts": rle["counts"].decode("ascii")}
+
+
+def decode_rle(rle: RLE) -> BoolArray:
+    """The mask of checked run lengths, bool [H, W], column by column in memory."""
+    return _coco.decode(rle).view(np.bool_)
 
 
 def to_rle(segmentation: Any, size: Size | None) -> RLE:
-    """A COCO segmentation as compressed run lengths; never dense.
+    """Check an untrusted COCO segmentation and compress it, without making a dense mask.
 
     Args:
         segmentation: Polygons, or run lengths with `counts` as text, bytes or a list.
-        size: (h, w) of the image in pixels; None where the document does not say.
+        size: (h, w) of the image in pixels; None where the document does not state it.
 
     Returns:
         `size` [h, w] and `counts` (bytes).
 
     Raises:
-        ValueError: It cannot be used; the message is what follows "annotation 3 …".
+        ValueError: It cannot be used; the message completes "annotation 3 …".
     """
     if isinstance(segmentation, Mapping):
         return _from_runs(segmentation, size)
@@ -73,7 +89,7 @@ def _stated_size(size: Any) -> Size:
 
 
 def _check_pixels(size: Size) -> None:
-    """A few bytes may stand for a mask of any size; none is larger than a photo."""
+    """A few bytes can describe a mask of any size, so refuse masks that are larger than any photo."""
     if size[0] * size[1] > MAX_PIXELS or max(size) > LONGEST_SIDE:
         raise ValueError(f"is on an image of {shown(size[1])}×{shown(size[0])} pixels, more than any photo has")
 
@@ -86,24 +102,24 @@ def _listed_runs(counts: Any) -> IntArray:
 
 
 def run_lengths(counts: bytes) -> IntArray:
-    """Run lengths behind COCO's compressed text, background first; int64 [n].
+    """Decode COCO's compressed text to run lengths, background first; int64 [n].
 
-    Five bits a character from the lowest on, bit 32 for "goes on", the last one signed; from the fourth run on a
-    number is the difference to the run before the last.
+    A character carries five bits of a number, the lowest bits first. Bit 32 says that the number continues; the last
+    character of a number carries its sign. From the fourth run on, a number is the difference to the run two before.
 
     Raises:
-        ValueError: The text is none of that form.
+        ValueError: The text does not have this form.
     """
     codes = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - 48
     if not codes.size or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
-        raise ValueError("has broken run lengths: 'counts' is no COCO text")
+        raise ValueError("has broken run lengths: 'counts' is not COCO's compressed text")
     ends = np.flatnonzero((codes & 32) == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if lengths.max() > LONGEST_RUN_CODES:
         raise ValueError("has broken run lengths: a run is longer than any image")
-    places = np.arange(codes.size) - np.repeat(starts, lengths)
-    runs = np.add.reduceat((codes & 31) << (5 * places), starts)
+    positions = np.arange(codes.size) - np.repeat(starts, lengths)  # of a character inside its number
+    runs = np.add.reduceat((codes & 31) << (5 * positions), starts)
     runs -= np.where(codes[ends] & 16, np.left_shift(1, 5 * lengths), 0)
     runs[1::2] = np.cumsum(runs[1::2])
     runs[2::2] = np.cumsum(runs[2::2])
@@ -129,25 +145,25 @@ def _from_polygons(segmentation: Sequence[Any], size: Size | None) -> RLE:
     return {"size": [int(s) for s in merged["size"]], "counts": merged["counts"]}
 
 
-def area_of(rle: RLE) -> float:
+def rle_area(rle: RLE) -> float:
     """Pixels of a mask."""
     return float(_coco.area(rle))
 
 
-def box_of(rle: RLE) -> tuple[float, ...]:
-    """x, y, width, height around a mask, in pixels."""
+def rle_box(rle: RLE) -> tuple[float, ...]:
+    """Box (x, y, width, height) of a mask, in pixels."""
     return tuple(float(v) for v in _coco.toBbox(rle))
 
 
-def mask_overlaps(first: Sequence[RLE], second: Sequence[RLE]) -> FloatArray:
-    """IoU of every mask of the first list with every one of the second; float64 [n, m]."""
+def rle_iou(first: Sequence[RLE], second: Sequence[RLE]) -> FloatArray:
+    """IoU of every mask of the first list with every mask of the second; float64 [n, m]."""
     if not first or not second:
         return np.zeros((len(first), len(second)))
     return np.asarray(_coco.iou(list(first), list(second), [0] * len(second)))
 
 
-def box_overlaps(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> FloatArray:
-    """IoU of boxes x, y, width, height; float64 [n, m]."""
+def box_iou(first: Sequence[Sequence[float]], second: Sequence[Sequence[float]]) -> FloatArray:
+    """IoU of boxes (x, y, width, height) of two lists, each with each; float64 [n, m]."""
     if not first or not second:
         return np.zeros((len(first), len(second)))
     boxes = [np.asarray(part, dtype=np.float64) for part in (first, second)]
