@@ -116,7 +116,7 @@ def test_truth_and_predictions_are_needed(arguments: list[str], capsys: pytest.C
 def test_help_comes_without_the_heavy_imports() -> None:
     code = (
         "import sys\n"
-        "from cuts3d.cli import main\n"
+        "from cuts3d.cli.main import main\n"
         "try:\n"
         "    main(['evaluate', '--help'])\n"
         "except SystemExit:\n"

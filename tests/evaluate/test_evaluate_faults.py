@@ -120,19 +120,19 @@ def broken(change: str, where: str) -> tuple[Doc, Any]:
         ),
         (
             "results[1]['segmentation']['counts'] = ''",
-            "Predictions: entry 2 has broken run lengths: 'counts' is no COCO text.",
+            "Predictions: entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
         ),
         (
             "results[1]['segmentation']['counts'] = 'ooP'",
-            "Predictions: entry 2 has broken run lengths: 'counts' is no COCO text.",
+            "Predictions: entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
         ),
         (
             "results[1]['segmentation']['counts'] = 'p'",
-            "Predictions: entry 2 has broken run lengths: 'counts' is no COCO text.",
+            "Predictions: entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
         ),
         (
             "results[1]['segmentation']['counts'] = '/'",
-            "Predictions: entry 2 has broken run lengths: 'counts' is no COCO text.",
+            "Predictions: entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
         ),
         (
             "results[1]['segmentation']['counts'] = 'PPPPPPPP0'",
@@ -260,23 +260,23 @@ def test_images_asked_for_must_be_there() -> None:
         evaluate(truth, results, image_ids=["x.jpg"])
 
 
-@pytest.mark.parametrize("place", ["truth", "predictions", "pairs"])
-def test_files_that_cannot_be_read_are_named(tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("argument", ["ground_truth", "predictions", "pairs"])
+def test_files_that_cannot_be_read_are_named(tmp_path: Path, argument: str) -> None:
     truth, results = broken("pass", "results")
     for content, said in {
         None: "There is no file '{}'.",
         b"{broken": "'{}' is not a readable JSON file",
         b"\xff\xfe\xff": "'{}' is not a readable JSON file",
     }.items():
-        path = tmp_path / f"{place}.json"
+        path = tmp_path / f"{argument}.json"
         if content is not None:
             path.write_bytes(content)
-        given: dict[str, Any] = {"truth": truth, "predictions": results, "pairs": [], place: path}
+        given: dict[str, Any] = {"ground_truth": truth, "predictions": results, "pairs": [], argument: path}
         with pytest.raises(InputError) as caught:
             evaluate(**given)
         assert str(caught.value).startswith(said.format(path))
     with pytest.raises(InputError) as caught:
-        evaluate(**{"truth": truth, "predictions": results, "pairs": [], place: tmp_path})
+        evaluate(**{"ground_truth": truth, "predictions": results, "pairs": [], argument: tmp_path})
     assert str(caught.value).startswith(f"'{tmp_path}' could not be read: ")
 
 

@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cuts3d.evaluate.masks import mask_overlaps, to_rle
 from hypothesis import given
 from hypothesis import strategies as st
 from made_samples import write_labels
 
 from cuts3d.errors import ConfigError, InputError
-from cuts3d.io.coco import encode_rle
+from cuts3d.io.coco import encode_rle, rle_iou, to_rle
 from training.data.dataset import PseudoLabels
 from training.recipes import get_recipe
 from training.self_training.merge_labels import main, merge_labels, rescaled
@@ -184,7 +183,7 @@ def test_every_earlier_label_is_there_or_has_been_replaced(detected, earlier) ->
     stay = [
         a["segmentation"]["counts"]
         for a in old["annotations"]
-        if mask_overlaps([to_rle(a["segmentation"], None)], rles).max(initial=0) < 0.5
+        if rle_iou([to_rle(a["segmentation"], None)], rles).max(initial=0) < 0.5
     ]
     assert texts[len(kept) :] == stay
 

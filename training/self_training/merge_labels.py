@@ -73,10 +73,8 @@ def merge_labels(
     """
     if not 0 <= score <= 1:
         raise ConfigError(f"The least score of a kept detection must be in [0, 1]; it is {score:g}.")
-    new, old = (
-        _by_name(read_document(predictions, "Predictions"), score),
-        _by_name(read_document(labels, "Labels"), None),
-    )
+    new = _by_name(read_document(predictions, "Predictions"), score)
+    old = _by_name(read_document(labels, "Labels"), None)
     images: list[Record] = []
     annotations: list[Record] = []
     kept = 0
