@@ -9,7 +9,14 @@ from scipy import ndimage
 
 from cuts3d.arrays import BoolArray, ImageArray
 from cuts3d.config import RefineConfig
+from cuts3d.errors import ConfigError
 from cuts3d.grids import iou
+
+CRF_MISSING = (
+    "The CRF needs the package pydensecrf2: run 'pip install pydensecrf2', on Python 3.13 or later 'pip install cython "
+    "setuptools' and 'CYTHON_FORCE_REGEN=1 pip install --no-build-isolation pydensecrf2'; or turn the CRF off "
+    "(crf=False, --no-crf)."
+)
 
 
 class PhotoCRF:
@@ -22,8 +29,14 @@ class PhotoCRF:
             image: uint8 [H, W, 3].
             config: Its terms.
             scale: Side of `image` over that of the network's input, in whose pixels the reaches are given.
+
+        Raises:
+            ConfigError: The package of the CRF is not installed.
         """
-        import pydensecrf.densecrf as crf
+        try:
+            import pydensecrf.densecrf as crf
+        except ImportError:
+            raise ConfigError(CRF_MISSING) from None
 
         self.config = config
         self.shape = image.shape[:2]

@@ -1,9 +1,12 @@
 """Refinement (method 1.7): dense CRF and filled holes."""
 
+import sys
+
 import numpy as np
 import pytest
 
 from cuts3d.config import RefineConfig
+from cuts3d.errors import ConfigError
 from cuts3d.grids import iou, resize_mask
 from cuts3d.method.refine import PhotoCRF, refine_mask
 
@@ -93,3 +96,9 @@ def test_one_crf_serves_every_mask_of_a_photo_as_a_new_one_would(scene):
     for label in (1, 2, 1):
         mask = (made.labels == label)[::4, ::4]
         assert (shared.refine(mask) == PhotoCRF(image, RefineConfig()).refine(mask)).all()
+
+
+def test_without_the_package_of_the_crf_the_error_says_how_to_go_on(scene, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    with pytest.raises(ConfigError, match=r"pip install pydensecrf2.*crf=False"):
+        PhotoCRF(scene("two boxes").image, RefineConfig())

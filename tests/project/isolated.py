@@ -7,11 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from helpers import REPO
-
-NO_CHECKOUT = f"""
+NO_CHECKOUT = """
 import sys
-sys.path[:] = [path for path in sys.path if path != {str(REPO)!r}]
+from pathlib import Path
+sys.path[:] = [path for path in sys.path if not Path(path, "pyproject.toml").is_file()]
 """
 ONLY_PORTABLE = """
 import os, sys
