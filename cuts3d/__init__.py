@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cuts3d.config import ADAPTIVE, LITERAL, CutS3DConfig
+    from cuts3d.detector.api import Detector
+    from cuts3d.detector.records import Detection
     from cuts3d.errors import ConfigError, CutS3DError, InputError, WeightsUnavailableError
     from cuts3d.run.api import CutS3D
     from cuts3d.run.explorer import Explorer
@@ -23,6 +25,8 @@ _HOMES = {
     "ConfigError": "errors",
     "CutS3DError": "errors",
     "DepthMap": "types",
+    "Detection": "detector.records",
+    "Detector": "detector.api",
     "Explorer": "run.explorer",
     "InputError": "errors",
     "Instance": "types",
@@ -38,6 +42,8 @@ __all__ = [
     "CutS3DConfig",
     "CutS3DError",
     "DepthMap",
+    "Detection",
+    "Detector",
     "Explorer",
     "InputError",
     "Instance",

@@ -91,6 +91,21 @@ def resize_image(image: ImageArray, shape: tuple[int, int]) -> ImageArray:
     return np.asarray(resized)
 
 
+def fit_shorter_side(shape: tuple[int, int], short: int, max_side: float) -> tuple[int, int]:
+    """The size of a photo after a resize that keeps its aspect ratio.
+
+    Args:
+        shape: Old (height, width).
+        short: New shorter side.
+        max_side: Upper limit of the longer side; it may make the shorter side smaller than `short`.
+
+    Returns:
+        New (height, width), each at least 1.
+    """
+    scale = min(short / min(shape), max_side / max(shape))
+    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
+
+
 def component_of(mask: BoolArray, position: tuple[int, int]) -> BoolArray:
     """The 4-connected part of a mask that holds a grid position; empty where the mask does not.
 

@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin
 
 from cuts3d import __version__
 from cuts3d.cli.compare_depth import run_compare
+from cuts3d.cli.detect import add_detect
 from cuts3d.cli.evaluate import add_evaluate
 from cuts3d.cli.extract import add_extract, run_extract
 from cuts3d.config import PRESETS, CutS3DConfig, parameter_field, parameter_stages, parameter_type
@@ -63,6 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     extract = add_extract(commands)
     _add_config(extract)
     extract.set_defaults(run=lambda options: run_extract(options, read_config(options)))
+    add_detect(commands)
     add_evaluate(commands)
     return parser
 

@@ -16,8 +16,32 @@ from cuts3d.detector.network import CascadeMaskRCNN, build
 from cuts3d.detector.storage import SCALE, Storage, packed, unpacked
 from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError, shown
 from cuts3d.weights.files import load_checkpoint, save_safetensors
+from cuts3d.weights.package_data import data_file
 
 KEY = "cuts3d_detector"  # of the metadata
+LIGHT = "light"
+LIGHT_FILE = "detector_light.safetensors"
+
+
+def checkpoint_path(checkpoint: str | Path) -> Path:
+    """The file of a checkpoint.
+
+    Args:
+        checkpoint: `light`, the detector that comes with the package, or a path.
+
+    Raises:
+        InputError: There is no such file.
+        WeightsUnavailableError: The package was installed without the light detector.
+    """
+    if checkpoint == LIGHT:
+        path = data_file(LIGHT_FILE)
+        if not path.is_file():
+            raise WeightsUnavailableError(f"No detector is shipped here: the file '{path.name}' is missing; train one.")
+        return path
+    path = Path(checkpoint)
+    if not path.is_file():
+        raise InputError(f"There is no checkpoint '{path.name}'.")
+    return path
 
 
 def save_network(
@@ -27,9 +51,9 @@ def save_network(
 
     Args:
         network: The detector.
-        path: Ends in `.safetensors`.
-        info: What it was trained on, for people; JSON.
-        storage: `float16` halves the file, scores move by about 1e-3; `int8` quarters it, see `storage.py`.
+        path: A file name that ends in `.safetensors`.
+        info: How it was trained, for readers; must be JSON.
+        storage: `float16` halves the file and changes scores by about 1e-3; `int8` quarters it, see `storage.py`.
 
     Raises:
         InputError: The file cannot be written.
@@ -39,21 +63,21 @@ def save_network(
         raise InputError(f"'{path}' could not be written: the disk is full or the folder is read-only.")
 
 
-def load_network(path: Path) -> tuple[CascadeMaskRCNN, dict[str, Any]]:
+def load_network(path: str | Path) -> tuple[CascadeMaskRCNN, dict[str, Any]]:
     """Read a detector without running any code in its file.
 
     Args:
-        path: What `save_network` wrote, or a detectron2 checkpoint of a Cascade Mask R-CNN with one class and
-            ResNet-50-FPN (CutLER, CuVLER, CutS3D), as `.pth` or `.safetensors`.
+        path: `light`, a file that `save_network` wrote, or a detectron2 checkpoint of a Cascade Mask R-CNN with one
+            class and ResNet-50-FPN (CutLER, CuVLER, CutS3D), as `.pth` or `.safetensors`.
 
     Returns:
-        The network, ready to detect, and what was written beside it (`{}` for detectron2's).
+        The network in evaluation mode, and the `info` that was saved with it (`{}` for detectron2's).
 
     Raises:
-        InputError: It is neither; the sentence says what was found.
+        InputError: It is none of them; the message says what was found.
+        WeightsUnavailableError: The package was installed without the light detector.
     """
-    if not path.is_file():
-        raise InputError(f"There is no checkpoint '{path.name}'.")
+    path = checkpoint_path(path)
     description = _description(path)
     try:
         state = load_checkpoint(path)
@@ -80,11 +104,11 @@ def _description(path: Path) -> tuple[NetworkConfig, dict[str, Any]] | None:
     except (SafetensorError, OSError) as error:
         raise InputError(f"'{path.name}' is no readable safetensors file ({shown(str(error))}).") from error
     except (ValueError, TypeError, KeyError, RecursionError, ConfigError) as error:
-        raise InputError(f"'{path.name}' describes no network that is known here ({error}).") from error
+        raise InputError(f"'{path.name}' does not describe a network that this version knows ({error}).") from error
 
 
 def _filled(config: NetworkConfig, stored: dict[str, Tensor], name: str) -> CascadeMaskRCNN:
-    """Compare shapes before any memory is asked for: neither a description nor a shape need be true."""
+    """Build the network and load the tensors; the file is untrusted, so shapes are compared before memory is allocated."""
     with torch.device("meta"):
         wanted = CascadeMaskRCNN(config).state_dict()
     given = {k: v for k, v in stored.items() if not k.endswith(SCALE)}

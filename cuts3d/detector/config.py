@@ -1,4 +1,4 @@
-"""Every number of the detector and of its training: what a network is made of, and how a recipe trains it."""
+"""The detector's architecture and thresholds."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from cuts3d.detector.checks import Range, check
 from cuts3d.errors import ConfigError
+
+DEFAULT_SCORE = 0.5  # least score of the detections of one photo: four to ten objects on the shipped examples
 
 NETWORK_RANGES: dict[str, Range] = {
     "channels": (1, 2048),

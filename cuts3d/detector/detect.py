@@ -1,10 +1,9 @@
-"""What a detector finds in one photo: masks and boxes at the photo's own size."""
+"""Detections in one photo: masks and boxes at the photo's own size."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -12,53 +11,37 @@ import torch.nn.functional as F
 
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 from cuts3d.detector.network import CascadeMaskRCNN
-from cuts3d.detector.records import Detections
+from cuts3d.detector.records import Box, Detection, RawDetections
 from cuts3d.errors import InputError
-from training.data.augment import resized_shape
+from cuts3d.grids import fit_shorter_side
 
 MASK_THRESHOLD = 0.5  # of a pixel's probability
 TINY = 1e-6  # pixels
-Box = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Detection:
-    """One object that was found.
-
-    Attributes:
-        mask: bool [H, W] at the photo's size, never empty; inside the box to a pixel.
-        box: xyxy in pixels of the photo, as the network has it.
-        score: In [0, 1].
-    """
-
-    mask: BoolArray
-    box: Box
-    score: float
 
 
 def detect(network: CascadeMaskRCNN, image: ImageArray, *, score_threshold: float = 0.0) -> list[Detection]:
-    """Find objects in a photo.
+    """Find the objects of a photo.
 
     Args:
-        network: The detector, on any device; in training or not, it is left as it was.
-        image: uint8 [H, W, 3]; the network sees it at its configuration's `test_short_side`.
-        score_threshold: Least score, in [0, 1]; a higher one is faster, since each mask is drawn at the photo's size.
+        network: The detector, on any device. Its training mode is restored afterwards.
+        image: uint8 [H, W, 3]; it is resized to the configuration's `test_short_side`.
+        score_threshold: Least score, in [0, 1]. A higher one is faster, because each mask is drawn at the photo's size.
 
     Returns:
         Detections, best first.
 
     Raises:
-        InputError: The image is no such array.
+        InputError: The image is not such an array.
     """
     return list(detections(network, image, score_threshold=score_threshold))
 
 
 def detections(network: CascadeMaskRCNN, image: ImageArray, *, score_threshold: float = 0.0) -> Iterator[Detection]:
-    """As `detect`, one by one: all masks of a large photo may not fit into memory."""
+    """Like `detect`, one detection at a time: all masks of a large photo may not fit into memory."""
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise InputError(f"A photo must be uint8 [H, W, 3]; this one is {image.dtype} {list(image.shape)}.")
     h, w = image.shape[:2]
-    small = resized_shape((h, w), network.config.test_short_side, network.config.test_max_side)
+    small = fit_shorter_side((h, w), network.config.test_short_side, network.config.test_max_side)
     found = _run(network, image, small)
     boxes = found.boxes.cpu().numpy() * np.array((w / small[1], h / small[0]) * 2)
     for (x0, y0, x1, y1), score, mask in zip(
@@ -71,25 +54,24 @@ def detections(network: CascadeMaskRCNN, image: ImageArray, *, score_threshold: 
 
 
 @torch.inference_mode()
-def _run(network: CascadeMaskRCNN, image: ImageArray, shape: tuple[int, int]) -> Detections:
-    """What the network finds in the photo at a size, in that size's pixels."""
+def _run(network: CascadeMaskRCNN, image: ImageArray, shape: tuple[int, int]) -> RawDetections:
+    """The network's output for the photo resized to (h, w), in pixels of that size."""
     device = next(network.parameters()).device
     pixels = torch.tensor(image, device=device).permute(2, 0, 1)[None].float().div_(255)
     pixels = F.interpolate(pixels, size=shape, mode="bilinear", antialias=True)
-    trained = network.training
+    was_training = network.training
     network.eval()
     try:
-        found = network([pixels[0]])
+        return network([pixels[0]])[0]
     finally:
-        network.train(trained)
-    assert isinstance(found, list)
-    return found[0]
+        network.train(was_training)
 
 
 def pasted(mask: FloatArray, box: Box, shape: tuple[int, int]) -> BoolArray:
-    """A mask of a box, drawn into the photo: bilinear between its cells' centres, 0 outside the box.
+    """A mask of a box, drawn into the photo: bilinear between the centres of its cells, 0 outside the box.
 
-    In NumPy: where other programs use the processor too, Torch's threads wait for each other at every small step.
+    It is done in NumPy: when other programs use the processor too, Torch's threads wait for each other at every small
+    step.
 
     Args:
         mask: Probabilities inside the box, float32 [m, m].
@@ -97,18 +79,18 @@ def pasted(mask: FloatArray, box: Box, shape: tuple[int, int]) -> BoolArray:
         shape: (H, W) of the photo.
 
     Returns:
-        bool [H, W], True from a probability of 0.5 on; columns lie together in memory, as run lengths want them.
+        bool [H, W], True where the probability is at least 0.5; stored column by column, as run lengths need it.
     """
     x0, x1, across = _weights(box[0], box[2], mask.shape[1], shape[1])
     y0, y1, down = _weights(box[1], box[3], mask.shape[0], shape[0])
-    turned = np.zeros(shape[::-1], dtype=np.bool_)  # [W, H]
-    turned[x0:x1, y0:y1] = across @ mask.T @ down.T >= MASK_THRESHOLD
-    return turned.T
+    transposed = np.zeros(shape[::-1], dtype=np.bool_)  # [W, H]
+    transposed[x0:x1, y0:y1] = across @ mask.T @ down.T >= MASK_THRESHOLD
+    return transposed.T
 
 
 def _weights(start: float, end: float, cells: int, length: int) -> tuple[int, int, FloatArray]:
-    """Along one side: the pixels [low, high) that a box touches, and each one's share of each cell, [pixels, cells]."""
+    """Bilinear weights along one side: the pixels [low, high) that a box covers, and a matrix [pixels, cells]."""
     low = max(0, math.floor(start))
     high = max(low, min(length, math.ceil(end)))
-    place = (np.arange(low, high) + 0.5 - start) * (cells / max(end - start, TINY)) - 0.5  # in cells
-    return low, high, np.maximum(1 - abs(place[:, None] - np.arange(cells)), 0).astype(np.float32)
+    position = (np.arange(low, high) + 0.5 - start) * (cells / max(end - start, TINY)) - 0.5  # in cells
+    return low, high, np.maximum(1 - abs(position[:, None] - np.arange(cells)), 0).astype(np.float32)

@@ -18,6 +18,8 @@ PUBLIC = [
     "CutS3DConfig",
     "CutS3DError",
     "DepthMap",
+    "Detection",
+    "Detector",
     "Explorer",
     "InputError",
     "Instance",

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from cuts3d.grids import fit_shorter_side
 from training.data.samples import Sample
 
 LEAST_PIXELS = 16  # a label of fewer pixels is no object any more
@@ -25,18 +26,12 @@ def resize(sample: Sample, short: int, max_side: int) -> Sample:
         max_side: Its longer side at most, which makes the shorter one shorter still.
     """
     h, w = sample.image.shape[1:]
-    shape = resized_shape((h, w), short, max_side)
+    shape = fit_shorter_side((h, w), short, max_side)
     if shape == (h, w):
         return sample
     masks, confidence = nearest(sample.masks, shape), nearest(sample.confidence, shape)
     image = bilinear(sample.image, shape)
     return remove_small_components(dataclasses.replace(sample, image=image, masks=masks, confidence=confidence))
-
-
-def resized_shape(shape: tuple[int, int], short: int, max_side: float) -> tuple[int, int]:
-    """(height, width) that `resize` gives a photo of this one."""
-    scale = min(short / min(shape), max_side / max(shape))
-    return max(1, round(shape[0] * scale)), max(1, round(shape[1] * scale))
 
 
 def flip(sample: Sample) -> Sample:

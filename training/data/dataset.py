@@ -15,11 +15,12 @@ from torch import Tensor
 
 from cuts3d.errors import InputError, shown
 from cuts3d.extract import decode_confidence
-from cuts3d.grids import resize_image, resize_map
+from cuts3d.grids import fit_shorter_side, resize_image, resize_map
 from cuts3d.io.coco import CocoDocument, DocumentInput, ImageRecord, Size, decode_rle, read_document, rle_area, to_rle
 from cuts3d.io.photos import read_image
-from training.data.augment import LEAST_PIXELS, nearest, remove_small_components, resized_shape
+from training.data.augment import LEAST_PIXELS, nearest, remove_small_components
 from training.data.samples import Sample
+from training.recipes.recipe import Recipe
 
 Record = dict[str, Any]
 ROUNDING = 2  # pixels by which a side of a reduced photo may be off
@@ -72,6 +73,19 @@ class PseudoLabels:
         self.confidence_median = float(np.median(found))
         self._content, self._ends = _packed(records)
 
+    @classmethod
+    def of_recipe(cls, photos: Path, labels: DocumentInput, recipe: Recipe, *, limit: int | None = None) -> PseudoLabels:
+        """The photos and labels that a recipe trains on; see the class for the arguments and errors."""
+        return cls(
+            photos,
+            labels,
+            min_score=recipe.min_score,
+            top_labels=recipe.top_labels,
+            score_range=recipe.score_range,
+            max_side=recipe.max_side,
+            limit=limit,
+        )
+
     def __len__(self) -> int:
         return len(self._ends) - 1
 
@@ -93,7 +107,7 @@ class PseudoLabels:
         record = json.loads(self._content[begin:end].numpy().tobytes())
         h, w = record["labels"][0]["segmentation"]["size"]
         most = min(side for side in (self.max_side, max_side, math.inf) if side is not None)
-        shape = resized_shape((h, w), short or min(h, w), most)
+        shape = fit_shorter_side((h, w), short or min(h, w), most)
         masks = torch.cat([nearest(_decoded(label["segmentation"]), shape) for label in record["labels"]])
         sample = Sample(
             image=self._read(record["name"], (h, w), shape),
@@ -148,15 +162,15 @@ def _records(source: CocoDocument, min_score: float, top_labels: int) -> list[Re
     found = source.annotations_by_image(known, lambda entry, photo: _label(entry, photo, min_score))
     records = []
     for photo in known.values():
-        best = sorted(found.get(photo.id, ()), key=lambda label: -label["score"])[:top_labels]
+        best = sorted(found.get(photo.id, []), key=lambda label: -label["score"])[:top_labels]
         if best:
             records.append({"name": _name(source, photo), "labels": best})
     return records
 
 
 def _label(entry: Mapping[str, Any], photo: ImageRecord, min_score: float) -> Record | None:
-    """One label, checked; None: left out."""
-    score, mean = (_share(entry, key) for key in ("score", "mean_confidence"))
+    """One label, checked; None if it is left out."""
+    score, mean = (_fraction(entry, key) for key in ("score", "mean_confidence"))
     if entry.get("iscrowd") or score < min_score:
         return None
     rle = to_rle(entry.get("segmentation"), photo.size)
@@ -171,7 +185,7 @@ def _label(entry: Mapping[str, Any], photo: ImageRecord, min_score: float) -> Re
     }
 
 
-def _share(entry: Mapping[str, Any], key: str) -> float:
+def _fraction(entry: Mapping[str, Any], key: str) -> float:
     value = entry.get(key)
     if value is None:
         return 1.0
@@ -194,7 +208,7 @@ def _packed(records: Iterable[Record]) -> tuple[Tensor, Tensor]:
 
 
 def _decoded(segmentation: Record) -> Tensor:
-    """A dense mask, bool [1, H, W]; one at a time, since many of a large photo would fill the memory."""
+    """A dense mask, bool [1, H, W]; one at a time, because many of a large photo would fill the memory."""
     return torch.from_numpy(decode_rle(segmentation))[None]
 
 

@@ -22,7 +22,7 @@ from training.recipes.recipe import Recipe
 
 
 def batches(
-    dataset: PseudoLabels, recipe: Recipe, *, start: int = 0, rank: int = 0, world: int = 1
+    dataset: PseudoLabels, recipe: Recipe, *, start: int = 0, rank: int = 0, world_size: int = 1
 ) -> Iterator[list[Sample]]:
     """The photos of one step after the other, resized, mirrored and pasted into by a recipe.
 
@@ -33,18 +33,18 @@ def batches(
         recipe: Batch, sizes, chances, seed, workers (0: photos are loaded in this process).
         start: The first step.
         rank: Of this process.
-        world: Processes that share a batch, each with `recipe.batch // world` photos.
+        world_size: Processes that share a batch, each with `recipe.batch // world_size` photos.
 
     Raises:
         ConfigError: There are more processes than photos in a batch.
         InputError: A photo cannot be used, or a worker was killed.
     """
-    if recipe.batch < world:
-        raise ConfigError(f"A batch of {recipe.batch} cannot be shared by {world} processes; use a larger batch.")
+    if recipe.batch < world_size:
+        raise ConfigError(f"A batch of {recipe.batch} cannot be shared by {world_size} processes; use a larger batch.")
     over = threading.Event()
     steps: Any = takewhile(lambda _: not over.is_set(), count(start))  # DataLoader takes what its types do not know
     loader: DataLoader[Any] = DataLoader(
-        _Steps(dataset, recipe, rank, world),
+        _Steps(dataset, recipe, rank, world_size),
         batch_size=None,
         sampler=steps,
         num_workers=recipe.workers,
@@ -75,23 +75,23 @@ def batches(
 class _Steps(Dataset[Any]):
     """The batch of any step, or the error that it meets: raised by a worker it would come with a traceback for text."""
 
-    def __init__(self, dataset: PseudoLabels, recipe: Recipe, rank: int, world: int) -> None:
-        self.dataset, self.recipe, self.rank, self.world = dataset, recipe, rank, world
+    def __init__(self, dataset: PseudoLabels, recipe: Recipe, rank: int, world_size: int) -> None:
+        self.dataset, self.recipe, self.rank, self.world_size = dataset, recipe, rank, world_size
 
     def __getitem__(self, step: int) -> list[Sample] | CutS3DError:
         try:
-            return make_batch(self.dataset, self.recipe, step, rank=self.rank, world=self.world)
+            return make_batch(self.dataset, self.recipe, step, rank=self.rank, world_size=self.world_size)
         except CutS3DError as error:
             return error
 
 
-def make_batch(dataset: PseudoLabels, recipe: Recipe, step: int, *, rank: int = 0, world: int = 1) -> list[Sample]:
+def make_batch(dataset: PseudoLabels, recipe: Recipe, step: int, *, rank: int = 0, world_size: int = 1) -> list[Sample]:
     """The photos of one step, as `batches` gives them."""
-    each = recipe.batch // world
+    each = recipe.batch // world_size
     sides = recipe.short_sides
     short = sides[int(torch.randint(len(sides), (), generator=_generator(recipe.seed, "size", step)))]
     generators = [_generator(recipe.seed, "photo", step, rank, place) for place in range(each)]
-    first = (step * world + rank) * each
+    first = (step * world_size + rank) * each
     samples = []
     for place, generator in enumerate(generators):
         photo = _photo(first + place, len(dataset), recipe.seed)

@@ -1,4 +1,4 @@
-"""Averages of weights: a running one over a training, and that of two networks."""
+"""Averages of weights: over the steps of a training, and of two networks."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 @torch.no_grad()
-def mixed(before: Network, after: Network, share: float) -> Network:
+def interpolated(before: Network, after: Network, fraction: float) -> Network:
     """A copy of `after` whose weights are interpolated with those of `before` (WiSE-FT, arXiv:2109.01903).
 
     Args:
         before: A network of the same architecture.
-        after: What it became.
-        share: Of `before`'s weights, in [0, 1].
+        after: The network that it was trained to.
+        fraction: Weight of `before`, in [0, 1].
     """
     result, old = copy.deepcopy(after), before.state_dict()
     for name, value in result.state_dict().items():
         if value.is_floating_point():
-            value.lerp_(old[name].to(value), share)
+            value.lerp_(old[name].to(value), fraction)
     return result
 
 
 class Ema:
-    """Exponential mean of a network's weights, quick at first, so that it forgets where it started.
+    """Exponential moving average of a network's weights; the decay is smaller at first, so that the start is forgotten.
 
     Args:
-        network: Whose weights.
-        decay: Share of the old mean that is kept at each step, in (0, 1).
+        network: The network.
+        decay: Weight of the old average at each step, in (0, 1).
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -41,7 +41,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Take the weights of now into the mean."""
+        """Add the network's current weights to the average."""
         self.updates += 1
         decay = min(self.decay, self.updates / (9 + self.updates))
         for name, value in network.state_dict().items():
@@ -51,13 +51,13 @@ class Ema:
                 self.values[name].copy_(value)
 
     def applied(self, network: nn.Module) -> nn.Module:
-        """A copy of the network with the mean weights."""
+        """A copy of the network with the averaged weights."""
         averaged = copy.deepcopy(network)
         averaged.load_state_dict(self.values)
         return averaged
 
     def state(self) -> dict[str, Tensor | int]:
-        """What a checkpoint keeps."""
+        """The content of a checkpoint."""
         return {"updates": self.updates, **self.values}
 
     def load(self, state: dict[str, Tensor | int]) -> None:

@@ -1,4 +1,4 @@
-"""One process or several (`torchrun`): who we are, how a network is shared, and how all end together."""
+"""One process or several (`torchrun`): their ranks, how they share a module, and how all of them stop together."""
 
 from __future__ import annotations
 
@@ -14,42 +14,50 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from cuts3d.detector.network import CascadeMaskRCNN
-
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A process among those that train together.
+class DistributedContext:
+    """This process among those that train together.
 
     Attributes:
-        rank: From 0; the first one writes.
-        world: How many there are.
-        device: Its device.
+        rank: Its number, from 0; only the first process writes files.
+        world_size: Number of processes.
+        device: Device of this process.
     """
 
     rank: int
-    world: int
+    world_size: int
     device: torch.device
 
     @classmethod
-    def here(cls, device: str) -> Place:
-        """This process."""
+    def current(cls, device: str) -> DistributedContext:
+        """The context of this process."""
         if dist.is_available() and dist.is_initialized():
             return cls(dist.get_rank(), dist.get_world_size(), torch.device(device))
         return cls(0, 1, torch.device(device))
 
-    def wrap(self, network: CascadeMaskRCNN, *, sync_norms: bool) -> CascadeMaskRCNN | DistributedDataParallel:
-        """The network, its gradients averaged over all processes; with batch norms over all of them on GPUs."""
-        if self.world == 1:
-            return network
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes the files."""
+        return self.rank == 0
+
+    def wrap(self, module: nn.Module, *, sync_norms: bool) -> nn.Module:
+        """The module with its gradients averaged over all processes.
+
+        Args:
+            module: What is trained.
+            sync_norms: Compute batch norms over all processes, on GPUs.
+        """
+        if self.world_size == 1:
+            return module
         if sync_norms and self.device.type == "cuda":
-            nn.SyncBatchNorm.convert_sync_batchnorm(network)
+            nn.SyncBatchNorm.convert_sync_batchnorm(module)
         ids = [self.device.index] if self.device.type == "cuda" else None
-        return DistributedDataParallel(network, device_ids=ids)
+        return DistributedDataParallel(module, device_ids=ids)
 
     def any(self, flag: bool) -> bool:
         """Whether some process has set its flag; all ask at the same step, so that none waits for one that ended."""
-        if self.world == 1:
+        if self.world_size == 1:
             return flag
         found = torch.tensor(int(flag), device=self.device)
         dist.all_reduce(found, dist.ReduceOp.MAX)
@@ -57,10 +65,10 @@ class Place:
 
 
 @contextmanager
-def processes(device: str) -> Iterator[Place]:
-    """Join the processes that `torchrun` has started; alone, there is nothing to join."""
+def processes(device: str) -> Iterator[DistributedContext]:
+    """Join the processes that `torchrun` started; a single process joins nothing."""
     if "WORLD_SIZE" not in os.environ:
-        yield Place(0, 1, torch.device(device))
+        yield DistributedContext(0, 1, torch.device(device))
         return
     cuda = device.startswith("cuda")
     own = f"cuda:{os.environ['LOCAL_RANK']}" if cuda else "cpu"
@@ -68,14 +76,14 @@ def processes(device: str) -> Iterator[Place]:
         torch.cuda.set_device(own)
     dist.init_process_group("nccl" if cuda else "gloo")
     try:
-        yield Place.here(own)
+        yield DistributedContext.current(own)
     finally:
         dist.destroy_process_group()
 
 
 @contextmanager
 def stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C or SIGTERM (of a scheduler, say) sets; the second one ends the process as usual."""
+    """An event that Ctrl-C or SIGTERM (for example from a scheduler) sets; a second one ends the process as usual."""
     stop = threading.Event()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
@@ -83,12 +91,12 @@ def stopping() -> Iterator[threading.Event]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    def ask(*_: object) -> None:
+    def request(*_: object) -> None:
         stop.set()
         restore()
 
     for number in before:
-        signal.signal(number, ask)
+        signal.signal(number, request)
     try:
         yield stop
     finally:

@@ -1,4 +1,4 @@
-"""A training's state on disk: all that is needed to go on as if nothing had happened."""
+"""The state of a training on disk: everything that an exact resume needs."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from training.loop.ema import Ema
 from training.recipes.recipe import Recipe
 
 CHECKPOINT = "checkpoint.pt"
-FREE = ("workers", "checkpoint_every")  # no weight depends on them
+EXECUTION_FIELDS = ("workers", "checkpoint_every")  # of a recipe; no weight depends on them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Run:
+class TrainingState:
     """What changes while a network is trained."""
 
     network: CascadeMaskRCNN
@@ -34,31 +34,35 @@ class Run:
 
     @property
     def trainable(self) -> list[nn.Parameter]:
-        """The weights that are trained."""
+        """The parameters that are trained."""
         return [p for p in self.network.parameters() if p.requires_grad]
 
     def result(self) -> CascadeMaskRCNN:
-        """The network to keep: with the mean weights, where there are any."""
+        """The network to save: with the averaged weights if there are any."""
         return self.network if self.ema is None else cast(CascadeMaskRCNN, self.ema.applied(self.network))
 
 
 @contextmanager
-def alone(out: Path, lock: str, *files: str) -> Iterator[None]:
-    """Hold a folder against a second training, and remove what a kill has left of its files.
+def locked_folder(out: Path, lock: str, *files: str) -> Iterator[None]:
+    """Lock the folder of a run exclusively, and remove temporary files that a killed run left.
+
+    Args:
+        out: The folder.
+        lock: Name of the lock's file.
+        files: Names of the files that the run writes.
 
     Raises:
-        InputError: Another training works in the folder, or it cannot be written.
+        InputError: Another training uses the folder, or it cannot be written.
     """
-    with exclusive_lock(
-        out / lock, refused=f"Another training works in '{out}'; wait for it, or choose another folder."
-    ):
+    refused = f"Another training is running in '{out}'; wait for it, or choose another folder."
+    with exclusive_lock(out / lock, refused=refused):
         for name in files:
             remove_unfinished(out / name)
         yield
 
 
-def save_run(run: Run, recipe: Recipe, step: int, path: Path) -> None:
-    """Write a checkpoint, atomically: a full disk or a kill leaves the one before.
+def save_state(state: TrainingState, recipe: Recipe, step: int, path: Path) -> None:
+    """Write a checkpoint atomically: after a full disk or a kill the previous one is still there.
 
     Raises:
         InputError: It cannot be written.
@@ -66,9 +70,9 @@ def save_run(run: Run, recipe: Recipe, step: int, path: Path) -> None:
     content = {
         "recipe": _comparable(recipe),
         "step": step,
-        "network": run.network.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "ema": None if run.ema is None else run.ema.state(),
+        "network": state.network.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "ema": None if state.ema is None else state.ema.state(),
     }
 
     def write(temporary: Path) -> None:
@@ -80,43 +84,43 @@ def save_run(run: Run, recipe: Recipe, step: int, path: Path) -> None:
     write_atomically(path, write)
 
 
-def load_run(run: Run, recipe: Recipe, path: Path) -> int:
+def load_state(state: TrainingState, recipe: Recipe, path: Path) -> int:
     """Read a checkpoint, if there is one, without running any code in it.
 
     Returns:
-        Steps done; 0 where there is none.
+        Number of finished steps; 0 without a checkpoint.
 
     Raises:
         InputError: It is damaged.
-        ConfigError: It is that of another recipe.
+        ConfigError: It was made with another recipe.
     """
     if not path.exists():
         return 0
     try:
-        content: dict[str, Any] = _unharmed(path)
+        content: dict[str, Any] = _verified(path)
         step = int(content["step"])
         same = content["recipe"] == _comparable(recipe)
         if same:
-            run.network.load_state_dict(content["network"])
-            run.optimizer.load_state_dict(content["optimizer"])
-            if run.ema is not None:
-                run.ema.load(content["ema"])
+            state.network.load_state_dict(content["network"])
+            state.optimizer.load_state_dict(content["optimizer"])
+            if state.ema is not None:
+                state.ema.load(content["ema"])
     except Exception as error:  # the unpickler raises many kinds
         raise InputError(
-            f"The checkpoint '{path}' is damaged ({type(error).__name__}); delete it to begin again."
+            f"The checkpoint '{path}' is damaged ({type(error).__name__}); delete it to start again."
         ) from error
     if not same:
-        raise ConfigError(f"The checkpoint '{path}' is that of another recipe; choose another folder, or delete it.")
+        raise ConfigError(f"The checkpoint '{path}' was made with another recipe; choose another folder, or delete it.")
     return step
 
 
-def _unharmed(path: Path) -> Any:
-    """What a file holds; its checksums are compared, which Torch does not do."""
+def _verified(path: Path) -> Any:
+    """The content of a file after a check of its checksums, which Torch does not do."""
     with zipfile.ZipFile(path) as archive:
-        if harmed := archive.testzip():
-            raise ValueError(f"the checksum of '{harmed}' is another")
+        if damaged := archive.testzip():
+            raise ValueError(f"the checksum of '{damaged}' is wrong")
     return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _comparable(recipe: Recipe) -> str:
-    return json.dumps({k: v for k, v in recipe.to_dict().items() if k not in FREE}, sort_keys=True)
+    return json.dumps({k: v for k, v in recipe.to_dict().items() if k not in EXECUTION_FIELDS}, sort_keys=True)

@@ -124,6 +124,11 @@ class Recipe:
         if self.pad_to % 32:
             raise ConfigError(f"The recipe's 'pad_to' must be a multiple of 32; it is {self.pad_to}.")
 
+    @property
+    def score_ranges(self) -> dict[str, tuple[float, float]]:
+        """The two ranges that `merge_labels` maps between, by its argument names."""
+        return {"detection_score_range": self.detection_score_range, "score_range": self.score_range}
+
     def replace(self, **values: Any) -> Recipe:
         """A copy with some fields changed.
 

@@ -1,4 +1,4 @@
-"""The losses of the cascade: their formulas, and the three switches (method 1.8)."""
+"""Formulas of the detector's losses, and the three options (method 1.8)."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.ops import box_iou, roi_align
 
-FOREGROUND, BACKGROUND = 0, 1  # columns of the class logits, as detectron2 has them
-DROP_IOU = 0.01  # DropLoss
+DROP_IOU = 0.01  # of DropLoss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LossOptions:
-    """Which losses are used.
+    """Which losses are used (method 1.8).
 
     Attributes:
         mask_loss: `confidence`: spatial confidence soft target loss; `plain`: binary cross-entropy.
-        drop_loss: Drop the classification loss of proposals that meet no pseudo-label.
+        drop_loss: Ignore the classification loss of proposals that overlap no pseudo-label.
         score_loss: Weight all losses of a label by its score (CuVLER).
     """
 
@@ -30,12 +29,12 @@ class LossOptions:
 
 
 def class_loss(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
-    """Weighted cross-entropy, over the number of proposals.
+    """Weighted cross-entropy, averaged over all proposals.
 
     Args:
         logits: float [n, 2].
-        labels: FOREGROUND or BACKGROUND, int64 [n].
-        weights: float [n]; 0 drops a proposal, which still counts in the mean.
+        labels: Column of the correct class, int64 [n].
+        weights: float [n]; a proposal of weight 0 still counts in the mean.
     """
     each = F.cross_entropy(logits, labels, reduction="none")
     return (each * weights).sum() / max(len(labels), 1)
@@ -57,13 +56,13 @@ def drop_weights(predicted: Tensor, truth: Tensor) -> Tensor:
 
 
 def box_loss(deltas: Tensor, targets: Tensor, weights: Tensor, count: int) -> Tensor:
-    """L1 over the foreground's box deltas, over the number of all proposals.
+    """L1 loss of the foreground's box deltas, divided by the number of all proposals.
 
     Args:
-        deltas: Of the foreground, float [p, 4].
+        deltas: Deltas of the foreground proposals, float [p, 4].
         targets: float [p, 4].
         weights: float [p].
-        count: All proposals.
+        count: Number of all proposals.
     """
     return ((deltas - targets).abs().sum(dim=1) * weights).sum() / max(count, 1)
 
@@ -86,13 +85,13 @@ def mask_loss(logits: Tensor, targets: Tensor, confidence: Tensor | None, weight
 
 
 def crop(maps: Tensor, boxes: Tensor, index: Tensor, side: int) -> Tensor:
-    """Cut each box out of its label's map and resize it: masks and confidence go the same way.
+    """Crop each box from the map of its label and resize it; used for masks and for confidence.
 
     Args:
         maps: [m, H, W], bool or float.
         boxes: float [p, 4], xyxy.
-        index: Which map each box is cut from, int64 [p].
-        side: Pixels of the result.
+        index: Which map each box is cropped from, int64 [p].
+        side: Side of the result, in pixels.
 
     Returns:
         float32 [p, side, side].
