@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchmarks.timing import measure, spread
 from cuts3d.detector.checkpoint import load_network
-from cuts3d.detector.predict import detect, predict
+from cuts3d.detector.detect import detect
+from cuts3d.detector.predict import predict
 from cuts3d.evaluate import Evaluation, evaluate
 from cuts3d.io.photos import read_image
 

@@ -37,8 +37,8 @@ import cuts3d.extract.shard  # noqa: F401 - loaded before the forks
 from cuts3d.cli.main import main as cuts3d_main
 from cuts3d.extract import engine_local
 from cuts3d.scenes import SCENES, make_scene
-from training.loop.train import main as train_main
-from training.self_training.self_train import main as self_train_main
+from training.self_train import main as self_train_main
+from training.train import main as train_main
 
 REPO = Path(__file__).resolve().parents[1]
 PHOTOS, SIZE = 6, (120, 160)

@@ -18,7 +18,7 @@ import numpy as np
 from cuts3d.detector.checkpoint import load_network, save_network
 from training.loop.metrics import read_metrics
 from training.loop.train import FINAL
-from training.self_training.self_train import result
+from training.self_training.rounds import result
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "cuts3d" / "data"
 NAME = "detector_light"

@@ -15,10 +15,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from cuts3d import CutS3D
 from cuts3d.arrays import FloatArray, ImageArray
-from cuts3d.detector.losses import crop, drop_weights
 from training.data.augment import flip, resize
 from training.data.copy_paste import copy_paste
 from training.data.samples import Sample
+from training.loop.losses import crop, drop_weights
 
 OUT = Path(__file__).resolve().parents[1] / "assets" / "training"
 SIDE = 240  # of a panel, in pixels

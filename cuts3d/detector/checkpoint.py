@@ -108,7 +108,7 @@ def _description(path: Path) -> tuple[NetworkConfig, dict[str, Any]] | None:
 
 
 def _filled(config: NetworkConfig, stored: dict[str, Tensor], name: str) -> CascadeMaskRCNN:
-    """Build the network and load the tensors; the file is untrusted, so shapes are compared before memory is allocated."""
+    """Build the network and load the tensors. The file is untrusted: shapes are compared before memory is allocated."""
     with torch.device("meta"):
         wanted = CascadeMaskRCNN(config).state_dict()
     given = {k: v for k, v in stored.items() if not k.endswith(SCALE)}

@@ -63,7 +63,8 @@ class Proposals(RegionProposalNetwork):
         logits, deltas = self.head(features)
         anchors = self.anchor_generator(images, features)
         counts = [level[0].numel() for level in logits]
-        return AnchorPredictions(anchors, *concat_box_prediction_layers(logits, deltas), counts)
+        flat_logits, flat_deltas = concat_box_prediction_layers(logits, deltas)
+        return AnchorPredictions(anchors, flat_logits, flat_deltas, counts)
 
     def select(self, predictions: AnchorPredictions, sizes: list[tuple[int, int]]) -> tuple[list[Tensor], list[Tensor]]:
         """The best boxes after non-maximum suppression; in training mode it keeps `rpn_train`, else `rpn_test`.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import sys
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from PIL import Image
 from cuts3d.detector import predict as module
 from cuts3d.detector.detect import MASK_THRESHOLD, detect, pasted
 from cuts3d.detector.network import CascadeMaskRCNN
-from cuts3d.detector.predict import main, predict
+from cuts3d.detector.predict import predict
 from cuts3d.errors import ConfigError, InputError
 from cuts3d.evaluate import evaluate
 from training.data.dataset import PseudoLabels
@@ -266,11 +265,11 @@ def test_an_interrupted_run_leaves_the_file_before(folder, checkpoint, tmp_path,
         ({"limit": 0}, ConfigError, "at least one"),
         ({"device": "toaster"}, ConfigError, "toaster"),
         ({"checkpoint": Path("absent.safetensors")}, InputError, "no checkpoint"),
-        ({"folder": Path("absent")}, InputError, "no folder"),
+        ({"source": Path("absent")}, InputError, "no folder"),
     ],
 )
 def test_faults_are_named(folder, checkpoint, tmp_path, values, kind, message) -> None:
-    given = {"folder": folder, "checkpoint": checkpoint, "out": tmp_path / "found.json"} | values
+    given = {"source": folder, "checkpoint": checkpoint, "out": tmp_path / "found.json"} | values
     with pytest.raises(kind, match=message):
         predict(**given)
     assert not (tmp_path / "found.json").exists()
@@ -279,22 +278,3 @@ def test_faults_are_named(folder, checkpoint, tmp_path, values, kind, message) -
 def test_a_folder_without_photos_is_named(checkpoint, tmp_path) -> None:
     with pytest.raises(InputError, match="no image"):
         predict(tmp_path, checkpoint, tmp_path / "found.json")
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *options: object) -> int:
-    monkeypatch.setattr(sys, "argv", ["predict", *map(str, options), "--device", "cpu"])
-    return main()
-
-
-def test_the_command(folder, checkpoint, tmp_path, monkeypatch, capsys) -> None:
-    out = tmp_path / "found.json"
-    given = (folder, "--checkpoint", checkpoint, "--out", out)
-    assert run(monkeypatch, *given) == 0
-    said = capsys.readouterr()
-    assert "in 4 photos; 1 photos could not be read" in said.out
-    assert "5/5" in said.err
-    assert run(monkeypatch, *given, "--quiet", "--limit", 2, "--score-threshold", 0.5) == 0
-    assert capsys.readouterr() == ("", "")
-    assert [image["file_name"] for image in read(out)["images"]] == ["below/alpha.png"]
-    assert run(monkeypatch, folder, "--checkpoint", folder / "grey.png", "--out", out, "--quiet") == 1
-    assert capsys.readouterr().err.startswith("error: ")

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_samples import FIELDS, assert_same, assert_valid, empty_sample, made_sample
 
-from cuts3d.grids import sample_map
-from training.data.augment import LEAST_PIXELS, areas, flip, nearest, remove_small_components, resize, resized_shape
+from cuts3d.grids import fit_shorter_side, sample_map
+from training.data.augment import LEAST_PIXELS, areas, flip, nearest, remove_small_components, resize
 
 sides = st.integers(24, 120)
 shapes = st.tuples(sides, sides)
@@ -21,7 +21,7 @@ seeds = st.integers(0, 1000)
 
 @given(shapes, st.integers(8, 200), st.integers(16, 300))
 def test_a_resized_photo_has_the_short_side_or_the_longest_allowed(shape, short, most):
-    h, w = resized_shape(shape, short, most)
+    h, w = fit_shorter_side(shape, short, most)
     assert max(h, w) <= most
     assert min(h, w) == short or max(h, w) == most
     assert h / w == pytest.approx(shape[0] / shape[1], rel=0.6 / min(h, w) + 0.6 / max(h, w))
@@ -36,7 +36,7 @@ def test_a_photo_of_the_right_size_stays_as_it_is():
 def test_resizing_keeps_the_promises_and_moves_boxes_by_less_than_a_pixel(seed, size, short):
     sample = made_sample(seed, size)
     resized = resize(sample, short, 200)
-    new = resized_shape(size, short, 200)
+    new = fit_shorter_side(size, short, 200)
     assert resized.image.shape[1:] == new
     assert_valid(resized)
     kept = areas(nearest(sample.masks, new)) >= LEAST_PIXELS

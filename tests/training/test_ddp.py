@@ -24,22 +24,22 @@ sys.path.insert(0, str(Path(sys.argv[1])))
 from test_train import RECIPE
 from training.data.dataset import PseudoLabels
 from training.loop.processes import processes
-from training.train import Stopped, train
+from training.loop.train import Stopped, train
 
 folder = Path(sys.argv[2])
 torch.set_num_threads(1)
 recipe, kept, stop = RECIPE.replace(iterations=3), {}, threading.Event()
-with processes("cpu") as place:
-    assert place.world == 2
+with processes("cpu") as context:
+    assert context.world_size == 2
     dataset = PseudoLabels(folder, folder / "labels.json")
     train(recipe, dataset, folder / "run", on_step=lambda m, n: kept.update(n.state_dict()))
     try:  # the second process alone is asked to stop, after the first step
-        train(recipe, dataset, folder / "parts", stop=stop, on_step=lambda m, n: place.rank == 1 and stop.set())
+        train(recipe, dataset, folder / "parts", stop=stop, on_step=lambda m, n: context.rank == 1 and stop.set())
         raise AssertionError("it was not stopped")
     except Stopped:
         torch.distributed.barrier()
     train(recipe, dataset, folder / "parts")
-torch.save({k: v.clone() for k, v in kept.items()}, folder / f"rank{place.rank}.pt")
+torch.save({k: v.clone() for k, v in kept.items()}, folder / f"rank{context.rank}.pt")
 """
 
 

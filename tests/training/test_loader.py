@@ -87,10 +87,10 @@ def test_an_epoch_shows_every_photo_once_each_in_its_own_order(dataset):
 def test_ranks_share_a_step_without_overlap(dataset):
     recipe = PLAIN.replace(batch=4)
     alone = take(dataset, recipe, 5)
-    shared = [take(dataset, recipe, 5, rank=rank, world=2) for rank in range(2)]
+    shared = [take(dataset, recipe, 5, rank=rank, world_size=2) for rank in range(2)]
     for step, batch in enumerate(alone):
         assert [s.name for s in batch] == [s.name for rank in shared for s in rank[step]]
-    augmented = [take(dataset, RECIPE.replace(batch=4), 5, rank=rank, world=2) for rank in range(2)]
+    augmented = [take(dataset, RECIPE.replace(batch=4), 5, rank=rank, world_size=2) for rank in range(2)]
     for first, second in zip(*augmented, strict=True):
         assert len({min(sample.image.shape[1:]) for sample in [*first, *second]}) == 1
 
@@ -153,7 +153,7 @@ def test_a_single_photo_gets_nothing_pasted(dataset):
 
 def test_more_processes_than_photos_in_a_batch_are_refused(dataset):
     with pytest.raises(ConfigError, match="batch of 3 cannot be shared by 4 processes"):
-        next(batches(dataset, RECIPE, world=4))
+        next(batches(dataset, RECIPE, world_size=4))
 
 
 def test_a_worker_that_is_killed_is_one_clear_sentence(dataset):

@@ -13,20 +13,13 @@ from made_samples import empty_sample, made_sample
 from torch import Tensor
 from torchvision.models.detection.image_list import ImageList
 
-from cuts3d.detector.losses import (
-    BACKGROUND,
-    FOREGROUND,
-    LossOptions,
-    box_loss,
-    class_loss,
-    crop,
-    drop_weights,
-    mask_loss,
-)
 from cuts3d.detector.network import CascadeMaskRCNN, build
-from cuts3d.detector.roi_heads import BOX_WEIGHTS, Stage
+from cuts3d.detector.roi_heads import BACKGROUND, BOX_WEIGHTS, FOREGROUND, Stage
 from cuts3d.detector.rpn import Proposals
 from training.data.samples import Sample
+from training.loop.losses import LossOptions, box_loss, class_loss, crop, drop_weights, mask_loss
+from training.loop.objective import Objective, proposal_losses
+from training.loop.objective import stage_losses as losses_of_stage
 
 SEEDS = range(3)
 STRIDES = (8, 16, 32, 64)
@@ -125,8 +118,7 @@ def test_confidence_scales_the_networks_mask_loss_and_no_other(network: CascadeM
     found = {}
     for kind in ("plain", "confidence"):
         torch.manual_seed(0)
-        losses = network([sample.image], [sample], LossOptions(mask_loss=kind))
-        assert isinstance(losses, dict)
+        losses = Objective(network, LossOptions(mask_loss=kind))([sample.image], [sample])
         found[kind] = losses
     soft, plain = found["confidence"], found["plain"]
     torch.testing.assert_close(soft["mask"], value * plain["mask"])
@@ -208,7 +200,7 @@ REFINED = [[9.0, 9, 24, 24], [0, 30, 8, 38], [40, 40, 50, 50], [30, 0, 40, 10], 
 
 def stage_losses(network: CascadeMaskRCNN, options: LossOptions, logits: Tensor, deltas: Tensor) -> dict[str, Tensor]:
     stage = Stage([torch.tensor(BOXES)], logits, deltas, torch.tensor(REFINED))
-    return network.heads._stage_losses(1, stage, [torch.tensor(MATCHES)], [square_sample()], options)
+    return losses_of_stage(network.heads, 1, stage, [torch.tensor(MATCHES)], [square_sample()], options)
 
 
 def test_a_proposal_whose_prediction_meets_no_label_is_not_punished(network: CascadeMaskRCNN) -> None:
@@ -231,8 +223,7 @@ def test_drop_loss_touches_nothing_but_classes(network: CascadeMaskRCNN) -> None
     found = {}
     for drop in (True, False):
         torch.manual_seed(0)
-        losses = network([sample.image], [sample], LossOptions(drop_loss=drop))
-        assert isinstance(losses, dict)
+        losses = Objective(network, LossOptions(drop_loss=drop))([sample.image], [sample])
         found[drop] = losses
     assert found[True]["class_0"] < found[False]["class_0"]
     assert all(torch.equal(found[True][k], v) for k, v in found[False].items() if not k.startswith("class"))
@@ -269,8 +260,7 @@ def test_scores_weight_the_mask_loss(network: CascadeMaskRCNN) -> None:
     found = {}
     for by_score in (True, False):
         torch.manual_seed(0)
-        losses = network([sample.image], [sample], LossOptions(score_loss=by_score))
-        assert isinstance(losses, dict)
+        losses = Objective(network, LossOptions(score_loss=by_score))([sample.image], [sample])
         found[by_score] = losses
     score = float(sample.scores[0])
     for name in ("mask", "box_0", "box_1", "box_2", "rpn_box"):
@@ -305,8 +295,8 @@ def test_proposal_losses_are_the_formula(by_score: bool) -> None:
     samples = [made_sample(2), empty_sample(), square_sample()]
     features = [torch.rand(3, TINY.channels, 96 // s or 1, 96 // s or 1) for s in STRIDES]
     images = ImageList(torch.zeros(3, 3, 96, 96), [tuple(s.image.shape[1:]) for s in samples])  # pyright: ignore[reportArgumentType]
-    *_, losses = rpn.propose(images, features, samples, by_score=by_score)
-    logits, deltas = rpn.head(features)
+    losses = proposal_losses(rpn, rpn.predict(images, features), samples, by_score=by_score)
+    logits, deltas = rpn.head(features)  # pyright: ignore[reportCallIssue]
     flat = torch.cat([x.detach().permute(0, 2, 3, 1).reshape(3, -1) for x in logits], dim=1)
     moved = torch.cat(
         [x.detach().view(3, 3, 4, *x.shape[2:]).permute(0, 3, 4, 1, 2).reshape(3, -1, 4) for x in deltas], dim=1
@@ -340,8 +330,7 @@ def test_photos_without_labels_give_finite_losses_and_gradients(
 ) -> None:
     samples = [empty_sample() if i < empty else made_sample(i) for i in range(2)]
     network.zero_grad()
-    losses = network([s.image for s in samples], samples, options)
-    assert isinstance(losses, dict)
+    losses = Objective(network, options)([s.image for s in samples], samples)
     total = torch.stack(list(losses.values())).sum()
     assert total.isfinite()
     total.backward()
@@ -352,7 +341,8 @@ def test_photos_without_labels_give_finite_losses_and_gradients(
 
 def test_no_proposal_at_all_gives_finite_losses(network: CascadeMaskRCNN) -> None:
     features = [torch.rand(1, TINY.channels, 96 // s, 96 // s, requires_grad=True) for s in STRIDES[:3]]
-    losses = network.heads.losses(features, [torch.zeros(0, 4)], [(96, 96)], [empty_sample((96, 96))], LossOptions())
+    sample, none = empty_sample((96, 96)), torch.zeros(0, 4)
+    losses = Objective(network, LossOptions())._cascade_losses(features, [none], [(96, 96)], [sample])
     total = torch.stack(list(losses.values())).sum()
     assert total == 0
     total.backward()

@@ -18,8 +18,10 @@ from made_samples import write_labels
 from cuts3d.errors import ConfigError, InputError
 from cuts3d.io.coco import encode_rle, rle_iou, to_rle
 from training.data.dataset import PseudoLabels
+from training.merge_labels import main
 from training.recipes import get_recipe
-from training.self_training.merge_labels import main, merge_labels, rescaled
+from training.self_training.merge_labels import merge_labels
+from training.self_training.scores import rescaled
 
 SIDE = 20  # pixels of a made photo
 Strip = tuple[int, int]  # first pixel of the photo, row by row, and the pixel past the last

@@ -19,8 +19,9 @@ from cuts3d.io.coco import encode_rle
 from cuts3d.io.photos import read_image
 from cuts3d.method.affinity import cosine_affinity
 from cuts3d.method.score import mask_factors
+from training.rank import main
 from training.self_training.merge_labels import merge_labels
-from training.self_training.rank import main, rank_detections
+from training.self_training.rank import rank_detections
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_a_photo_that_became_unreadable_is_named(folder, found, pixel_config) ->
 
 def test_photos_of_another_size_than_the_masks_are_refused(folder, found, pixel_config, photo) -> None:
     Image.fromarray(photo.image[:-2]).save(folder / "a.png")
-    with pytest.raises(InputError, match="give the folder that was predicted on"):
+    with pytest.raises(InputError, match="give the folder that 'cuts3d detect' read"):
         rank_detections(folder, found, config=pixel_config)
 
 

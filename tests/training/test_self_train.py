@@ -18,25 +18,16 @@ from safetensors.torch import load_file
 from cuts3d.detector.checkpoint import load_network
 from cuts3d.errors import ConfigError, InputError
 from cuts3d.weights.files import sha256_of
+from training import self_train as command
 from training.loop.metrics import read_metrics
 from training.loop.train import FINAL, Stopped
 from training.recipes.recipe import Recipe
-from training.self_training import self_train as module
+from training.self_train import main, parsed_scores
+from training.self_training import rounds as module
 from training.self_training.merge_labels import merge_labels
 from training.self_training.rank import rank_detections
-from training.self_training.self_train import (
-    LABELS,
-    MIXED,
-    PREDICTIONS,
-    RANKED,
-    SETTINGS,
-    Start,
-    main,
-    parsed_scores,
-    result,
-    round_recipe,
-    self_train,
-)
+from training.self_training.rounds import LABELS, MIXED, PREDICTIONS, RANKED, RoundInputs, result, round_recipe
+from training.self_training.self_train import SETTINGS, self_train
 
 RECIPE = Recipe(
     network=TINY,
@@ -57,16 +48,16 @@ SCORES = (0.6, 0.5)
 
 
 @pytest.fixture(scope="module")
-def start(tmp_path_factory: pytest.TempPathFactory) -> Start:
+def start(tmp_path_factory: pytest.TempPathFactory) -> RoundInputs:
     folder = tmp_path_factory.mktemp("start")
     photos = folder / "photos"
     photos.mkdir()
     write_labels(photos, count=3)
-    return Start(recipe=RECIPE, photos=photos, labels=photos / "labels.json", checkpoint=made_checkpoint(folder))
+    return RoundInputs(recipe=RECIPE, photos=photos, labels=photos / "labels.json", checkpoint=made_checkpoint(folder))
 
 
 @pytest.fixture(scope="module")
-def whole(start: Start, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def whole(start: RoundInputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two rounds without a break."""
     out = tmp_path_factory.mktemp("whole") / "st"
     assert self_train(start, out, scores=SCORES) == out / "round2" / MIXED
@@ -163,7 +154,7 @@ def test_a_second_run_in_the_same_folder_is_refused(start, tmp_path) -> None:
     stop = threading.Event()
 
     def second(*_: object) -> None:
-        with pytest.raises(InputError, match="Another training works in"):
+        with pytest.raises(InputError, match="Another training is running in"):
             self_train(start, tmp_path, rounds=1, scores=SCORES)
         stop.set()
 
@@ -179,7 +170,7 @@ def test_what_a_kill_left_of_predictions_is_removed(start, tmp_path) -> None:
     assert not left.exists()
 
 
-@pytest.mark.parametrize("step", ["predict", "rank_detections", "merge_labels", "train", "mixed"])
+@pytest.mark.parametrize("step", ["predict", "rank_detections", "merge_labels", "train", "interpolated"])
 def test_a_death_between_steps_changes_nothing_in_the_end(start, whole, tmp_path, monkeypatch, step) -> None:
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -249,7 +240,7 @@ def test_settings_that_cannot_be_are_refused(start, tmp_path, values, message) -
 
 def test_a_detector_of_another_recipe_is_refused_at_once(start, tmp_path) -> None:
     recipe = RECIPE.replace(network=dataclasses.replace(TINY, channels=8))
-    with pytest.raises(ConfigError, match="another network"):
+    with pytest.raises(ConfigError, match="not the network of the recipe"):
         self_train(dataclasses.replace(start, recipe=recipe), tmp_path / "st")
     assert not (tmp_path / "st").exists()
 
@@ -265,7 +256,7 @@ def test_files_that_are_missing_or_damaged_are_named(start, tmp_path) -> None:
 
 
 def test_the_command(start, tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr(module, "get_recipe", lambda name: RECIPE)
+    monkeypatch.setattr(command, "get_recipe", lambda name: RECIPE)
     given = ["--photos", start.photos, "--labels", start.labels, "--checkpoint", start.checkpoint, "--device", "cpu"]
 
     def run(*options: object) -> int:

@@ -27,9 +27,11 @@ from training.loop.metrics import MetricsLog, read_metrics
 from training.loop.processes import stopping
 from training.loop.schedule import learning_rate, optimizer_for
 from training.loop.state import CHECKPOINT
-from training.loop.train import FINAL, Stopped, changed, main, train
+from training.loop.train import FINAL, Stopped, train
 from training.recipes import NAMES, get_recipe
 from training.recipes.recipe import Recipe
+from training.recipes.settings import with_settings
+from training.train import main
 
 RECIPE = Recipe(
     network=TINY, iterations=6, batch=2, lr=0.01, warmup=2, short_sides=(64, 80), max_side=128, workers=0, ema=0.9
@@ -302,7 +304,7 @@ def test_every_recipe_says_how_it_is_run(name) -> None:
 
 
 def test_settings_change_a_recipe() -> None:
-    recipe = changed(RECIPE, ["iterations=9", "short_sides=[32, 48]", "optimizer=adamw", "paste_blend=false"])
+    recipe = with_settings(RECIPE, ["iterations=9", "short_sides=[32, 48]", "optimizer=adamw", "paste_blend=false"])
     assert (recipe.iterations, recipe.short_sides, recipe.optimizer, recipe.paste_blend) == (
         9,
         (32, 48),
@@ -310,9 +312,9 @@ def test_settings_change_a_recipe() -> None:
         False,
     )
     with pytest.raises(ConfigError, match="FIELD=VALUE"):
-        changed(RECIPE, ["iterations"])
+        with_settings(RECIPE, ["iterations"])
     with pytest.raises(ConfigError, match="Unknown recipe fields: speed"):
-        changed(RECIPE, ["speed=9"])
+        with_settings(RECIPE, ["speed=9"])
     with pytest.raises(ConfigError, match="Unknown recipe 'fast'"):
         get_recipe("fast")
 

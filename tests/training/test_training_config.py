@@ -12,9 +12,9 @@ from made_detector import TINY
 from cuts3d.detector.config import LIGHT, NETWORK_RANGES, NetworkConfig
 from cuts3d.detector.network import CascadeMaskRCNN
 from cuts3d.errors import ConfigError
-from training.loop.train import changed
 from training.recipes import NAMES, get_recipe
 from training.recipes.recipe import RECIPE_RANGES, Recipe
+from training.recipes.settings import with_settings
 
 RECIPE = Recipe(network=TINY, iterations=6, batch=2)
 
@@ -141,11 +141,13 @@ def test_a_long_value_is_not_repeated_in_full() -> None:
 )
 def test_settings_of_the_command_line_are_checked(setting: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
-        changed(RECIPE, [setting])
+        with_settings(RECIPE, [setting])
 
 
 def test_what_is_allowed_at_the_ends_is_allowed() -> None:
-    recipe = changed(RECIPE, ["ema=null", "lr=1", "lr_steps=[]", "flip=0", "copy_paste=1", "warmup=0", "workers=0"])
+    recipe = with_settings(
+        RECIPE, ["ema=null", "lr=1", "lr_steps=[]", "flip=0", "copy_paste=1", "warmup=0", "workers=0"]
+    )
     assert (recipe.ema, recipe.lr, recipe.lr_steps, recipe.flip) == (None, 1, (), 0)
 
 

@@ -73,9 +73,7 @@ class Objective(nn.Module):
         return [b[c] for c, b, _ in pairs], [m[c] for c, _, m in pairs]
 
 
-def proposal_losses(
-    rpn: Proposals, predictions: AnchorPredictions, samples: list[Sample], *, by_score: bool
-) -> Losses:
+def proposal_losses(rpn: Proposals, predictions: AnchorPredictions, samples: list[Sample], *, by_score: bool) -> Losses:
     """Cross-entropy and L1 of the anchors, each divided by the number of sampled anchors, as in detectron2.
 
     Args:

@@ -105,9 +105,7 @@ def _make_labels(inputs: RoundInputs, folder: Path, score: float, controls: Cont
         remove_unfinished(path)
     if not found.exists():
         show = partial(report, "predictions")
-        predict(
-            inputs.photos, inputs.checkpoint, found, score_threshold=score, device=controls.device, progress=show
-        )
+        predict(inputs.photos, inputs.checkpoint, found, score_threshold=score, device=controls.device, progress=show)
     if inputs.recipe.rank_detections:
         if not ranked.exists():
             write_labels(rank_detections(inputs.photos, found, progress=partial(report, "ranking")), ranked)

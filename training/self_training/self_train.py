@@ -72,7 +72,8 @@ def _check(inputs: RoundInputs, rounds: int, scores: Sequence[float]) -> None:
     if rounds < 1:
         raise ConfigError(f"Self-training needs at least one round; it is {rounds}.")
     if not scores or not all(0 <= score <= 1 for score in scores):
-        raise ConfigError(f"Scores must be in [0, 1], one per round; they are: {', '.join(map(str, scores)) or 'none'}.")
+        given = ", ".join(map(str, scores)) or "none"
+        raise ConfigError(f"Scores must be in [0, 1], one per round; they are: {given}.")
     if load_network(inputs.checkpoint)[0].config != inputs.recipe.network:
         raise ConfigError(
             f"'{inputs.checkpoint.name}' is not the network of the recipe; choose the recipe that it was trained with."

@@ -219,7 +219,8 @@ def coco_of(image: ImageArray, name: str, threshold: float) -> tuple[dict[str, A
         ConfigError: The threshold cannot be.
         WeightsUnavailableError: No detector is shipped.
     """
-    from cuts3d.detector.predict import annotation, detect
+    from cuts3d.detector.detect import detect
+    from cuts3d.detector.results import annotation
 
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         raise ConfigError(f"score_threshold must be a number between 0 and 1; it is {threshold!r}.")
@@ -235,7 +236,7 @@ def coco_of(image: ImageArray, name: str, threshold: float) -> tuple[dict[str, A
         "about": detector.words,
         "score_threshold": threshold,
     }
-    document = one_photo_document(ImageRecord(1, name, image.shape[:2]), [annotation(one, 1) for one in found], info)
+    document = one_photo_document(ImageRecord(1, name, image.shape[:2]), [annotation(one) for one in found], info)
     masks = sorted(enumerate(one.mask for one in found), key=lambda pair: -np.count_nonzero(pair[1]))
     return document, masks
 
