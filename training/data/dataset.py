@@ -74,7 +74,9 @@ class PseudoLabels:
         self._content, self._ends = _packed(records)
 
     @classmethod
-    def of_recipe(cls, photos: Path, labels: DocumentInput, recipe: Recipe, *, limit: int | None = None) -> PseudoLabels:
+    def of_recipe(
+        cls, photos: Path, labels: DocumentInput, recipe: Recipe, *, limit: int | None = None
+    ) -> PseudoLabels:
         """The photos and labels that a recipe trains on; see the class for the arguments and errors."""
         return cls(
             photos,

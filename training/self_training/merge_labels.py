@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from typing import Any
 
 from cuts3d import __version__
 from cuts3d.errors import ConfigError, InputError, shown

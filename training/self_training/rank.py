@@ -95,4 +95,6 @@ def distinctness(image: ImageArray, masks: Sequence[RLE], config: CutS3DConfig) 
             break
     grid = stages["features"].grid_shape
     z = resize_map(normalise_depth(stages["depth"], clip_percent=config.cloud.depth_clip), grid)
-    return [mask_factors(resize_mask(mask, grid), stages["affinity"], z).distinctness for mask in map(decode_rle, masks)]
+    return [
+        mask_factors(resize_mask(mask, grid), stages["affinity"], z).distinctness for mask in map(decode_rle, masks)
+    ]
