@@ -242,7 +242,7 @@ def test_curves_and_figures_come_from_the_file(folder) -> None:
     assert "<td>2.3</td>" in html and "<td>0.4</td>" in html
     assert "round &lt;1&gt;" in html and "<1>" not in html
     assert html.count("<table") == 4
-    assert "may not be compared figure by figure" in html
+    assert "do not compare the two tables figure by figure" in html
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", '{"rounds": 3}', '{"rounds": []}'])

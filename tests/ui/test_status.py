@@ -134,4 +134,4 @@ def test_fallbacks_are_told(segmented):
 
 def test_what_a_run_cost():
     assert status.cost(0.0124, ["ncut", "graph", "spectrum"]) == "12 ms: NCut, k-NN graph"
-    assert status.cost(1.5, []) == "1500 ms: all remembered"
+    assert status.cost(1.5, []) == "1500 ms: all from memory"

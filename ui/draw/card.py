@@ -6,17 +6,17 @@ from html import escape
 
 import gradio as gr
 
-WAITING = "Comes when its stage is done"
+WAITING = "Shown when its stage is done"
 
 
 def card(name: str, title: str, caption: str, *, opens: str = "", pick: bool = False) -> gr.HTML:
-    """A picture that an event fills; its value is the picture's HTML.
+    """A figure whose picture is set by events; the component's value is the picture's HTML.
 
     Args:
-        name: Of the picture.
-        title: Over it.
-        caption: Below it: what to look at.
-        opens: Tab that a click opens.
+        name: Name of the picture.
+        title: Heading above the picture.
+        caption: Text below the picture: what to look at.
+        opens: Id of the tab that a click opens; empty: none.
         pick: Whether a click chooses a patch instead.
     """
     return gr.HTML(
@@ -31,7 +31,7 @@ def card(name: str, title: str, caption: str, *, opens: str = "", pick: bool = F
 
 
 def mirror(name: str, title: str, caption: str, *, pick: bool = False) -> gr.HTML:
-    """The same picture in a second place; the page copies it, the server sends it once."""
+    """A copy of a card's picture on another tab. The server sends the picture once, the page copies it."""
     return gr.HTML(
         value="",
         html_template=_markup(title, caption, opens="", pick=pick, inner=""),

@@ -1,4 +1,4 @@
-"""What all charts are made of: the plot's place, axes, keys, lines' names."""
+"""Parts of all charts: the plot's position, axes, legend, names of lines."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numpy.typing import ArrayLike
 from cuts3d.arrays import FloatArray
 from ui.draw.colours import css_colour
 
-WIDTH, HEIGHT = 560, 250  # viewBox, its proportions in `charts.css` too; `charts.js` reads the plot's edges from there
-LEFT, RIGHT, TOP, BOTTOM = 50, 524, 36, 196  # of the plot inside it
-LABEL_GAP = 20  # least distance of two names at the ends of lines
+WIDTH, HEIGHT = 560, 250  # viewBox; `charts.css` repeats its proportions
+LEFT, RIGHT, TOP, BOTTOM = 50, 524, 36, 196  # edges of the plot inside it; `charts.js` reads them from the data
+LABEL_GAP = 20  # smallest distance of two names at the ends of lines
 TINY = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """From data to viewBox. `root` draws heights on a square-root scale."""
+    """Maps data to viewBox units; `root` gives heights a square-root scale."""
 
     low: float
     high: float
@@ -29,17 +29,17 @@ class Axes:
     root: bool = False
 
     def x(self, value: float) -> float:
-        """Of a value of the lower axis."""
+        """Position of a value on the lower axis."""
         return LEFT + (RIGHT - LEFT) * (value - self.low) / max(self.high - self.low, TINY)
 
     def y(self, value: float) -> float:
-        """Of a value of the left axis."""
-        share = max(value, 0.0) / max(self.top, TINY)
-        return BOTTOM - (BOTTOM - TOP) * (math.sqrt(share) if self.root else share)
+        """Position of a value on the left axis."""
+        fraction = max(value, 0.0) / max(self.top, TINY)
+        return BOTTOM - (BOTTOM - TOP) * (math.sqrt(fraction) if self.root else fraction)
 
 
 def figure_html(kind: str, y_title: str, keys: Iterable[str], svg: str, attributes: str = "") -> str:
-    """A chart with its keys over it; all texts but the y axis' title are HTML."""
+    """A chart with its legend above it."""
     head = f'<figcaption><span class="y-title">{y_title}</span>{"".join(keys)}</figcaption>'
     return f'<figure class="chart {kind}"{attributes}>{head}{svg}</figure>'
 
@@ -51,7 +51,7 @@ def svg_html(parts: Iterable[str], label: str, role: str = "img") -> str:
 
 
 def key_html(kind: str, words: str, colour: Sequence[int] | np.ndarray | None = None) -> str:
-    """An entry of the keys over a chart; `words` is HTML."""
+    """An entry of the legend above a chart; `words` is HTML."""
     style = "" if colour is None else f' style="--line: {css_colour(colour)}"'
     return f'<span class="key {kind}"{style}><i></i><span>{words}</span></span>'
 
@@ -105,7 +105,7 @@ def x_axis(axes: Axes, ticks: Iterable[float], title: str) -> str:
 
 
 def line_names(axes: Axes, lines: FloatArray, names: Sequence[str], chosen: int | None) -> str:
-    """Names right of the plot at the height of the lines' ends, pushed apart where lines end close together."""
+    """Names right of the plot, at the ends of the lines; names that would overlap are moved apart."""
     if not lines.size:
         return ""
     order: list[int] = np.argsort(-lines[:, -1], kind="stable").tolist()
@@ -118,7 +118,7 @@ def line_names(axes: Axes, lines: FloatArray, names: Sequence[str], chosen: int 
 
 
 def spread(heights: Sequence[float]) -> FloatArray:
-    """Ascending heights moved as little as a pass down and a pass up need to keep LABEL_GAP, within the plot."""
+    """Ascending heights, moved so that they keep LABEL_GAP and stay within the plot."""
     gap = min(LABEL_GAP, (BOTTOM - TOP) / max(len(heights) - 1, 1))
     steps = gap * np.arange(len(heights))
     pushed = np.maximum.accumulate(np.asarray(heights) - steps)

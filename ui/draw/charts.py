@@ -1,7 +1,7 @@
-"""Small charts as inline SVG, for `gr.HTML`: they follow a slider without remounting, and cost the page no library.
+"""Charts of the affinity and of the spectrum as inline SVG, for `gr.HTML`. They follow a slider without remounting.
 
-Words that must stay legible at a phone's width stand in HTML round the drawing, since text inside an SVG shrinks with
-it; colours are classes in `charts.css`, so light and dark follow the page.
+Text that must stay legible on a phone is HTML around the drawing, since text inside an SVG shrinks with it. Colours are
+classes in `charts.css`, so that they follow the page's light and dark mode.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CHART_CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
 CHART_JS = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
 
 BINS = 50
-TICK_GAP = 30  # least distance of two labels on the √ axis, viewBox units
+TICK_GAP = 30  # smallest distance of two labels on the √ axis, viewBox units
 SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -42,7 +42,7 @@ def affinity_histogram(before: ArrayLike, after: ArrayLike, tau: float) -> str:
     """Similarities of one patch to all, before and after sharpening, with τ_ncut as a line to drag.
 
     Bins are [i/50, (i+1)/50), the last closed; heights are numbers of patches on a √ scale, so that a bin of one stays
-    visible beside a bin of hundreds. Needs `CHART_JS` for the drag, which sends the event `input` with `{tau}`.
+    visible next to a bin of hundreds. Needs `CHART_JS` for the drag, which sends the event `input` with `{tau}`.
 
     Args:
         before: Similarities in [0, 1], float [n]; others are clipped, NaN dropped.
@@ -55,13 +55,13 @@ def affinity_histogram(before: ArrayLike, after: ArrayLike, tau: float) -> str:
     sides = {"before": finite(before), "after": finite(after)}
     tau = min(1.0, max(0.0, float(tau)))
     counts = {name: np.histogram(np.clip(v, 0, 1), bins=BINS, range=(0, 1))[0] for name, v in sides.items()}
-    shares = {name: _share_above(values, tau) for name, values in sides.items()}
+    linked = {name: _percentage_above(values, tau) for name, values in sides.items()}
     axes = Axes(0.0, 1.0, float(max(1, *(int(c.max()) for c in counts.values()))), root=True)
-    said = (
-        f"Linked above τ_ncut {tau:.3f}: {shares['before']} of the patches before sharpening, {shares['after']} after."
+    summary = (
+        f"Linked above τ_ncut {tau:.3f}: {linked['before']} of the patches before sharpening, {linked['after']} after."
     )
     drawn = [
-        f'<g role="img" aria-label="{escape(said)}">',
+        f'<g role="img" aria-label="{escape(summary)}">',
         grid_lines(axes, _root_ticks(axes), "{:g}"),
         x_axis(axes, np.linspace(0, 1, 6), "similarity to the chosen patch"),
         _linked_band(axes.x(tau)),
@@ -70,7 +70,7 @@ def affinity_histogram(before: ArrayLike, after: ArrayLike, tau: float) -> str:
         "</g>",
         _tau_grip(axes.x(tau), tau),
     ]
-    keys = [key_html(name, f"{name}: <b>{shares[name]}</b> linked") for name in sides]
+    keys = [key_html(name, f"{name}: <b>{linked[name]}</b> linked") for name in sides]
     svg = svg_html(drawn, "Similarities of the chosen patch, with the threshold τ_ncut", role="group")
     extra = f' data-tau="{tau:.4f}" data-left="{LEFT}" data-right="{RIGHT}"'
     return figure_html("affinity-chart", "patches, √ scale", keys, svg, extra)
@@ -81,8 +81,8 @@ def spectrum_chart(eigenvalues: ArrayLike, gap_after: int = 1) -> str:
 
     Args:
         eigenvalues: λ₁ ≤ λ₂ ≤ …, float [m]; λ₁ is 0.
-        gap_after: Index (from 0) of the eigenvalue after which the gap is marked; 1: λ₃ − λ₂, whose width says how
-            much better the best cut is than the next.
+        gap_after: Index (from 0) of the eigenvalue after which the gap is marked; 1: λ₃ − λ₂, which says how much better
+            the best cut is than the next.
 
     Returns:
         HTML of one figure.
@@ -95,25 +95,25 @@ def spectrum_chart(eigenvalues: ArrayLike, gap_after: int = 1) -> str:
     every = math.ceil(max(count, 1) / 12)
     for index, value in enumerate(values):
         drawn.append(_lollipop(axes, index, float(value), labelled=index == 1 or index % every == 0))
-    keys, said = [], "No eigenvalues."
+    keys, summary = [], "No eigenvalues."
     if count > 1:
         keys.append(key_html("cut", f"<b>λ₂ = {values[1]:.3g}</b>, the cut"))
-        said = f"The {count} smallest eigenvalues; the cut is λ₂ = {values[1]:.3g}."
+        summary = f"The {count} smallest eigenvalues; the cut is λ₂ = {values[1]:.3g}."
     if 0 <= gap_after < count - 1:
         lower, upper = float(values[gap_after]), float(values[gap_after + 1])
         names = f"{_lambda(gap_after)} to {_lambda(gap_after + 1)}"
         drawn.append(_gap_mark(axes, gap_after, lower, upper))
         keys.append(key_html("gap", f"gap {names}: <b>{upper - lower:.3g}</b>"))
-        said += f" Gap from {names}: {upper - lower:.3g}."
-    return figure_html("spectrum-chart", "eigenvalue λ", keys, svg_html(drawn, said))
+        summary += f" Gap from {names}: {upper - lower:.3g}."
+    return figure_html("spectrum-chart", "eigenvalue λ", keys, svg_html(drawn, summary))
 
 
-def _share_above(values: FloatArray, tau: float) -> str:
+def _percentage_above(values: FloatArray, tau: float) -> str:
     return f"{100 * float(np.mean(values > tau)):.1f} %" if values.size else "–"
 
 
 def _root_ticks(axes: Axes) -> list[float]:
-    """Round counts that stand apart on the √ axis, largest first, then 0."""
+    """Round counts that are far enough apart on the √ axis, largest first, then 0."""
     kept: list[float] = []
     for power in range(math.floor(math.log10(axes.top)), -1, -1):
         for value in (m * 10.0**power for m in (5, 2, 1)):
@@ -138,7 +138,7 @@ def _bin_tooltips(axes: Axes, before: IntArray, after: IntArray) -> Iterable[str
 
 
 def _linked_band(x: float) -> str:
-    """The part above τ; a nested SVG clips it, so that the script only has to move it."""
+    """The part above τ; a nested SVG clips it, so that the script only needs to move it."""
     size = f'width="{RIGHT - LEFT}" height="{BOTTOM - TOP}"'
     band = f'<rect class="tau-band" {size} transform="translate({x - LEFT:.2f} 0)"/>'
     return f'<svg x="{LEFT}" y="{TOP}" {size}>{band}</svg>'

@@ -1,4 +1,4 @@
-"""A small still picture of the point cloud, for the overview; the viewer of the 3D tab is the real thing."""
+"""A small still picture of the point cloud, for the overview. The 3D tab has the viewer that can be moved."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DEPTH_STRETCH = 0.85
 def cloud_picture(
     image: ImageArray, z: FloatArray, mask: BoolArray | None, region: BoolArray | None, colour: ImageArray
 ) -> Picture:
-    """The cloud seen from the side: the cut part in colour, the rest of B as in the photo, what is outside dim.
+    """The cloud seen from the side: the cut-out part in colour, the rest of B as in the photo, everything else dimmed.
 
     Args:
         image: uint8 [H, W, 3].
         z: Depth in [0, 1], 0 = nearest, float [h', w'].
-        mask: The source side of the cut, bool [h, w]; None: no cut yet.
+        mask: Source side of the cut, bool [h, w]; None: no cut yet.
         region: B, bool [h, w].
-        colour: Of the cut part, uint8 [3].
+        colour: Colour of the cut-out part, uint8 [3].
     """
     h, w = image.shape[:2]
     shape = fit_longer_side((h, w), POINTS_SIDE)
@@ -33,13 +33,13 @@ def cloud_picture(
         cut, inside = resize_mask(mask, shape).ravel(), resize_mask(region, shape).ravel()
         colours[cut] = 0.35 * colours[cut] + 0.65 * colour
         colours[~inside & ~cut] *= 0.42
-    places = _project(sample_map(z, shape), (h, w))
-    pixels = _splat(*places, colours, (h, w))
-    return Picture(alt="The photo as a point cloud, the cut part in colour", pixels=pixels, smooth=True)
+    positions = _project(sample_map(z, shape), (h, w))
+    pixels = _paint(*positions, colours, (h, w))
+    return Picture(alt="The photo as a point cloud, the cut-out part in colour", pixels=pixels, smooth=True)
 
 
 def _project(z: FloatArray, photo_shape: tuple[int, int]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Right, down and away of every point as seen from the side, centred, in units of the longer side."""
+    """Right, down and away of every point in the turned view; centred, in lengths of the longer image side."""
     h, w = z.shape
     extent = np.array(photo_shape) / max(photo_shape)
     y, x = np.meshgrid(np.linspace(-0.5, 0.5, h) * extent[0], np.linspace(-0.5, 0.5, w) * extent[1], indexing="ij")
@@ -50,10 +50,10 @@ def _project(z: FloatArray, photo_shape: tuple[int, int]) -> tuple[FloatArray, F
     return right.ravel(), down.ravel(), (y * np.sin(PITCH) + back * np.cos(PITCH)).ravel()
 
 
-def _splat(
+def _paint(
     right: FloatArray, down: FloatArray, away: FloatArray, colours: FloatArray, photo_shape: tuple[int, int]
 ) -> ImageArray:
-    """Paint far points first; uint8 [h, w, 4] with the photo's proportions."""
+    """Paint the points, far ones first; uint8 [h, w, 4] with the photo's proportions."""
     height, width = fit_longer_side(photo_shape, WIDTH)
     scale = 0.94 * min(width / max(float(np.ptp(right)), 1e-9), height / max(float(np.ptp(down)), 1e-9))
     columns = (right - (right.max() + right.min()) / 2) * scale + width / 2

@@ -18,12 +18,12 @@ UNKNOWN = (128, 128, 128)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A colour map with its meaning: one per kind of value, the same on every picture, layer and legend.
+    """A colour map and what its ends mean; each kind of value has one, the same in every picture, layer and legend.
 
     Attributes:
         name: Plotly's name of the colour map.
-        low: What its first colour says.
-        high: What its last colour says.
+        low: Meaning of the first colour.
+        high: Meaning of the last colour.
     """
 
     name: str
@@ -46,13 +46,13 @@ def colour_table(name: str) -> ImageArray:
 
 
 def colour_map(values: FloatArray, scale: Scale, *, low: float = 0.0, high: float = 1.0) -> ImageArray:
-    """Colours of a float map; NaN becomes mid grey.
+    """Colours of a float map; NaN becomes grey.
 
     Args:
         values: Float [h, w].
         scale: Colour map.
-        low: Value of its first colour.
-        high: Value of its last colour.
+        low: Value of the first colour.
+        high: Value of the last colour.
 
     Returns:
         uint8 [h, w, 3].

@@ -12,11 +12,11 @@ from ui.draw.colours import RGB, css_colour, instance_rgb
 SHOWN_DROPPED = 4  # dropped cuts that are listed; more are folded
 COLUMNS = (
     ("#", "Instance, in the order of cutting"),
-    ("Area", "Share of the photo"),
+    ("Area", "Percentage of the photo"),
     ("Score", "Rank among the masks of all photos: confidence over the place in the order of cutting"),
     ("Confidence", "Mean spatial confidence inside the mask"),
-    ("Cut value", "Flow of the min-cut in 3D: small means that little held the parts together"),
-    ("Joined", "Whether source and sink were joined before the min-cut; if not, τ_knn alone parted them"),
+    ("Cut value", "Flow of the min-cut in 3D: a small flow means a weak connection to the rest"),
+    ("Joined", "Whether source and sink were connected before the min-cut; if not, τ_knn had already separated them"),
     ("Note", "Fallbacks"),
 )
 
@@ -28,12 +28,12 @@ class InstanceRow:
     Attributes:
         index: Instance, from 0.
         colour: sRGB, 0 to 255.
-        area: Share of the photo, in [0, 1].
+        area: Fraction of the photo, in [0, 1].
         score: Rank among the masks of all photos, in [0, 1].
         confidence: Mean spatial confidence, in [0, 1].
         cut_value: Flow of the min-cut, capacity units.
-        joined: Whether source and sink were joined before the cut.
-        fallback: Empty, or why MaskCut's component was taken instead.
+        joined: Whether source and sink were connected before the cut.
+        fallback: Empty, or why the component of MaskCut was used instead.
     """
 
     index: int
@@ -64,15 +64,15 @@ def instance_rows(result: Segmentation) -> list[InstanceRow]:
 
 
 def instance_table(rows: Sequence[InstanceRow], dropped: Sequence[Dropped] = (), *, chosen: int | None = None) -> str:
-    """Table of the instances, and below it the cuts that became none.
+    """Table of the instances, and below it the cuts that gave no instance.
 
     Args:
-        rows: One per instance; none gives a sentence instead of a table.
+        rows: One per instance; without rows, a sentence replaces the table.
         dropped: Cuts that were rejected, and why.
         chosen: Index of the chosen instance.
 
     Returns:
-        HTML; the table scrolls within itself where it is too wide.
+        HTML; a table that is too wide scrolls sideways.
     """
     notes = any(row.fallback for row in rows)
     columns = COLUMNS if notes else COLUMNS[:-1]

@@ -42,10 +42,10 @@ def area_chart(
 
     Args:
         taus: Thresholds of the sweep, float [T], ascending, T ≥ 1.
-        areas: Shares of the photo in [0, 1], float [I, T]; `SpatialConfidence.cuts.mean(axis=(1, 2))` is one row.
-        current_tau: τ_knn in use, drawn as a vertical line.
-        names: What is written at the end of each line, I texts of one to three letters.
-        chosen: Row drawn thick.
+        areas: Fractions of the photo in [0, 1], float [I, T]; `SpatialConfidence.cuts.mean(axis=(1, 2))` is one row.
+        current_tau: The current τ_knn, drawn as a vertical line.
+        names: I names of one to three letters, written at the ends of the lines.
+        chosen: Row of the line that is drawn thick.
         colours: uint8 [I, 3]; None: the palette's.
 
     Returns:
@@ -67,20 +67,20 @@ def area_chart(
     drawn += [_line(axes, x, lines[i], names[i], palette[i], chosen=i == chosen) for i in order]
     drawn.append(line_names(axes, lines, names, chosen))
     keys = [key_html("now", f"τ_knn now: <b>{current_tau:.3g}</b>")]
-    said = f"Area of {len(names)} instances against τ_knn, now {current_tau:.3g}."
+    summary = f"Area of {len(names)} instances against τ_knn, now {current_tau:.3g}."
     if chosen is not None and 0 <= chosen < len(names) and x.size:
         name, area = names[chosen], lines[chosen, int(np.abs(x - current_tau).argmin())]
         keys.insert(0, key_html("line", f"{escape(name)}: <b>{area:.1f} %</b>", palette[chosen]))
-        said += f" {name} covers {area:.1f} % of the photo there."
-    return figure_html("area-chart", "% of photo", keys, svg_html(drawn, said))
+        summary += f" {name} covers {area:.1f} % of the photo there."
+    return figure_html("area-chart", "% of photo", keys, svg_html(drawn, summary))
 
 
 def loss_chart(lines: Mapping[str, tuple[ArrayLike, ArrayLike]], *, end: int | None = None) -> str:
-    """Loss against training steps, one line a training.
+    """Loss against training steps, one line for each training.
 
     Args:
-        lines: Steps and losses by name, each [n]; long ones are drawn as means over equal runs of steps.
-        end: Last step of the axis; None: the last one there is.
+        lines: Steps and losses by name, each [n]; long ones are drawn as means over equal numbers of steps.
+        end: Last step of the axis; None: the last step of the lines.
 
     Returns:
         HTML of one figure.
@@ -100,8 +100,8 @@ def loss_chart(lines: Mapping[str, tuple[ArrayLike, ArrayLike]], *, end: int | N
         )
         words = f"{escape(name)}: <b>{y[-1]:.3g}</b>" if y.size else escape(name)
         keys.append(key_html("line", words, instance_colour(index)))
-    said = "; ".join(f"{name}: loss {y[0]:.3g} to {y[-1]:.3g}" for name, (_, y) in means.items() if y.size)
-    return figure_html("loss-chart", "loss", keys, svg_html(drawn, said or "No step yet."))
+    summary = "; ".join(f"{name}: loss {y[0]:.3g} to {y[-1]:.3g}" for name, (_, y) in means.items() if y.size)
+    return figure_html("loss-chart", "loss", keys, svg_html(drawn, summary or "No step yet."))
 
 
 def _line(axes: Axes, taus: FloatArray, areas: FloatArray, name: str, colour: np.ndarray, *, chosen: bool) -> str:
@@ -113,12 +113,12 @@ def _line(axes: Axes, taus: FloatArray, areas: FloatArray, name: str, colour: np
         for x, y, t, a in spots
     )
     kind = "area-line chosen" if chosen else "area-line"
-    casing = f'<polyline class="casing" points="{points}"/>'  # pale colours need an edge on a white page
+    casing = f'<polyline class="casing" points="{points}"/>'  # pale colours need an outline on a white page
     return f'<g class="{kind}" style="--line: {css_colour(colour)}">{casing}<polyline points="{points}"/>{dots}</g>'
 
 
 def _tau_range(values: Sequence[float]) -> tuple[float, float]:
-    """From a little before the smallest to the largest, whose line's name stands outside; one value is centred."""
+    """From a little below the smallest to the largest value; a single value is centred."""
     low, high = min(values), max(values)
     if high - low > TINY:
         return low - 0.06 * (high - low), high
@@ -133,7 +133,7 @@ def _pairs(steps: ArrayLike, losses: ArrayLike) -> tuple[FloatArray, FloatArray]
 
 
 def _run_means(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The same in at most `MOST_POINTS` points, each the mean of as many."""
+    """The same line with at most `MOST_POINTS` points, each the mean of equally many."""
     size = -(-x.size // MOST_POINTS)
     if size <= 1:
         return x, y

@@ -11,7 +11,7 @@ from ui.draw.colours import instance_rgb
 from ui.draw.outlines import inner_point
 from ui.draw.picture import Label, Picture
 
-OUTSIDE = (13, 17, 26, 110)  # laid over the photo outside the masks, RGBA
+OUTSIDE = (13, 17, 26, 110)  # RGBA that darkens the photo outside the masks
 SIDE = 480  # longer side of a label map, pixels
 
 
@@ -35,7 +35,7 @@ def masks_picture(labels: IntArray, alt: str) -> Picture:
 
     Args:
         labels: Number of the instance at every pixel, 0 is none; int [h, w].
-        alt: What they are.
+        alt: Text alternative for screen readers.
     """
     numbers = range(1, int(labels.max()) + 1)
     table = np.array([OUTSIDE, *((*instance_rgb(number - 1), 150) for number in numbers)], dtype=np.uint8)

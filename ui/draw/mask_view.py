@@ -29,7 +29,7 @@ class MaskItem:
         index: Instance, from 0; the number shown is one more.
         mask: bool [H, W], or its outline.
         colour: sRGB, 0 to 255.
-        label: What a screen reader says, and the tooltip.
+        label: Tooltip and text for screen readers.
     """
 
     index: int
@@ -44,7 +44,12 @@ def mask_items(instances: Sequence[Instance]) -> list[MaskItem]:
 
 
 def object_items(numbers: Sequence[int], masks: Sequence[tuple[BoolArray | Outline, str]]) -> list[MaskItem]:
-    """Masks with numbers of their own, from 0, in the palette's colours; each with what is said after its number."""
+    """Masks with given numbers, in the palette's colours.
+
+    Args:
+        numbers: Number of each mask, from 0; it gives the colour.
+        masks: The masks, each with the text that follows its number in the tooltip.
+    """
     return [
         MaskItem(number, mask, instance_rgb(number), f"Object {number + 1}, {words}")
         for number, (mask, words) in zip(numbers, masks, strict=True)
@@ -52,7 +57,7 @@ def object_items(numbers: Sequence[int], masks: Sequence[tuple[BoolArray | Outli
 
 
 def mask_panel(view: str, table: str) -> str:
-    """Masks and table side by side where there is room, below each other elsewhere; they light up together."""
+    """Masks and table, side by side where there is room; their elements are highlighted together."""
     return f'<section class="mask-panel">{view}{table}</section>'
 
 
@@ -62,11 +67,11 @@ def mask_view(
     """The photo with one shape per mask.
 
     Args:
-        photo_src: Address or data URI of the photo, at any size of the same proportions; empty: the page's own photo.
-        masks: What to draw; empty masks are left out. Smaller ones lie on top, so that each can be pointed at.
-        shape: Photo (H, W) in pixels; the masks' shape.
+        photo_src: Address or data URI of the photo, at any size of the same proportions; empty: the open photo.
+        masks: What to draw; empty masks are left out. Smaller masks are drawn last, so that each can be hovered.
+        shape: (H, W) of the photo and the masks, pixels.
         chosen: Index of the chosen instance.
-        caption: Plain text below; none if empty.
+        caption: Plain text below the photo; empty: none.
 
     Returns:
         HTML of one figure.

@@ -13,19 +13,19 @@ from skimage.measure import find_contours
 from cuts3d.arrays import BoolArray, FloatArray
 
 OUTLINE_SIDE = 480  # longer side of the photo at which outlines are traced, pixels
-DETAIL_SIDE = 120  # a smaller mask keeps at least so many pixels along its longer side, if it has them
-LABEL_SIDE = 96  # longer side of the crop in which the number's place is sought
-TOLERANCE = 0.5  # an outline may stray so far from the traced one, pixels of the reduced mask
+DETAIL_SIDE = 120  # a reduced mask keeps at least so many pixels along its longer side, if it has them
+LABEL_SIDE = 96  # longer side of the crop in which the position of the number is searched
+TOLERANCE = 0.5  # largest distance of an outline from the traced one, pixels of the reduced mask
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """All of a mask that is drawn, for those who draw the same mask again and again.
+    """What is drawn of a mask; computed once for a mask that is drawn many times.
 
     Attributes:
-        path: Its rings, as `outline_path` gives them; empty for an empty mask.
-        spot: Where its number stands: (x, y) as shares of width and height.
-        area: Pixels.
+        path: The rings of `outline_path`; empty for an empty mask.
+        spot: Position (x, y) of its number, in fractions of the width and height.
+        area: Number of pixels.
     """
 
     path: str
@@ -54,14 +54,14 @@ def outline_path(mask: BoolArray) -> str:
     top, left, crop = _crop(mask)
     factor = max(1, int(min(max(mask.shape) / OUTLINE_SIDE, max(crop.shape) / DETAIL_SIDE)))
     rings = _trace(_cover(crop, factor))
-    if not rings and factor > 1:  # all of it thinner than half a reduced pixel
+    if not rings and factor > 1:  # everything is thinner than half a reduced pixel
         factor, rings = 1, _trace(_cover(crop, 1))
     corner, limit = np.array([top, left]), np.array(crop.shape)
     return "".join(_ring(corner + np.minimum(ring * factor, limit)) for ring in rings)
 
 
 def inner_point(mask: BoolArray) -> tuple[float, float]:
-    """A point far inside a mask that is not empty: (x, y) as shares of width and height, in [0, 1]."""
+    """A point far inside a mask that is not empty: (x, y) in fractions of the width and height."""
     top, left, crop = _crop(mask)
     step = max(1, -(-max(crop.shape) // LABEL_SIDE))
     small = crop[step // 2 :: step, step // 2 :: step]
@@ -80,13 +80,13 @@ def _crop(mask: BoolArray) -> tuple[int, int, BoolArray]:
 
 
 def _cover(mask: BoolArray, factor: int) -> FloatArray:
-    """How much of each factor × factor block is covered, float32 in [0, 1], with one row of nothing all round."""
+    """Covered fraction of each factor × factor block, float32 in [0, 1], with a border of zeros."""
     image = Image.fromarray(np.ascontiguousarray(mask).view(np.uint8) * np.uint8(255))
     return np.pad(np.asarray(image.reduce(factor), dtype=np.float32) / 255.0, 1)
 
 
 def _trace(cover: FloatArray) -> list[FloatArray]:
-    """Simplified rings round what is at least half covered, each float64 [m, 2]: (row, column) of pixel edges."""
+    """Simplified rings round the blocks that are at least half covered; float64 [m, 2] each: (row, column) of edges."""
     rings = find_contours(cover, 0.5)
     if not rings:
         return []
@@ -94,21 +94,21 @@ def _trace(cover: FloatArray) -> list[FloatArray]:
     starts = np.cumsum([0, *(len(r) for r in rings)])
     kept = simplify(points, starts)
     simple = [points[kept[(kept >= a) & (kept < b)]] for a, b in pairwise(starts)]
-    return [ring - 0.5 for ring in simple]  # padding took one pixel, pixel centres half of one back
+    return [ring - 0.5 for ring in simple]  # the border shifts by one pixel, pixel centres shift half a pixel back
 
 
 def simplify(points: FloatArray, starts: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
-    """Douglas and Peucker's lines, all segments of all rings at once, a level of the recursion at a time.
+    """Ramer, Douglas and Peucker's simplification of all rings at once, one level of the recursion at a time.
 
-    scikit-image's `approximate_polygon` goes segment by segment in Python and takes ten times as long.
+    scikit-image's `approximate_polygon` loops over segments in Python and takes ten times as long.
 
     Args:
-        points: Closed rings one after another, each ending where it begins, float64 [n, 2].
+        points: Closed rings one after another, float64 [n, 2]; the last point of each equals its first.
         starts: First point of each ring, and n; int [rings + 1].
-        tolerance: Greatest distance from the old line to the new one.
+        tolerance: Largest distance from the old line to the new one.
 
     Returns:
-        Indices of the points that stay, ascending.
+        Indices of the points that are kept, ascending.
     """
     first, last = starts[:-1], starts[1:] - 1
     ring = np.repeat(np.arange(len(first)), np.diff(starts))
@@ -130,7 +130,7 @@ def simplify(points: FloatArray, starts: np.ndarray, tolerance: float = TOLERANC
 
 
 def _first_of_each(values: FloatArray, starts: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Index of the first largest value of each group of neighbours."""
+    """Index of the first maximum of each group of consecutive values."""
     largest = np.flatnonzero(values == np.maximum.reduceat(values, starts)[group])
     return largest[np.unique(group[largest], return_index=True)[1]]
 

@@ -12,12 +12,12 @@ from cuts3d.arrays import BoolArray, ImageArray, IntArray
 from ui.draw.colours import RGB, Scale
 
 MarkKind = Literal["patch", "source", "sink", "seed", "corner"]
-SHADE = (13, 17, 26, 205)  # laid over what a picture is not about
+SHADE = (13, 17, 26, 205)  # RGBA that darkens what a picture is not about
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A ring at a place, as shares of the photo's height and width."""
+    """A ring; its position (y, x) is in fractions of the photo's height and width."""
 
     y: float
     x: float
@@ -26,7 +26,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A number at a place, as shares of the photo's height and width, in an instance's colour."""
+    """A number in an instance's colour; its position (y, x) is in fractions of the photo's height and width."""
 
     y: float
     x: float
@@ -36,15 +36,15 @@ class Label:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Picture:
-    """What is to be drawn.
+    """Content of a picture.
 
     Attributes:
-        alt: What it shows, for who cannot see it.
-        photo: Whether the photo lies below.
-        pixels: uint8 [h, w, 3], or [h, w, 4] with opacity; stretched over the photo. None: nothing.
-        smooth: Whether stretching blends; patches stay squares otherwise.
-        marks: Rings on top.
-        labels: Numbers on top.
+        alt: Text alternative for screen readers.
+        photo: Whether the photo is drawn below the pixels.
+        pixels: uint8 [h, w, 3], or [h, w, 4] with opacity; stretched over the photo. None: no pixels.
+        smooth: Whether stretching interpolates; otherwise patches stay squares.
+        marks: Rings above the pixels.
+        labels: Numbers above the pixels.
         scale: Colour map of the legend.
     """
 

@@ -1,4 +1,4 @@
-"""Pictures of the stages: what each shows, on which scale, with which marks."""
+"""Pictures of the stages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def photo_picture(grid: tuple[int, int], patch: tuple[int, int]) -> Picture:
 
 
 def depth_picture(depth: DepthMap, *, clip_percent: float = 1.0) -> Picture:
-    """Nearness as brightness, whatever the values mean."""
+    """Near is bright, whether the values are distances or disparities."""
     nearness = 1.0 - normalise_depth(depth, clip_percent=clip_percent)
     step = max(1, max(nearness.shape) // 480)
     return Picture(
@@ -28,7 +28,7 @@ def depth_picture(depth: DepthMap, *, clip_percent: float = 1.0) -> Picture:
 
 
 def importance_picture(importance: FloatArray | None, beta: float) -> Picture:
-    """Spatial importance from β to 1; grey where there is nothing to sharpen by."""
+    """Spatial importance from β to 1; the shaded photo where nothing is sharpened."""
     if importance is None:
         return Picture(alt="No sharpening: it is off, or the depth is constant", photo=True, pixels=_shade_all())
     return Picture(
@@ -39,7 +39,7 @@ def importance_picture(importance: FloatArray | None, beta: float) -> Picture:
 
 
 def affinity_picture(affinity: FloatArray, grid: tuple[int, int], patch: tuple[int, int], *, after: bool) -> Picture:
-    """Similarity of every patch to the chosen one, on the fixed scale 0 to 1."""
+    """Affinity of every patch to the chosen one, on the fixed scale 0 to 1."""
     values = affinity[patch[0] * grid[1] + patch[1]].reshape(grid)
     return Picture(
         alt=f"Affinity of every patch to the chosen one {'after' if after else 'before'} sharpening",
@@ -50,7 +50,7 @@ def affinity_picture(affinity: FloatArray, grid: tuple[int, int], patch: tuple[i
 
 
 def difference_picture(before: FloatArray, after: FloatArray, grid: tuple[int, int], patch: tuple[int, int]) -> Picture:
-    """How much sharpening moved the affinity of the chosen patch, on the scale of the affinity itself."""
+    """How much sharpening changed the affinities of the chosen patch, on the scale of the affinity itself."""
     row = patch[0] * grid[1] + patch[1]
     change = np.abs(after[row] - before[row]).reshape(grid)
     return Picture(
@@ -62,14 +62,14 @@ def difference_picture(before: FloatArray, after: FloatArray, grid: tuple[int, i
 
 
 def centred(eigenvector: FloatArray) -> FloatArray:
-    """The eigenvector on a scale from 0 to 1 whose middle is its mean, where B is parted off; float [h, w]."""
+    """The eigenvector on a scale from 0 to 1 whose middle is its mean, the threshold of B; float [h, w]."""
     values = eigenvector - np.nanmean(eigenvector)
     reach = max(float(np.nanmax(np.abs(values))), 1e-12)
     return 0.5 + 0.5 * values / reach
 
 
 def eigenvector_picture(partition: Bipartition) -> Picture:
-    """The eigenvector, its seed ringed."""
+    """The eigenvector, with a ring round its seed."""
     return Picture(
         alt="The NCut eigenvector; orange is the object side",
         pixels=colour_map(centred(partition.eigenvector), EIGENVECTOR),
@@ -81,7 +81,7 @@ def eigenvector_picture(partition: Bipartition) -> Picture:
 def bipartition_picture(
     partition: Bipartition, region: BoolArray | None, sources: list[tuple[int, int]], sinks: list[tuple[int, int]]
 ) -> Picture:
-    """The photo where B is, or what earlier cuts left of it; shaded elsewhere; with the terminals."""
+    """The photo inside B, less earlier cuts; shaded outside; with the corners and terminals."""
     inside = partition.mask if region is None else region
     grid = (inside.shape[0], inside.shape[1])
     corners = [(r, c) for r in (0, grid[0] - 1) for c in (0, grid[1] - 1) if partition.mask[_corner(partition, r, c)]]
@@ -111,7 +111,7 @@ def confidence_picture(values: FloatArray, covered: BoolArray) -> Picture:
 
 
 def cut_picture(cut: BoolArray, colour: ImageArray, tau: float) -> Picture:
-    """One binary cut of the sweep in the instance's colour."""
+    """One binary cut of the sweep, in the instance's colour."""
     pixels = np.where(cut[..., None], [*(int(c) for c in colour), 190], SHADE).astype(np.uint8)
     return Picture(alt=f"The cut at τ_knn {tau:.3f}: {100 * float(cut.mean()):.1f} %", photo=True, pixels=pixels)
 

@@ -1,4 +1,4 @@
-"""A picture as HTML for the page, and as pixels for files. Both from the same layers."""
+"""A picture as HTML for the page, and as pixels for files; both are made from the same layers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ui.draw.colours import Scale, colour_table
 from ui.draw.picture import Label, Mark, Picture
 
 SIDE = 720  # longer side of an exported picture and of the photo on the page, pixels
+MARK_RADIUS = 0.028  # fraction of the longer image side
 MARK_COLOURS = {
     "patch": (255, 255, 255),
     "source": (240, 228, 66),
@@ -33,7 +34,7 @@ def data_uri(pixels: ImageArray, *, kind: str = "PNG", **options: object) -> str
 
 def photo_uri(image: ImageArray) -> str:
     """The photo at the page's size, as WebP."""
-    return data_uri(_resized(image, page_shape(image.shape[:2]), smooth=True), kind="WEBP", quality=82, method=2)  # pyright: ignore[reportArgumentType]
+    return data_uri(_resized(image, page_shape(image.shape), smooth=True), kind="WEBP", quality=82, method=2)  # pyright: ignore[reportArgumentType]
 
 
 def page_shape(photo_shape: tuple[int, ...]) -> tuple[int, int]:
@@ -42,11 +43,11 @@ def page_shape(photo_shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def to_html(picture: Picture, photo_shape: tuple[int, ...]) -> str:
-    """A picture as layered HTML; the photo itself is the page's CSS variable `--photo`, sent once.
+    """A picture as layered HTML; the photo itself is the CSS variable `--photo`, which is sent once.
 
     Args:
         picture: What to draw.
-        photo_shape: Height and width of the photo.
+        photo_shape: (height, width, …) of the photo.
     """
     h, w = photo_shape[:2]
     parts = ['<div class="photo"></div>'] if picture.photo else []
@@ -67,25 +68,25 @@ def to_html(picture: Picture, photo_shape: tuple[int, ...]) -> str:
 
 
 def waiting(photo_shape: tuple[int, ...]) -> str:
-    """An empty picture of the photo's proportions, so that nothing jumps when the real one comes."""
+    """An empty picture of the photo's proportions, so that the layout does not change when the picture is ready."""
     h, w = photo_shape[:2]
     return f'<div class="picture waiting" style="aspect-ratio:{w}/{h}"></div>'
 
 
 def _ring(mark: Mark, h: int, w: int) -> str:
-    radius = 0.028 * max(h, w)
+    radius = MARK_RADIUS * max(h, w)
     y, x = mark.y * h, mark.x * w
     circle = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"'
     return f'<circle class="ring-back" {circle}/><circle class="ring {mark.kind}" {circle}/>'
 
 
 def _number(label: Label) -> str:
-    place = f"top:{100 * label.y:.2f}%;left:{100 * label.x:.2f}%;color:rgb{label.colour}"
-    return f'<b class="number" style="{place}" aria-hidden="true">{html.escape(label.text)}</b>'
+    style = f"top:{100 * label.y:.2f}%;left:{100 * label.x:.2f}%;color:rgb{label.colour}"
+    return f'<b class="number" style="{style}" aria-hidden="true">{html.escape(label.text)}</b>'
 
 
 def legend(scale: Scale | None) -> str:
-    """The colour map as a bar with what its ends mean."""
+    """The colour map as a bar, with the meaning of its ends."""
     if scale is None:
         return ""
     stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in colour_table(scale.name)[np.linspace(0, 255, 9).astype(int)])
@@ -105,30 +106,40 @@ def to_image(picture: Picture, photo: ImageArray) -> ImageArray:
     Returns:
         uint8 [h, w, 3], the longer side `SIDE`.
     """
-    shape = page_shape(photo.shape[:2])
-    canvas = (
-        _resized(photo, shape, smooth=True).astype(np.float32) if picture.photo else np.zeros((*shape, 3), np.float32)
-    )
-    if picture.pixels is not None:
-        layer = _resized(picture.pixels, shape, smooth=picture.smooth).astype(np.float32)
-        opacity = layer[..., 3:] / 255 if layer.shape[2] == 4 else 1.0
-        canvas = canvas * (1 - opacity) + layer[..., :3] * opacity
-    image = Image.fromarray(canvas.astype(np.uint8))
+    shape = page_shape(photo.shape)
+    image = Image.fromarray(_layers(picture, photo, shape))
     draw = ImageDraw.Draw(image)
-    radius = 0.028 * max(shape)
     for mark in picture.marks:
-        y, x = mark.y * shape[0], mark.x * shape[1]
-        box = (x - radius, y - radius, x + radius, y + radius)
-        draw.ellipse(box, outline=(0, 0, 0), width=5)
-        draw.ellipse(box, outline=MARK_COLOURS[mark.kind], width=3)
+        _draw_mark(draw, mark, shape)
     for label in picture.labels:
-        place = (label.x * shape[1], label.y * shape[0])
-        left, top, right, bottom = draw.textbbox(place, label.text, anchor="mm", font_size=22)
-        draw.rounded_rectangle((left - 8, top - 6, right + 8, bottom + 6), 7, fill=(20, 22, 28))
-        draw.text(place, label.text, fill=label.colour, anchor="mm", font_size=22)
+        _draw_label(draw, label, shape)
     return np.asarray(image)
 
 
+def _layers(picture: Picture, photo: ImageArray, shape: tuple[int, int]) -> ImageArray:
+    """The photo, where it is shown, with the picture's pixels over it; uint8 [h, w, 3]."""
+    ground = _resized(photo, shape, smooth=True) if picture.photo else np.zeros((*shape, 3), np.uint8)
+    if picture.pixels is None:
+        return ground
+    layer = _resized(picture.pixels, shape, smooth=picture.smooth).astype(np.float32)
+    opacity = layer[..., 3:] / 255 if layer.shape[2] == 4 else 1.0
+    return (ground.astype(np.float32) * (1 - opacity) + layer[..., :3] * opacity).astype(np.uint8)
+
+
+def _draw_mark(draw: ImageDraw.ImageDraw, mark: Mark, shape: tuple[int, int]) -> None:
+    y, x, radius = mark.y * shape[0], mark.x * shape[1], MARK_RADIUS * max(shape)
+    box = (x - radius, y - radius, x + radius, y + radius)
+    draw.ellipse(box, outline=(0, 0, 0), width=5)
+    draw.ellipse(box, outline=MARK_COLOURS[mark.kind], width=3)
+
+
+def _draw_label(draw: ImageDraw.ImageDraw, label: Label, shape: tuple[int, int]) -> None:
+    centre = (label.x * shape[1], label.y * shape[0])
+    left, top, right, bottom = draw.textbbox(centre, label.text, anchor="mm", font_size=22)
+    draw.rounded_rectangle((left - 8, top - 6, right + 8, bottom + 6), 7, fill=(20, 22, 28))
+    draw.text(centre, label.text, fill=label.colour, anchor="mm", font_size=22)
+
+
 def _resized(pixels: ImageArray, shape: tuple[int, int], *, smooth: bool) -> ImageArray:
-    how = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
-    return np.asarray(Image.fromarray(pixels).resize((shape[1], shape[0]), how))
+    method = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+    return np.asarray(Image.fromarray(pixels).resize((shape[1], shape[0]), method))

@@ -1,4 +1,4 @@
-"""The line that says what is going on: progress, result, or what to do."""
+"""The status line: progress, result, or what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cuts3d.depth import list_depths
 from cuts3d.errors import CutS3DError
 from cuts3d.run.explorer import Explorer
 
-STAGES = {  # finished stage -> what comes next, share of the way
+STAGES = {  # finished stage -> (next stage, completed fraction of the run)
     "features": ("estimating depth", 0.45),
     "depth": ("spatial importance", 0.55),
     "importance": ("affinity", 0.6),
@@ -39,9 +39,9 @@ def stage(name: str) -> str:
     return running(*STAGES[name])
 
 
-def running(what: str, share: float) -> str:
-    """Progress: what is being done, and how far it is."""
-    percent = round(100 * share)
+def running(what: str, fraction: float) -> str:
+    """Progress: what is being done, and the completed fraction."""
+    percent = round(100 * fraction)
     return (
         f'<div class="status running" role="status"><span>{escape(what[:1].upper() + what[1:])} …</span>'
         f'<progress max="100" value="{percent}" aria-label="{escape(what)}"></progress></div>'
@@ -54,11 +54,11 @@ def words(text: str) -> str:
 
 
 def error(problem: Exception) -> str:
-    """What went wrong and what to do; the page stays as it was."""
+    """What went wrong, and what to do."""
     if isinstance(problem, CutS3DError):
         text = str(problem)
     elif isinstance(problem, MemoryError):
-        text = "The server's memory is full. Try a smaller input side, or again in a minute."
+        text = "The server's memory is full. Try a smaller input side, or try again in a minute."
     else:
         kind = type(problem).__name__
         text = f"Something went wrong on the server ({kind}). Reset the parameters, or open another photo."
@@ -66,16 +66,16 @@ def error(problem: Exception) -> str:
 
 
 def cost(seconds: float, computed: Sequence[str]) -> str:
-    """What a run took on the server, and which stages it computed."""
+    """How long a run took on the server, and which stages it computed."""
     names = [NAMES[stage] for stage in computed if stage in NAMES]
     if "features" in computed:
         names = ["all stages"]
     time = f"{1000 * seconds:.0f} ms" if seconds < 2 else f"{seconds:.1f} s"
-    return f"{time}: {', '.join(names) if names else 'all remembered'}"
+    return f"{time}: {', '.join(names) if names else 'all from memory'}"
 
 
 def summary(explorer: Explorer, title: str, *, costs: Sequence[str], done: bool) -> str:
-    """One honest line: what was found, with which networks, and what it cost."""
+    """What was found, with which networks, and how long it took."""
     result = explorer.results.get(("segmentation", 0)) or explorer.results["coarse", 0]
     count = len(result.instances)
     spec = get_backbone(result.features.backbone)

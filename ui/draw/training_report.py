@@ -1,4 +1,4 @@
-"""How the shipped detector was trained, and the paper's figures beside ours. The measured ones come from a file."""
+"""How the shipped detector was trained, and the paper's figures next to ours. Ours are read from a file."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def report(path: Path) -> str:
         measured = json.loads(path.read_text(encoding="utf-8"))
         ours = _measured(measured)
     except FileNotFoundError:
-        ours = _sentence(path, "is missing, so there are no curves and no figures of the shipped detector to show")
+        ours = _sentence(path, "is missing, so the curves and figures of the shipped detector cannot be shown")
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         ours = _sentence(path, "cannot be read, so the curves of the shipped detector are not shown")
     words = (
-        "The paper's detector is a ResNet-50, started from DINO and trained on 1.3 million ImageNet photos; ours is "
-        "small, trained on some thousand, and started from supervised ImageNet weights. COCO dev (315 images) is not "
-        "COCO val2017: the two tables may not be compared figure by figure."
+        "The paper's detector has a ResNet-50 backbone, starts from DINO weights and is trained on 1.3 million "
+        "ImageNet photos. Ours is small, starts from supervised ImageNet weights and is trained on some thousand "
+        "photos. COCO dev (315 images) is not COCO val2017: do not compare the two tables figure by figure."
     )
     return f'{ours}<h3>The paper\'s figures</h3><p class="report-words">{words}</p>{paper}'
 
@@ -59,7 +59,7 @@ def _measured(values: Json) -> str:
     tables = [_table("Measured on COCO dev, 315 images: mask AP and recall, %", "", COLUMNS, rows)]
     if values.get("ablation"):
         rows = [(str(a["name"]), a) for a in values["ablation"]]
-        tables.append(_table("What each use of confidence brings, measured on COCO dev, %", "", ABLATION_COLUMNS, rows))
+        tables.append(_table("Gain from each use of confidence, measured on COCO dev, %", "", ABLATION_COLUMNS, rows))
     return (
         f'<h3>How it was trained</h3><p class="report-words">{escape(facts)}</p>'
         f'<div class="report-tables">{chart}{"".join(tables)}</div>'
@@ -72,8 +72,8 @@ def _numbers(values: Sequence[Any]) -> list[float]:
 
 def _sentence(path: Path, problem: str) -> str:
     return (
-        f'<h3>How it was trained</h3><p class="report-words">The file cuts3d/data/{path.name} {problem}. A '
-        "training writes its losses to metrics.jsonl; <code>python -m cuts3d evaluate</code> measures its finds.</p>"
+        f'<h3>How it was trained</h3><p class="report-words">The file cuts3d/data/{path.name} {problem}. A training '
+        "writes its losses to metrics.jsonl; <code>python -m cuts3d evaluate</code> measures its detections.</p>"
     )
 
 
@@ -86,16 +86,16 @@ def _zero_shot() -> str:
 
 def _confidence_parts() -> str:
     rows = [(name, {"ap": ap}) for name, ap in CONFIDENCE_PARTS]
-    return _table("Its uses of confidence, mask AP on val2017, % (as published)", "", (("ap", "AP"),), rows)
+    return _table("Uses of spatial confidence, mask AP on COCO val2017, % (as published)", "", (("ap", "AP"),), rows)
 
 
 def _table(title: str, last: str, columns: Sequence[tuple[str, str]], rows: Sequence[tuple[str, Json]]) -> str:
     """A table; `last` is the class of its last row."""
     head = "".join(f'<th scope="col">{name}</th>' for _, name in columns)
     body = []
-    for place, (name, values) in enumerate(rows, start=1):
+    for row, (name, values) in enumerate(rows, start=1):
         cells = "".join(f"<td>{_figure(values.get(key))}</td>" for key, _ in columns)
-        state = f' class="{last}"' if last and place == len(rows) else ""
+        state = f' class="{last}"' if last and row == len(rows) else ""
         body.append(f'<tr{state}><th scope="row">{escape(name)}</th>{cells}</tr>')
     caption = f"<caption>{escape(title)}</caption>"
     return (

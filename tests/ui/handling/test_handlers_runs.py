@@ -95,7 +95,7 @@ def test_beta_redraws_from_the_importance_on(opened, values):
 def test_no_move_computes_nothing_and_says_so(opened, values):
     calls, updates = computed(opened, lambda: list(handlers.change("ann", values)))
     assert not calls
-    assert "all remembered" in text(updates[-1])
+    assert "all from memory" in text(updates[-1])
     assert not sent(updates) & (set(CARDS) - {"masks"})
 
 
