@@ -8,11 +8,11 @@ import os
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # nothing leaves the machine unasked
 
 from ui.page import build_page, launch_options
-from ui.server.allocator import few_arenas
-from ui.server.leftovers import own_folder
+from ui.server.allocator import limit_arenas
+from ui.server.leftovers import use_private_folder
 
-few_arenas()
-own_folder()
+limit_arenas()
+use_private_folder()
 demo = build_page()
 
 

@@ -1,9 +1,9 @@
-"""What a person sees. No computing here: it asks `cuts3d` and draws the answer.
+"""The Gradio app. It computes nothing itself: it calls `cuts3d` and draws the results.
 
-Arrows between the rooms lead downwards only: page, events, tabs, controls, session, server, draw, viewer.
+Modules import downwards only, in this order: page, events, tabs, controls, session, server, draw, viewer.
 """
 
-from ui.server.gpu import lend_gpu, spaces_package
+from ui.server.gpu import spaces_package, use_zero_gpu
 
 spaces_package()  # before anything imports Torch
-lend_gpu()
+use_zero_gpu()

@@ -1,4 +1,4 @@
-"""What the server does every now and then, and the allocator's free pages."""
+"""Periodic tasks of the server, and the allocator's free pages."""
 
 from __future__ import annotations
 
@@ -12,40 +12,45 @@ from pathlib import Path
 import pytest
 
 from ui.server import chores
-from ui.server.allocator import few_arenas, give_back
+from ui.server.allocator import limit_arenas, release_memory
 
-GLIBC = pytest.mark.skipif(sys.platform != "linux" or not few_arenas(), reason="the allocator is another than glibc's")
+GLIBC = pytest.mark.skipif(
+    sys.platform != "linux" or not limit_arenas(), reason="the allocator is another than glibc's"
+)
 SCATTERED = """
 from pathlib import Path
-from ui.server.allocator import give_back
+from ui.server.allocator import release_memory
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
-blocks = [bytes(60_000) for _ in range(4000)]  # below the size that is mapped alone
+blocks = [bytes(60_000) for _ in range(4000)]  # below the size from which a block is mapped by itself
 del blocks[0::2], blocks[0::2], blocks[0::2]
 before = resident()
-given = give_back()
+given = release_memory()
 print(given, before - resident())
 """
 
 
 @GLIBC
-def test_free_pages_between_others_go_back() -> None:
+def test_free_pages_between_used_ones_are_released() -> None:
     done = subprocess.run([sys.executable, "-c", SCATTERED], capture_output=True, text=True, check=True)
     given, freed = done.stdout.split()
     assert given == "True"
     assert int(freed) > 100e6
 
 
-def test_without_glibc_nothing_happens(monkeypatch) -> None:
-    def none(_: None) -> None:
+@pytest.mark.parametrize("platform", ["linux", "darwin", "win32"])
+def test_without_glibc_nothing_happens(platform, monkeypatch) -> None:
+    def refuse(_: None) -> None:
+        assert platform == "linux", "another system's library was opened"
         raise OSError("no such library")
 
-    monkeypatch.setattr("ctypes.CDLL", none)
-    assert not few_arenas()
-    assert not give_back()
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr("ctypes.CDLL", refuse)
+    assert not limit_arenas()
+    assert not release_memory()
 
 
-def test_chores_are_done_again_and_again_and_end_with_the_server(monkeypatch) -> None:
+def test_tasks_are_repeated_and_end_with_the_server(monkeypatch) -> None:
     done: list[str] = []
     monkeypatch.setattr(chores, "CHORES", ((0.01, lambda: done.append("a")), (60.0, lambda: done.append("b"))))
 
@@ -58,7 +63,7 @@ def test_chores_are_done_again_and_again_and_end_with_the_server(monkeypatch) ->
         return len(done) - at_end
 
     with ThreadPoolExecutor(1) as pool:  # Playwright's browser keeps a loop in the tests' own thread
-        assert pool.submit(lambda: asyncio.run(live())).result() <= 1, "one may have been at work"
+        assert pool.submit(lambda: asyncio.run(live())).result() <= 1, "one may have been running"
     assert done.count("b") == 1
 
 

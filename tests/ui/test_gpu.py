@@ -1,4 +1,4 @@
-"""ZeroGPU: the backbone runs through `spaces.GPU` where there is one, and as ever elsewhere."""
+"""ZeroGPU: the backbone runs through `spaces.GPU` on a ZeroGPU Space, and unchanged elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from cuts3d import CutS3D
 from cuts3d.backbones.features import use_runner
-from ui.server.gpu import lend_gpu, spaces_package
+from ui.server.gpu import spaces_package, use_zero_gpu
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def test_the_backbone_and_nothing_else_runs_on_the_lent_gpu(photo, pixel_config,
     calls: list[str] = []
     monkeypatch.setitem(sys.modules, "spaces", fake_spaces(calls))
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    lend_gpu()
+    use_zero_gpu()
     lent = CutS3D(pixel_config).segment(photo.image, depth=photo.depth)
     assert calls == ["compute"]
     assert [i.mask.tobytes() for i in lent.instances] == [i.mask.tobytes() for i in plain.instances]
@@ -55,5 +55,5 @@ def test_the_backbone_and_nothing_else_runs_on_the_lent_gpu(photo, pixel_config,
 def test_without_the_package_nothing_changes(photo, pixel_config, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "spaces", None)
     monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    lend_gpu()
+    use_zero_gpu()
     assert CutS3D(pixel_config).segment(photo.image, depth=photo.depth).instances

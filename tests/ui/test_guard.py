@@ -1,4 +1,4 @@
-"""What stands before Gradio, and the temporary files: each by itself, without the page."""
+"""The guard in front of Gradio and the temporary files, each without the page."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from ui.server import guard
-from ui.server.guard import DISK_FULL, HEADERS, SHUT, Guard
-from ui.server.leftovers import own_folder, sweep
+from ui.server.guard import BLOCKED, DISK_FULL, HEADERS, Guard
+from ui.server.leftovers import sweep, use_private_folder
 from ui.server.uploads import LARGEST_CHECKPOINT, LARGEST_PHOTO, LARGEST_UPLOAD, MEGABYTE
 
 UPLOAD = "/gradio_api/upload"
 
 
 async def anything(request: Request) -> Response:
-    """Says how long the body was; fails as a disk does where it is told to."""
+    """Answers with the length of the body; fails like a full disk where the path asks for it."""
     if request.url.path.endswith("full"):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     headers = {"Referrer-Policy": "no-referrer"} if request.url.path.endswith("strict") else {}
@@ -42,7 +42,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> TestClient:
     return TestClient(Starlette(routes=routes, middleware=[Middleware(Guard)]), raise_server_exceptions=False)
 
 
-def test_every_answer_has_the_headers_also_one_that_refuses(client) -> None:
+def test_every_answer_has_the_headers_refusals_too(client) -> None:
     for path in ("/", "/gradio_api/proxy=x", "/gradio_api/full"):
         answer = client.get(path)
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS
@@ -54,20 +54,20 @@ def test_a_space_may_frame_the_page_and_ask_its_hub(client, monkeypatch) -> None
     answer = client.get("/")
     assert "frame-ancestors" not in answer.headers["content-security-policy"]
     assert "x-frame-options" not in answer.headers
-    monkeypatch.setenv("SPACE_ID", "somebody/explorer")
+    monkeypatch.setenv("SPACE_ID", "user/explorer")
     space = TestClient(Starlette(routes=[Route("/", anything)], middleware=[Middleware(Guard)]))
     assert "content-security-policy" not in space.get("/").headers
 
 
-@pytest.mark.parametrize("door", SHUT)
-def test_a_door_that_is_not_needed_is_shut_however_it_is_written(client, door) -> None:
+@pytest.mark.parametrize("route", BLOCKED)
+def test_an_unused_route_is_blocked_in_every_spelling(client, route) -> None:
     for prefix in ("/gradio_api/", "/gradio_api//", "/mounted/below/gradio_api/"):
-        for name in (door, door.upper(), f"%{ord(door[0]):02x}{door[1:]}"):
+        for name in (route, route.upper(), f"%{ord(route[0]):02x}{route[1:]}"):
             assert client.get(f"{prefix}{name}anything").status_code == 404
             assert client.post(f"{prefix}{name}anything").status_code == 404
 
 
-def test_what_the_page_needs_is_open(client) -> None:
+def test_routes_that_the_page_needs_are_open(client) -> None:
     needed = (
         "info",
         "file=x.png",
@@ -82,7 +82,7 @@ def test_what_the_page_needs_is_open(client) -> None:
         assert client.get(path).status_code == 200, path
 
 
-def test_a_body_is_bounded_whether_it_says_its_length_or_not(client, monkeypatch) -> None:
+def test_a_body_is_limited_with_and_without_content_length(client, monkeypatch) -> None:
     monkeypatch.setattr(guard, "MEGABYTE", 10)  # of which 100 are allowed
     assert client.post("/gradio_api/queue/join", content=b"x" * 1000).text == "1000"
     refused = client.post("/gradio_api/queue/join", content=b"x" * 1001)
@@ -92,14 +92,14 @@ def test_a_body_is_bounded_whether_it_says_its_length_or_not(client, monkeypatch
     assert not client.post("/gradio_api/queue/join", content=iter([b"x" * 900, b"x" * 101])).is_success
 
 
-def test_an_upload_says_its_length_and_is_bounded(client, monkeypatch) -> None:
+def test_an_upload_needs_content_length_and_is_limited(client, monkeypatch) -> None:
     monkeypatch.setattr(guard, "MEGABYTE", 1)
     assert client.post(UPLOAD, content=b"x" * LARGEST_UPLOAD).is_success
     assert client.post(UPLOAD, content=b"x" * (LARGEST_UPLOAD + 1)).status_code == 413
     assert client.post(UPLOAD, content=iter([b"x"])).status_code == 411
 
 
-def test_what_may_be_uploaded_fits_into_one_request() -> None:
+def test_the_largest_upload_fits_into_one_request() -> None:
     from ui.session.page_training import MOST_PHOTOS
 
     assert max(LARGEST_CHECKPOINT, MOST_PHOTOS * LARGEST_PHOTO) < LARGEST_UPLOAD
@@ -113,7 +113,7 @@ def test_uploads_leave_room_on_the_disk(client, monkeypatch) -> None:
     assert client.post("/gradio_api/queue/join", content=b"x").is_success
 
 
-def test_a_disk_that_is_full_is_told_in_a_sentence(client) -> None:
+def test_a_full_disk_is_reported_in_a_sentence(client) -> None:
     answer = client.post("/gradio_api/full", content=b"x")
     assert (answer.status_code, answer.text) == (507, DISK_FULL)
 
@@ -127,25 +127,25 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     yield tmp_path
 
 
-def test_temporary_files_go_to_a_folder_that_nobody_else_sees(temporary) -> None:
-    folder = own_folder()
+def test_temporary_files_go_to_a_private_folder(temporary) -> None:
+    folder = use_private_folder()
     assert folder.parent == temporary
     assert folder.stat().st_mode & 0o077 == 0
     assert Path(tempfile.mkdtemp()).parent == folder
 
 
 def test_a_second_server_shares_the_folder(temporary, monkeypatch) -> None:
-    folder = own_folder()
+    folder = use_private_folder()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    assert own_folder() == folder
+    assert use_private_folder() == folder
 
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root can give a folder away")
-def test_a_folder_that_somebody_else_made_is_not_taken(temporary, monkeypatch) -> None:
-    theirs = own_folder()
+def test_a_folder_of_another_user_is_not_used(temporary, monkeypatch) -> None:
+    theirs = use_private_folder()
     os.chown(theirs, 12345, 12345)
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    assert own_folder() != theirs
+    assert use_private_folder() != theirs
 
 
 def test_old_files_and_the_folders_they_leave_empty_are_deleted_and_nothing_else(temporary) -> None:
@@ -167,7 +167,7 @@ def test_old_files_and_the_folders_they_leave_empty_are_deleted_and_nothing_else
     assert list(temporary.iterdir()) == []
 
 
-def test_a_folder_that_vanishes_while_it_is_looked_at_ends_no_sweep(temporary, monkeypatch) -> None:
+def test_a_folder_that_vanishes_does_not_stop_the_sweep(temporary, monkeypatch) -> None:
     for name in ("gone", "there"):
         (temporary / name).mkdir()
         (temporary / name / "photo.png").write_bytes(b"x")

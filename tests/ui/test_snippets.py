@@ -16,7 +16,7 @@ from cuts3d.config import parameter_field, parameter_stages
 from cuts3d.depth import read_depth
 from cuts3d.types import DepthMap
 from ui.session.examples import example_names, load_example
-from ui.session.snippets import python_snippet, shell_snippet
+from ui.session.snippets import Opened, python_snippet, shell_snippet
 
 OTHER = {  # a value that is not the default, for every kind of parameter
     "beta": 0.3,
@@ -58,12 +58,12 @@ def parsed(line: str) -> Any:
 
 
 def test_python_ends_at_the_same_configuration(segmented) -> None:
-    call = run(python_snippet({**OTHER, "sigma": 3.0}, photo="photo.jpg"), segmented)
+    call = run(python_snippet({**OTHER, "sigma": 3.0}, Opened(photo="photo.jpg")), segmented)
     assert call == {"config": CutS3DConfig().replace(**OTHER), "photo": "photo.jpg"}
 
 
 def test_shell_ends_at_the_same_configuration() -> None:
-    options = parsed(shell_snippet({**OTHER, "sigma": 3.0}, photo="photo.jpg"))
+    options = parsed(shell_snippet({**OTHER, "sigma": 3.0}, Opened(photo="photo.jpg")))
     assert read_config(options) == CutS3DConfig().replace(**OTHER)
     assert str(options.photo) == "photo.jpg"
     assert str(options.out) == "out"
@@ -71,8 +71,8 @@ def test_shell_ends_at_the_same_configuration() -> None:
 
 def test_defaults_are_not_written() -> None:
     params = CutS3DConfig().to_dict()
-    assert shell_snippet(params, photo="a.png") == "python -m cuts3d segment a.png --out out/\n"
-    assert "CutS3DConfig()\n" in python_snippet(params, photo="a.png")
+    assert shell_snippet(params, Opened(photo="a.png")) == "python -m cuts3d segment a.png --out out/\n"
+    assert "CutS3DConfig()\n" in python_snippet(params, Opened(photo="a.png"))
 
 
 def test_none_is_always_the_default_so_the_shell_never_needs_it() -> None:
@@ -84,16 +84,16 @@ def test_none_is_always_the_default_so_the_shell_never_needs_it() -> None:
 
 @pytest.mark.parametrize("name", NASTY)
 def test_any_file_name_is_quoted(name, segmented) -> None:
-    call = run(python_snippet({}, photo=name, depth_file=name, depth_kind="metric"), segmented)
+    call = run(python_snippet({}, Opened(photo=name, depth_file=name, depth_kind="metric")), segmented)
     assert (call["photo"], call["depth"], call["depth_kind"]) == (name, name, "metric")
-    options = parsed(shell_snippet({}, photo=name, depth_file=name, depth_kind="metric"))
+    options = parsed(shell_snippet({}, Opened(photo=name, depth_file=name, depth_kind="metric")))
     assert (str(options.photo), str(options.depth_map), options.depth_kind) == (name, name, "metric")
 
 
 @pytest.mark.parametrize("name", example_names())
 def test_an_example_is_opened_from_python(name, segmented) -> None:
     image, depth = load_example(name)
-    call = run(python_snippet({}, photo=name), segmented)
+    call = run(python_snippet({}, Opened(photo=name)), segmented)
     np.testing.assert_array_equal(call["photo"], image)
     if depth is not None:
         given = read_depth(call["depth"], kind=call.get("depth_kind", "relative"))
@@ -104,7 +104,7 @@ def test_an_example_is_opened_from_python(name, segmented) -> None:
 @pytest.mark.parametrize("name", ["two boxes", "cat", "motorcycle"])
 def test_an_example_is_saved_before_the_command_line_opens_it(name, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    save, segment = shell_snippet({"beta": 0.3}, photo=name).splitlines()
+    save, segment = shell_snippet({"beta": 0.3}, Opened(photo=name)).splitlines()
     python, dash_c, code = shlex.split(save)
     assert (python, dash_c) == ("python", "-c")
     exec(compile(code, "snippet", "exec"), {})
@@ -124,7 +124,7 @@ def test_python_runs_as_it_stands_on_a_tiny_photo(photo, pixel_config, tmp_path,
     monkeypatch.chdir(tmp_path)
     Image.fromarray(photo.image).save("tiny.png")
     np.save("tiny.npy", photo.depth.values)
-    code = python_snippet(pixel_config.to_dict(), photo="tiny.png", depth_file="tiny.npy")
+    code = python_snippet(pixel_config.to_dict(), Opened(photo="tiny.png", depth_file="tiny.npy"))
     exec(compile(code, "snippet", "exec"), {})
     expected = CutS3D(pixel_config).segment(photo.image, depth=photo.depth)
     lines = capsys.readouterr().out.splitlines()

@@ -1,7 +1,7 @@
 // Body of gr.HTML's js_on_load for `affinity_histogram`: drags the τ_ncut line and sends `input` with {tau}.
-// Not `change`: Gradio sends that itself whenever Python updates the value, which would go round in circles.
-// Listen with trigger_mode="multiple": "always_last" repeats an event with the data of an older one. That no queue piles
-// up is seen to here, by one event at a time.
+// Not `change`: Gradio sends that itself whenever Python updates the value, which would give a loop.
+// Listen with trigger_mode="multiple": "always_last" repeats an event with the data of an older one. No queue
+// grows, since one event is sent at a time.
 const STEP = 0.005, COARSE = 0.05; // of the arrow keys, and of page up and down
 const EVERY = 80, GIVE_UP = 1500; // milliseconds from one event to the next: at least, and if no answer is drawn
 const HOLD = 4000; // milliseconds for which a choice outlives older answers

@@ -81,8 +81,8 @@ def spectrum_chart(eigenvalues: ArrayLike, gap_after: int = 1) -> str:
 
     Args:
         eigenvalues: λ₁ ≤ λ₂ ≤ …, float [m]; λ₁ is 0.
-        gap_after: Index (from 0) of the eigenvalue after which the gap is marked; 1: λ₃ − λ₂, which says how much better
-            the best cut is than the next.
+        gap_after: Index (from 0) of the eigenvalue after which the gap is marked; 1: λ₃ − λ₂, which says how much
+            better the best cut is than the next.
 
     Returns:
         HTML of one figure.

@@ -1,5 +1,5 @@
-// Body of gr.HTML's js_on_load for masks and their table: what belongs to one instance lights up together, a click or
-// Enter sends `select` with {instance}. Listeners stand on `element`, since its content is drawn anew at every update.
+// Body of gr.HTML's js_on_load for masks and their table: everything of one instance is highlighted together, a click or
+// Enter sends `select` with {instance}. Listeners are on `element`, since every update replaces its content.
 let hot = null; // instance under the pointer or with the focus
 
 const holder = (event) => event.target.closest('[data-instance]');
@@ -15,7 +15,7 @@ function light(instance) {
 
 function select(instance) {
   const index = Number(instance);
-  trigger('select', { instance: index, index, value: index }); // the last two for those who ask for gr.SelectData
+  trigger('select', { instance: index, index, value: index }); // the last two for gr.SelectData
 }
 
 element.addEventListener('pointermove', (event) => {
@@ -37,7 +37,7 @@ element.addEventListener('keydown', (event) => {
   select(path.dataset.instance);
 });
 
-// An update takes the light away with the old attributes; give it back where the instance is still there.
+// An update removes the highlight with the old attributes; restore it where the instance still exists.
 new MutationObserver(() => {
   if (hot === null) return;
   light(element.querySelector(`[data-instance="${hot}"]`) ? hot : null);

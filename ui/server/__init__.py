@@ -1,1 +1,1 @@
-"""What serves the page: guard, uploads, clean-up, theme."""
+"""The server of the page: guard, uploads, clean-up, memory, theme."""

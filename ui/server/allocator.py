@@ -1,6 +1,6 @@
-"""glibc's allocator, told that many threads come and go: without this a busy server grows by gigabytes of free pages.
+"""Settings of glibc's memory allocator. Without them a server with many threads grows by gigabytes of free memory.
 
-Elsewhere (musl, macOS, Windows) nothing happens.
+With other C libraries (musl, macOS, Windows) nothing happens.
 """
 
 from __future__ import annotations
@@ -8,27 +8,32 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import sys
 
 M_ARENA_MAX = -8  # mallopt(3)
 
 
-def few_arenas() -> bool:
-    """As many arenas as cores, not eight times as many; for threads that begin from now on.
+def limit_arenas() -> bool:
+    """Allow as many memory arenas as there are cores, instead of eight times as many, for threads that start later.
 
     Returns:
-        Whether the allocator took it.
+        Whether the allocator accepted the setting.
     """
-    with contextlib.suppress(OSError, AttributeError):
-        return bool(ctypes.CDLL(None).mallopt(M_ARENA_MAX, os.cpu_count() or 1))
-    return False
+    return bool(_call("mallopt", M_ARENA_MAX, os.cpu_count() or 1))
 
 
-def give_back() -> bool:
-    """Free pages go back to the system, those between others too.
+def release_memory() -> bool:
+    """Return free memory to the operating system, also free pages between used ones.
 
     Returns:
-        Whether there were any.
+        Whether any memory was returned.
     """
-    with contextlib.suppress(OSError, AttributeError):
-        return bool(ctypes.CDLL(None).malloc_trim(0))
-    return False
+    return bool(_call("malloc_trim", 0))
+
+
+def _call(function: str, *arguments: int) -> int:
+    """Result of a function of glibc; 0 where there is no such function."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            return getattr(ctypes.CDLL(None), function)(*arguments)
+    return 0

@@ -1,4 +1,4 @@
-"""What the server does every now and then while it runs."""
+"""Periodic tasks of the server: deleting old files, releasing memory."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from ui.server.allocator import give_back
+from ui.server.allocator import release_memory
 from ui.server.leftovers import sweep
 
 
 def sweep_own() -> None:
-    """Delete what is old in this process's folder."""
+    """Delete old files in this process's folder of temporary files."""
     sweep(Path(tempfile.gettempdir()))
 
 
-CHORES: tuple[tuple[float, Callable[[], Any]], ...] = ((3600.0, sweep_own), (10.0, give_back))
-"""Seconds between two times, and what is done."""
+CHORES: tuple[tuple[float, Callable[[], Any]], ...] = ((3600.0, sweep_own), (10.0, release_memory))
+"""Seconds between two runs of a task, and the task."""
 
 
 @asynccontextmanager
 async def chores(_: Any) -> AsyncIterator[None]:
-    """Begin all at once as the server starts, end them with it."""
+    """Lifespan of the server: the tasks start and end with it."""
     tasks = [asyncio.create_task(_forever(every, work)) for every, work in CHORES]
     try:
         yield

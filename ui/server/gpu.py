@@ -1,4 +1,4 @@
-"""Hugging Face ZeroGPU: the backbone runs where a GPU is lent for the call; elsewhere nothing changes."""
+"""Hugging Face ZeroGPU: the backbone runs on a GPU that is assigned for one call. Elsewhere nothing changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def spaces_package() -> ModuleType | None:
-    """The package `spaces` on a ZeroGPU Space, which wants it imported before Torch; None elsewhere."""
+    """The package `spaces` on a ZeroGPU Space, where it must be imported before Torch; None elsewhere."""
     if os.environ.get("SPACES_ZERO_GPU", "").lower() not in ("1", "t", "true"):
         return None
     try:
@@ -19,8 +19,8 @@ def spaces_package() -> ModuleType | None:
         return None
 
 
-def lend_gpu() -> None:
-    """Let the backbone run under `spaces.GPU` where there is such a thing."""
+def use_zero_gpu() -> None:
+    """Run the backbone under `spaces.GPU` on a ZeroGPU Space."""
     spaces = spaces_package()
     if spaces is not None:
         from cuts3d.backbones.features import use_runner
@@ -29,5 +29,5 @@ def lend_gpu() -> None:
 
 
 def run(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function; the only one that asks for the GPU."""
+    """Call a function; only this call requests the GPU."""
     return function(*arguments)

@@ -1,4 +1,4 @@
-"""What stands before Gradio: doors that this page does not need stay shut, bodies are bounded, headers are set."""
+"""Middleware in front of Gradio: it blocks unused routes, limits request bodies and sets security headers."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui.server.uploads import LARGEST_REQUEST, LARGEST_UPLOAD, MEGABYTE
 
 API = "/gradio_api/"
-SHUT = (  # of Gradio's own; each reads, writes, fetches or runs something for whoever asks
+BLOCKED = (  # routes of Gradio that read, write, fetch or run something for any client, and that the page does not use
     *("process_recording", "deep_link", "vibe-", "undo-vibe-", "dev/", "profiling/"),
     *("proxy=", "file=http:", "file=https:", "file/", "custom_component/", "component_server", "stream/"),
 )
-RESERVE = 500 * MEGABYTE  # of the disk, which uploads leave free
+RESERVE = 500 * MEGABYTE  # bytes of the disk that uploads leave free
+NO_SPACE = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))  # not every system has quotas
 DISK_FULL = "The server's disk is full. Old uploads are deleted every hour: try again later."
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # the address of a private Space carries a token
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-# Gradio needs inline scripts and `new Function`. Who may frame the page is left open: a Space is a frame. On a Space
-# no policy is sent, since Gradio asks the hub there.
+# Gradio needs inline scripts and `new Function`. Frames are not restricted, since a Space shows the page in a frame. On
+# a Space no policy is sent, since Gradio sends requests to the hub there.
 POLICY = "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; object-src 'none'; base-uri 'self'"
 
 
@@ -41,7 +42,7 @@ class Guard:
             self.headers["Content-Security-Policy"] = POLICY
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or pass it on."""
+        """Refuse a request, or pass it to the app."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -63,42 +64,42 @@ class Guard:
         try:
             await self.app(scope, _bounded(receive, _most(scope)), answer)
         except OSError as error:
-            if started or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if started or error.errno not in NO_SPACE:
                 raise
             await PlainTextResponse(DISK_FULL, 507)(scope, receive, answer)
 
 
 def _refused(scope: Scope) -> PlainTextResponse | None:
-    """The answer to a request that Gradio is not to see."""
-    if _door(scope).lower().startswith(SHUT):
+    """Refusal of a request that must not reach Gradio; None: it is allowed."""
+    if _route(scope).lower().startswith(BLOCKED):
         return PlainTextResponse("Not found", 404)
     length = Headers(scope=scope).get("content-length")
     if length is not None and (not length.isdecimal() or int(length) > _most(scope)):
         return PlainTextResponse(f"At most {_most(scope) // MEGABYTE} MB can be sent at once.", 413)
     if _is_upload(scope):
         if length is None:
-            return PlainTextResponse("An upload must say its length.", 411)
+            return PlainTextResponse("An upload needs the header Content-Length.", 411)
         if _free(Path(get_upload_folder())) - int(length) < RESERVE:
             return PlainTextResponse(DISK_FULL, 507)
     return None
 
 
-def _door(scope: Scope) -> str:
-    """The part of a path behind Gradio's prefix, wherever the app is mounted; empty where there is none."""
+def _route(scope: Scope) -> str:
+    """The part of a path after Gradio's prefix, wherever the app is mounted; empty for other paths."""
     return scope["path"].partition(API)[2].lstrip("/")
 
 
 def _is_upload(scope: Scope) -> bool:
-    return scope["method"] == "POST" and _door(scope).rstrip("/") == "upload"
+    return scope["method"] == "POST" and _route(scope).rstrip("/") == "upload"
 
 
 def _most(scope: Scope) -> int:
-    """Bytes that a request may bring."""
+    """Largest body of a request, bytes."""
     return (LARGEST_UPLOAD if _is_upload(scope) else LARGEST_REQUEST) * MEGABYTE
 
 
 def _bounded(receive: Receive, most: int) -> Receive:
-    """A body that does not say its length is cut off where it grows too long."""
+    """Disconnect when a body without Content-Length becomes longer than `most` bytes."""
     seen = 0
 
     async def counted() -> Message:
@@ -111,7 +112,7 @@ def _bounded(receive: Receive, most: int) -> Receive:
 
 
 def _free(folder: Path) -> int:
-    """Free bytes of the disk that a folder lies on, or will lie on."""
+    """Free bytes of the disk of a folder; the folder need not exist."""
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return shutil.disk_usage(folder).free

@@ -1,4 +1,4 @@
-"""How the page looks: one theme, one style sheet, light and dark. Nothing is fetched."""
+"""The look of the page: one theme and one style sheet, for light and dark mode. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAD = f"<script>{(FOLDER / 'page.js').read_text(encoding='utf-8')}</script>"
 
 
 def theme() -> Base:
-    """Quiet and precise: system fonts, slate, thin rules, one amber accent."""
+    """System fonts, slate, thin lines, one amber accent."""
     return Base(
         primary_hue=colors.amber,
         secondary_hue=colors.slate,

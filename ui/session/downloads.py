@@ -1,4 +1,4 @@
-"""Everything that the page shows, as files to take away."""
+"""Everything that the page shows, as files to download."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def write_downloads(
     pictures: Mapping[str, ImageArray],
     view_html: str,
 ) -> list[Path]:
-    """Write all downloads of one result; every file is whole or not there.
+    """Write all downloads of one result; every file is complete or missing.
 
     Args:
-        folder: Made where it is missing.
-        result: What was found.
-        config: The configuration behind it.
-        title: What the photo is called; `file_name` in the COCO document.
+        folder: Created where it is missing.
+        result: The segmentation.
+        config: The configuration that gave it.
+        title: Name of the photo; `file_name` in the COCO document.
         pictures: The page's pictures by name, uint8 [H, W, 3] each.
-        view_html: A page of its own with the 3D view.
+        view_html: The 3D view as an HTML page.
 
     Returns:
         Paths of `overlay.png`, `instances.json`, `cloud.ply`, `stages.npz`, `pictures.zip`, `view.html`, `config.json`.
@@ -68,5 +68,5 @@ def _write(path: Path, content: bytes) -> Path:
 
 
 def _file_stem(name: str) -> str:
-    """A name that is a file name on every system, and names no folder."""
+    """A name that is a valid file name on every system and contains no folder."""
     return re.sub(r"[^\w-]+", "-", name).strip("-") or "picture"

@@ -1,4 +1,4 @@
-"""What a tab sends to the page: only what changed since it was drawn last."""
+"""Updates of a tab: only the outputs that changed since the tab was last drawn."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Drawing:
     """Collects an update for one visitor.
 
     Attributes:
-        session: The visitor's photo.
+        session: The visitor's open photo.
         results: Stage results of the last run, by stage and index.
         update: New values by output name.
     """
@@ -29,12 +29,12 @@ class Drawing:
         self.update: Update = {}
 
     def put(self, name: str, key: tuple[Any, ...], make: Callable[[], Any]) -> None:
-        """Set an output, unless it was last made from the same objects.
+        """Set an output, unless it was last made from the same inputs.
 
         Args:
-            name: Output.
-            key: What it is made from: arrays and records by identity, numbers and texts by value.
-            make: Makes it.
+            name: Name of the output.
+            key: Inputs of the output; arrays and records are compared by identity, numbers and texts by value.
+            make: Computes the new value.
         """
         if _same(self.session.drawn.keys.get(name), key):
             return
@@ -42,7 +42,7 @@ class Drawing:
         self.session.drawn.keys[name] = key
 
     def picture(self, name: str, key: tuple[Any, ...], make: Callable[[], Picture]) -> None:
-        """Set a picture, and keep it for the comparison and the files."""
+        """Set a picture, and keep it for the comparison slider and the files."""
 
         def render() -> str:
             self.session.drawn.pictures[name] = make()

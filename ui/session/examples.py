@@ -1,4 +1,4 @@
-"""Photos that work on the first click: the project's synthetic scenes, and photos that come with scikit-image."""
+"""Photos that need no upload: the project's synthetic scenes, and photos that come with scikit-image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def example_names() -> list[str]:
 
 @lru_cache(maxsize=16)
 def load_example(name: str) -> tuple[ImageArray, DepthMap | None]:
-    """The photo, uint8 [H, W, 3], and its true depth where it is known."""
+    """The photo, uint8 [H, W, 3], and its true depth, or None where it is unknown."""
     if name in SCENES:
         scene = make_scene(name)
         return scene.image, scene.depth_map

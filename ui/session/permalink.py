@@ -1,4 +1,4 @@
-"""An example and its parameters as a query string, and back: what a shared link says."""
+"""Shared links: an example and its parameters as a query string, and back."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cuts3d.errors import ConfigError, shown
 from ui.session.examples import example_names
 
 EXAMPLE = "example"
-LONGEST = 80  # characters of a value that are read
+LONGEST = 80  # characters of a value; a longer one is refused
 Params = dict[str, Any]
 
 
@@ -21,13 +21,13 @@ def to_query(example: str | None, params: Mapping[str, Any], *, name_depth: bool
     """Write a link's query string, without the question mark.
 
     Args:
-        example: Title of the open example; None for a photo of the visitor's own, which a link cannot carry.
+        example: Title of the open example; None for an uploaded photo, which a link cannot contain.
         params: Parameters by name; those that have their default are left out.
-        name_depth: Name the depth estimator even where it is the default: it says that an example's own depth map is
-            not used.
+        name_depth: Write the depth estimator even where it is the default; it means that the depth map which comes
+            with an example is not used.
 
     Returns:
-        The example first, then the parameters sorted by name; empty where all is as it was.
+        The example first, then the parameters sorted by name; empty where nothing differs from the defaults.
 
     Raises:
         ConfigError: A parameter is unknown or out of its range.
@@ -46,8 +46,8 @@ def from_query(query: Mapping[str, str]) -> tuple[str | None, Params, list[str]]
         query: Names and values, decoded.
 
     Returns:
-        The example's title or None, the parameters that differ from the defaults, and one sentence for everything that
-        was left out. The sentences repeat what the link said: show them as text, not as HTML.
+        The title of the example or None, the parameters that differ from the defaults, and one sentence for everything
+        that was ignored. The sentences quote the link: show them as text, not as HTML.
     """
     example: str | None = None
     params: Params = {}
@@ -56,21 +56,21 @@ def from_query(query: Mapping[str, str]) -> tuple[str | None, Params, list[str]]
         try:
             if name == EXAMPLE:
                 example = _example(value)
-            elif not name.startswith("__"):  # Gradio's and the Space's own: __theme, __sign
+            elif not name.startswith("__"):  # names of Gradio and of the Space, such as __theme and __sign
                 params[name] = _checked(name, value)
         except ConfigError as error:
-            warnings.append(f"The link's {shown(name)} was left out: {error}")
+            warnings.append(f"The link's {shown(name)} was ignored: {error}")
     return example, changed_parameters(params), warnings
 
 
 def changed_parameters(params: Mapping[str, Any]) -> Params:
-    """The parameters that differ from their defaults, as the configuration holds them.
+    """The parameters that differ from their defaults, as values of the configuration.
 
     Raises:
         ConfigError: A parameter is unknown or out of its range.
     """
-    defaults, held = CutS3DConfig().to_dict(), CutS3DConfig.from_dict(dict(params)).to_dict()
-    return {name: held[name] for name in params if held[name] != defaults[name]}
+    defaults, values = CutS3DConfig().to_dict(), CutS3DConfig.from_dict(dict(params)).to_dict()
+    return {name: values[name] for name in params if values[name] != defaults[name]}
 
 
 def _checked(name: str, text: str) -> Any:
@@ -82,7 +82,7 @@ def _checked(name: str, text: str) -> Any:
     if name not in parameter_stages():
         raise ConfigError("there is no such parameter.")
     if len(text) > LONGEST:
-        raise ConfigError(f"its value has {len(text)} characters; at most {LONGEST} are read.")
+        raise ConfigError(f"its value has {len(text)} characters; at most {LONGEST} are allowed.")
     value = _value(name, text)
     CutS3DConfig().replace(**{name: value})
     if name in ("backbone", "depth"):
@@ -91,7 +91,7 @@ def _checked(name: str, text: str) -> Any:
 
 
 def _value(name: str, text: str) -> Any:
-    """Text to the parameter's type; what cannot be read stays text, for the configuration to refuse."""
+    """Text as the parameter's type; text that cannot be converted is returned, and the configuration refuses it."""
     kind, optional = parameter_type(name)
     if optional and text == _text(None):
         return None

@@ -1,4 +1,4 @@
-"""Open photos on the server, one per visitor: bounded, the least recently used is closed first."""
+"""Open photos on the server, one per visitor. Their number is bounded; the least recently used is closed first."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ MAX_SOURCES = 500
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a visitor's photo comes from, so that a closed one can be opened again.
+    """Where a visitor's photo comes from; a closed photo is opened again from it.
 
     Attributes:
-        title: What it is called on the page.
+        title: Name of the photo on the page.
         example: Name of an example, or None.
         path: Uploaded photo, or None.
         depth: Uploaded depth map, or None.
-        depth_kind: What its values mean.
+        depth_kind: What the values of the depth map mean.
     """
 
     title: str
@@ -174,7 +174,7 @@ class Session:
 
 
 class Sessions:
-    """Bounded store of open photos by visitor, and of what the closed ones were."""
+    """Bounded store of the visitors' open photos, and of the sources of closed ones."""
 
     def __init__(self, capacity: int = MAX_OPEN) -> None:
         self.capacity = capacity
@@ -183,7 +183,7 @@ class Sessions:
         self._lock = threading.Lock()
 
     def put(self, visitor: str, session: Session) -> None:
-        """Keep a visitor's photo in place of an earlier one."""
+        """Keep a visitor's photo; it replaces an earlier one."""
         with self._lock:
             self._open[visitor] = session
             self._open.move_to_end(visitor)
@@ -196,7 +196,7 @@ class Sessions:
                 self._sources.popitem(last=False)
 
     def get(self, visitor: str) -> Session | None:
-        """The visitor's open photo, or None where there is none or it has been closed."""
+        """The visitor's open photo; None where none was opened or it has been closed."""
         with self._lock:
             session = self._open.get(visitor)
             if session is not None:
@@ -210,7 +210,7 @@ class Sessions:
             return self._sources.get(visitor)
 
     def close(self, visitor: str) -> None:
-        """Free a visitor's photo and forget where it came from."""
+        """Free a visitor's photo and forget its source."""
         with self._lock:
             self._open.pop(visitor, None)
             self._sources.pop(visitor, None)

@@ -1,9 +1,10 @@
-"""What the page does, as a few lines of Python or shell to take away."""
+"""Code that repeats what the page shows: a Python program and shell commands."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from cuts3d.scenes import SCENES
@@ -14,22 +15,29 @@ from ui.session.permalink import changed_parameters
 Params = Mapping[str, Any]
 
 
-def python_snippet(
-    params: Params,
-    *,
-    photo: str,
-    depth_file: str | None = None,
-    depth_kind: DepthKind = "relative",
-    own_depth: bool = True,
-) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Photo and depth of a snippet.
+
+    Attributes:
+        photo: Title of an example, or name of a file.
+        depth_file: The visitor's depth map, or None.
+        depth_kind: What the values of the visitor's depth map mean.
+        own_depth: Whether the depth map that comes with an example is used.
+    """
+
+    photo: str
+    depth_file: str | None = None
+    depth_kind: DepthKind = "relative"
+    own_depth: bool = True
+
+
+def python_snippet(params: Params, opened: Opened) -> str:
     """A Python program that finds the same instances.
 
     Args:
         params: Parameters by name; those that have their default are left out.
-        photo: Title of an example, or a file.
-        depth_file: A depth map of the visitor's own.
-        depth_kind: What its values mean.
-        own_depth: Whether a synthetic scene's known depth is used.
+        opened: Photo and depth.
 
     Returns:
         Source text.
@@ -37,51 +45,41 @@ def python_snippet(
     Raises:
         ConfigError: A parameter is unknown or out of its range.
     """
-    imports, opening, photo_code, depth_code = _python_photo(photo)
-    if not own_depth:
-        depth_code = ""
-    if depth_file is not None:
-        depth_code = f", depth={depth_file!r}, depth_kind={depth_kind!r}"
+    imports, opening, photo, depth = _python_photo(opened.photo)
+    if not opened.own_depth:
+        depth = ""
+    if opened.depth_file is not None:
+        depth = f", depth={opened.depth_file!r}, depth_kind={opened.depth_kind!r}"
     changes = ", ".join(f"{name}={value!r}" for name, value in changed_parameters(params).items())
-    config = f"CutS3DConfig().replace({changes})" if changes else "CutS3DConfig()"
     lines = [
         *imports,
         "",
         *opening,
-        f"config = {config}",
-        f"result = CutS3D(config).segment({photo_code}{depth_code})",
+        f"config = CutS3DConfig().replace({changes})" if changes else "config = CutS3DConfig()",
+        f"result = CutS3D(config).segment({photo}{depth})",
         "for instance in result.instances:",
         "    print(instance.bbox, instance.area, round(instance.score, 3))",
     ]
     return "\n".join(lines) + "\n"
 
 
-def shell_snippet(
-    params: Params,
-    *,
-    photo: str,
-    depth_file: str | None = None,
-    depth_kind: DepthKind = "relative",
-    own_depth: bool = True,
-) -> str:
+def shell_snippet(params: Params, opened: Opened) -> str:
     """Shell commands that find the same instances and write them to `out/`; an example is saved to a file first.
 
     Args:
         params: Parameters by name; those that have their default are left out.
-        photo: Title of an example, or a file.
-        depth_file: A depth map of the visitor's own.
-        depth_kind: What its values mean.
-        own_depth: Whether a synthetic scene's known depth is used.
+        opened: Photo and depth.
 
     Returns:
-        One command a line.
+        One command per line.
 
     Raises:
         ConfigError: A parameter is unknown or out of its range.
     """
-    saving, photo_file, known_depth = _saved_example(photo)
-    if depth_file is None and known_depth and own_depth:
-        depth_file, depth_kind = known_depth, "disparity" if photo == MOTORCYCLE else "metric"
+    saving, photo_file, known_depth = _saved_example(opened.photo)
+    depth_file, depth_kind = opened.depth_file, opened.depth_kind
+    if depth_file is None and known_depth and opened.own_depth:
+        depth_file, depth_kind = known_depth, "disparity" if opened.photo == MOTORCYCLE else "metric"
     words = ["python", "-m", "cuts3d", "segment", _as_path(photo_file), "--out", "out/"]
     if depth_file is not None:
         words += ["--depth-map", _as_path(depth_file), "--depth-kind", depth_kind]
@@ -90,7 +88,7 @@ def shell_snippet(
 
 
 def _python_photo(photo: str) -> tuple[list[str], list[str], str, str]:
-    """Imports, opening lines, the photo's expression and the depth argument."""
+    """Imports, lines that open the photo, its expression, and the depth argument."""
     ours = "from cuts3d import CutS3D, CutS3DConfig"
     if photo in SCENES:
         opening = [f"scene = make_scene({photo!r})"]
@@ -104,7 +102,7 @@ def _python_photo(photo: str) -> tuple[list[str], list[str], str, str]:
 
 
 def _saved_example(photo: str) -> tuple[list[str], str, str]:
-    """Commands that save an example, its file, and the file of its known depth in metres, empty where there is none."""
+    """Commands that save an example, its file, and the file of its known depth; empty where none is known."""
     file, depth_file = f"{photo.replace(' ', '-')}.png", f"{photo.replace(' ', '-')}-depth.npy"
     if photo in SCENES:
         code = (
@@ -126,12 +124,12 @@ def _saved_example(photo: str) -> tuple[list[str], str, str]:
 
 
 def _as_path(file: str) -> str:
-    """A file that the command line does not take for an option."""
+    """A file name that the command line does not read as an option."""
     return f"./{file}" if file.startswith("-") else file
 
 
 def _option(name: str, value: Any) -> list[str]:
-    """The words that set one parameter; joined by '=' where the value could be taken for an option."""
+    """The words that set one parameter; joined by '=' where the value could be read as an option."""
     flag = name.replace("_", "-")
     if isinstance(value, bool):
         return [f"--{flag}" if value else f"--no-{flag}"]

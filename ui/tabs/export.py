@@ -9,7 +9,7 @@ import gradio as gr
 
 from ui.session.drawing import Drawing
 from ui.session.permalink import to_query
-from ui.session.snippets import python_snippet, shell_snippet
+from ui.session.snippets import Opened, python_snippet, shell_snippet
 
 LINK = """
 <label class="link"><span>Link to this example and these parameters</span>
@@ -57,9 +57,10 @@ def draw(d: Drawing) -> None:
     key = (str(params), own)  # by value: every run makes new records of the same
     photo = source.example or "photo.jpg"
     depth = None if source.depth is None else f"depth{Path(source.depth).suffix}"
-    same: dict[str, Any] = {"photo": photo, "depth_file": depth if own else None, "depth_kind": source.depth_kind}
-    d.put("python", key, lambda: python_snippet(params, own_depth=own, **same))
-    d.put("shell", key, lambda: shell_snippet(params, own_depth=own, **same))
+    depth_file = depth if own else None
+    opened = Opened(photo=photo, depth_file=depth_file, depth_kind=source.depth_kind, own_depth=own)
+    d.put("python", key, lambda: python_snippet(params, opened))
+    d.put("shell", key, lambda: shell_snippet(params, opened))
     explicit = d.session.own_depth is not None and not own
     d.put("link", key, lambda: to_query(source.example, params, name_depth=explicit))
     d.put("files", key, lambda: gr.update(value=None, visible=False))

@@ -16,7 +16,7 @@ function axesOf({ yaw, pitch }) {
 
 const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 
-// Where to look and from how far, so that these points fill the canvas from the home direction: { anchor, distance }.
+// Target and distance at which these points fill the canvas from the home direction: { anchor, distance }.
 function fitPoints(points, aspect) {
   const { right, up, back } = axesOf(HOME);
   const anchor = [0, 0, 0];
@@ -35,8 +35,8 @@ function fitPoints(points, aspect) {
   return { anchor, distance: distance * 1.06 };
 }
 
-// Some of the cloud's points as the shader places them. With the background sent away the whole of it counts, and the
-// middle of the photo before it, so that the view does not depend on what is background.
+// A sample of the cloud's points at the positions that the shader computes. With the background moved away, all of it
+// counts, and the middle of the photo, so that the view does not depend on what is background.
 function samplePoints({ width, height, extent, depth, focal }, stretch, background, side = 25) {
   const points = [];
   for (let i = 0; i < side; i++) {
@@ -52,8 +52,8 @@ function samplePoints({ width, height, extent, depth, focal }, stretch, backgrou
   return points;
 }
 
-// Column-major clip matrix, its turn alone, and what a length of 1 measures in halves of the canvas height: one unit
-// away in perspective, anywhere without.
+// Column-major clip matrix, its rotation, and a length of 1 in halves of the canvas height: at distance 1 with
+// perspective, at any distance without.
 function viewOf(camera, { anchor, distance: fit }, reach, aspect) {
   const { right, up, back } = axesOf(camera);
   const distance = camera.zoom * fit;

@@ -16,13 +16,13 @@ mountViewer(element.querySelector(".c3v"), {
   value: () => props.value,
   onChange: (callback) => watch(["base", "value"], callback),
   layer: "partition",
-  select: (place) => trigger("select", place),
+  select: (position) => trigger("select", position),
 });
 """
 
 
 def markup() -> str:
-    """The viewer's HTML, the same in Gradio and alone."""
+    """The viewer's HTML, the same in Gradio and in a file."""
     return (FOLDER / "viewer.html").read_text(encoding="utf-8")
 
 
@@ -47,15 +47,15 @@ def viewer(
     """The point-cloud viewer.
 
     Update it with `gr.update(base=base_payload(…), value=layers_payload(…))`, or with `value` alone when only the
-    layers changed: the visitor's camera and switches stay. Empty it with `base={}, value={}`; Gradio does not send
-    None. A click on a point fires `select`; its `gr.EventData` has
-    `row` and `column` in `_data`, as fractions of the photo's height and width.
+    layers changed: the visitor's camera and settings are kept. Empty it with `base={}, value={}`; Gradio does not send
+    None. A click on a point sends the event `select`; its `gr.EventData` has `row` and `column` in `_data`, in fractions
+    of the photo's height and width.
 
     Args:
-        elem_id: Id in the page.
-        value: From `layers_payload`.
-        base: From `base_payload`.
-        options: Of `gr.HTML`, `visible` say.
+        elem_id: Id of the element in the page.
+        value: Result of `layers_payload`.
+        base: Result of `base_payload`.
+        options: Options of `gr.HTML`, such as `visible`.
 
     Returns:
         The component.

@@ -1,4 +1,4 @@
-// Payload to typed arrays. Everything packed is base64(zlib(bytes)); the browser's own inflater undoes it.
+// Payload to typed arrays. Everything packed is base64(zlib(bytes)); the browser unpacks it.
 
 function bytesOf(base64) {
   const text = atob(base64);
@@ -95,12 +95,12 @@ async function decodeValue(value) {
 const MARK_KINDS = { source: 0, sink: 1, patch: 2 };
 
 function marksOf(value) {
-  const place = ([row, column], [height, width], kind) => [(row + 0.5) / height, (column + 0.5) / width, kind];
+  const centre = ([row, column], [height, width], kind) => [(row + 0.5) / height, (column + 0.5) / width, kind];
   const marks = [
-    ...(value.sinks || []).map((cell) => place(cell, value.cut_grid, MARK_KINDS.sink)),
-    ...(value.sources || []).map((cell) => place(cell, value.cut_grid, MARK_KINDS.source)),
+    ...(value.sinks || []).map((cell) => centre(cell, value.cut_grid, MARK_KINDS.sink)),
+    ...(value.sources || []).map((cell) => centre(cell, value.cut_grid, MARK_KINDS.source)),
   ];
-  if (value.patch) marks.push(place(value.patch, value.grid, MARK_KINDS.patch));
+  if (value.patch) marks.push(centre(value.patch, value.grid, MARK_KINDS.patch));
   return marks;
 }
 
@@ -116,8 +116,8 @@ const emptyValue = () => ({
   tauKnn: null,
 });
 
-// What becomes of each link at one threshold: hidden, kept, longer than tau and across, or cut by the
-// min-cut; a greater number is drawn later.
+// State of a link at one threshold: hidden, kept, cut since it is longer than τ, or cut by the min-cut. Links of a higher
+// number are drawn later.
 const LINK_KINDS = { hidden: 0, kept: 1, tooLong: 2, cut: 3 };
 
 function linkKinds(edges, partition, tau) {

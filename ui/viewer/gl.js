@@ -1,4 +1,4 @@
-// The renderer: owns every WebGL object and knows nothing of controls or payloads.
+// The renderer: owns every WebGL object, independent of controls and payloads.
 
 const UNITS = { uDepth: 0, uRegion: 1, uLayer: 2, uPalette: 3, uPhoto: 4 };
 const PICK_SIDE = 9;
@@ -73,7 +73,7 @@ function makePickTarget(gl) {
   return frame;
 }
 
-// The id (from 1) nearest to the middle of the little picture, 0 where there is none.
+// The id (from 1) nearest to the middle of the small picture; 0 where there is none.
 function nearestId(pixels) {
   const middle = (PICK_SIDE - 1) / 2;
   let [best, id] = [Infinity, 0];
@@ -98,7 +98,7 @@ function makeRenderer(canvas) {
   gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1); // rows of odd width are not padded
   gl.pixelStorei(gl.UNPACK_COLORSPACE_CONVERSION_WEBGL, gl.NONE);
   const fill = Object.fromEntries(Object.keys(UNITS).map((name) => [name, makeTexture(gl, name)]));
-  const noVertices = gl.createVertexArray(); // points need their number only
+  const noVertices = gl.createVertexArray(); // points need only their number
   const links = { vertices: gl.createVertexArray(), buffers: [gl.createBuffer(), gl.createBuffer()], count: 0 };
   const marks = { vertices: gl.createVertexArray(), buffer: gl.createBuffer(), count: 0 };
   const pickTarget = makePickTarget(gl);

@@ -1,7 +1,7 @@
-// Pointer, wheel and keyboard on the canvas. Tells `act` what is meant; knows nothing of matrices.
+// Pointer, wheel and keyboard on the canvas. Calls the actions in `act`; does not use the camera directly.
 
-const TURN = 2.6; // radians for a drag over one canvas height
-const CLICK_SLACK = 4; // pixels a pointer may stray and still click
+const ROTATION = 2.6; // radians for a drag over one canvas height
+const CLICK_SLACK = 4; // pixels that a pointer may move during a click
 
 function listenToPointers(canvas, act) {
   const down = new Map();
@@ -18,7 +18,7 @@ function listenToPointers(canvas, act) {
     if (!down.size) [strayed, several] = [0, false];
     down.set(event.pointerId, { x: event.clientX, y: event.clientY });
     several ||= down.size > 1;
-    canvas.classList.add("c3v-held");
+    canvas.classList.add("c3v-dragging");
   });
 
   canvas.addEventListener("pointermove", (event) => {
@@ -36,14 +36,14 @@ function listenToPointers(canvas, act) {
     } else if (down.size === 1 && strayed > CLICK_SLACK) {
       const moves = event.shiftKey || (event.buttons & 6) !== 0; // right or middle button
       if (moves) act.pan(dx / height, dy / height);
-      else act.orbit((dx / height) * TURN, (dy / height) * TURN);
+      else act.orbit((dx / height) * ROTATION, (dy / height) * ROTATION);
     }
   });
 
   const lift = (event) => {
     const clicked = event.type === "pointerup" && event.button === 0 && !several && strayed <= CLICK_SLACK;
     if (down.delete(event.pointerId) && clicked) act.pick(event.clientX, event.clientY);
-    if (!down.size) canvas.classList.remove("c3v-held");
+    if (!down.size) canvas.classList.remove("c3v-dragging");
   };
   canvas.addEventListener("pointerup", lift);
   canvas.addEventListener("pointercancel", lift);
@@ -52,7 +52,7 @@ function listenToPointers(canvas, act) {
 
 function listenToWheel(canvas, act) {
   const onWheel = (event) => {
-    event.preventDefault(); // the page stays where it is while the pointer is over the cloud
+    event.preventDefault(); // the page does not scroll while the pointer is over the cloud
     const pixels = event.deltaY * (event.deltaMode === 1 ? 16 : event.deltaMode === 2 ? canvas.clientHeight : 1);
     act.zoom(Math.exp(Math.max(-240, Math.min(240, pixels)) * (event.ctrlKey ? 0.008 : 0.0014)));
   };

@@ -55,7 +55,7 @@ function fillLayers(select, value, wanted) {
   const key = JSON.stringify(options);
   if (select.dataset.key !== key) {
     select.replaceChildren(...options.map(([name, title]) => new Option(title, name)));
-    select.dataset.key = key; // an open list is not rebuilt under the visitor's pointer
+    select.dataset.key = key; // an open list is not rebuilt while the visitor uses it
   }
   select.value = options.some(([name]) => name === wanted) ? wanted : PHOTO;
 }

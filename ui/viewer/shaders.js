@@ -7,11 +7,11 @@ precision highp usampler2D;
 uniform usampler2D uDepth;   // [H, W] uint16, 0 nearest
 uniform usampler2D uRegion;  // bipartition B on the cut's grid, 1 inside
 uniform mat4 uMatrix;        // cloud to clip space
-uniform mat4 uView;          // its turn alone: cloud to right, up, back
-uniform vec2 uExtent;        // height and width in units of the longer side
+uniform mat4 uView;          // its rotation: cloud to right, up, back
+uniform vec2 uExtent;        // height and width as fractions of the longer image side
 uniform float uStretch;      // length of the depth range in the same units
 uniform float uFocal;        // of the photo's camera; 0 orthographic
-uniform float uBackground;   // z of everything outside B; below 0: left where it is
+uniform float uBackground;   // z of everything outside B; below 0: not moved
 uniform vec2 uCutGrid;       // rows and columns of the cut's grid
 
 ivec2 cellOf(vec2 place, ivec2 size) {  // place: fractions (row, column); size and result: (x, y)
@@ -39,11 +39,11 @@ uniform sampler2D uPalette;  // 256 colours; alpha: how much of the photo they c
 uniform sampler2D uPhoto;
 uniform float uPointSize;    // in distances between neighbours
 uniform float uEvery;        // 1: all points; 2: every second row and column
-uniform float uUnit;         // pixels of a length of 1, one unit away
+uniform float uUnit;         // pixels of a length of 1 at distance 1
 flat out vec3 vColour;
 flat out uint vId;
 
-// A point's own size, or more where the surface runs away from the eye: so it stays closed, and edges stay open.
+// A point's own size, or more where the surface is steep, so that surfaces stay closed and depth edges stay open.
 float pixelsAt(vec2 place, vec2 cell, float w) {
   float z = depthOf(place), pixel = uUnit / w;
   vec2 steps = vec2(depthOf(place + vec2(0.0, cell.y)), depthOf(place + vec2(cell.x, 0.0))) - z;
@@ -78,7 +78,7 @@ out vec4 colour;
 const POINT_FRAGMENT = `${GLSL_POINT_INPUTS}
 void main() { colour = vec4(vColour, 1.0); }`;
 
-// For large points only: a shader that discards costs a software renderer twice the time.
+// For large points only: a shader with `discard` takes twice the time in a software renderer.
 const ROUND_FRAGMENT = `${GLSL_POINT_INPUTS}
 void main() {
   vec2 d = gl_PointCoord - 0.5;
@@ -100,7 +100,7 @@ out float vAlong;
 vec4 clipOf(uint cell) {
   vec2 place = (vec2(cell / uint(uCutGrid.y), cell % uint(uCutGrid.y)) + 0.5) / uCutGrid;
   vec3 towardsEye = vec3(uView[0].z, uView[1].z, uView[2].z);
-  return uMatrix * vec4(pointAt(place) + 0.015 * towardsEye, 1.0);  // before the surface that it runs along
+  return uMatrix * vec4(pointAt(place) + 0.015 * towardsEye, 1.0);  // in front of the surface along which it runs
 }
 
 void main() {
@@ -139,7 +139,7 @@ void main() {
   vKind = aMark.z;
 }`;
 
-// A source is a disc, a sink a diamond, the chosen patch a ring: told apart without colour too.
+// A source is a disc, a sink a diamond, the chosen patch a ring: they differ in shape, not only in colour.
 const MARK_FRAGMENT = `#version 300 es
 precision highp float;
 flat in float vKind;

@@ -46,12 +46,12 @@ mountViewer(document.querySelector(".c3v"), {{
 
 
 def standalone_html(base: dict[str, Any], layers: dict[str, Any], *, title: str) -> str:
-    """One self-contained page with the cloud and its layers; it asks the network for nothing.
+    """One self-contained page with the cloud and its layers; it needs no network.
 
     Args:
-        base: From `base_payload`.
-        layers: From `layers_payload`.
-        title: Heading and name of the page.
+        base: Result of `base_payload`.
+        layers: Result of `layers_payload`.
+        title: Heading and title of the page.
 
     Returns:
         HTML.
@@ -66,5 +66,5 @@ def standalone_html(base: dict[str, Any], layers: dict[str, Any], *, title: str)
 
 
 def _safe_json(value: Any) -> str:
-    """JSON that cannot end the script element it stands in."""
+    """JSON that cannot end the script element that contains it."""
     return json.dumps(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,12 +1,12 @@
-// The viewer: joins payload, camera, renderer and panel. `host` is Gradio or the stand-alone page:
-// { base(), value(), onChange(callback), select(place) }.
+// The viewer connects payload, camera, renderer and panel. `host` is Gradio or the stand-alone page:
+// { base(), value(), onChange(callback), select(position) }.
 
 const MAX_PIXEL_RATIO = 2;
 const REST = 150; // milliseconds without movement
 const MESSAGES = {
   empty: "Open a photo to see its point cloud.",
-  lost: "The graphics card dropped the picture; it comes back by itself in a moment.",
-  none: "This browser has no WebGL 2, which the 3D view needs. Everything else on the page works without it.",
+  lost: "The graphics card lost the picture. It returns by itself in a moment.",
+  none: "The 3D view needs WebGL 2, which this browser does not have. Everything else on the page works.",
 };
 
 function mountViewer(root, host) {
@@ -95,7 +95,7 @@ function mountViewer(root, host) {
     requestAnimationFrame(draw);
   }
 
-  // Without a graphics card a quarter of the points is drawn while the view moves, and all of them when it rests.
+  // Without a graphics card a quarter of the points is drawn while the view moves, and all of them when it stops.
   let moving = 0;
   function redrawMoving() {
     if (renderer?.isSoftware) {
@@ -145,7 +145,7 @@ function mountViewer(root, host) {
     show();
   }
 
-  // Decodes whatever is newest, one at a time, and shows photo and layers together when both are there.
+  // Decodes the newest payload, one at a time, and shows photo and layers together when both are ready.
   let [busy, again] = [false, false];
   async function receive() {
     if (busy) return void (again = true);
@@ -176,14 +176,14 @@ function mountViewer(root, host) {
     draw();
     if (id < 0) return;
     const { width, height } = data.base;
-    const place = { row: (Math.floor(id / width) + 0.5) / height, column: ((id % width) + 0.5) / width };
+    const position = { row: (Math.floor(id / width) + 0.5) / height, column: ((id % width) + 0.5) / width };
     const others = data.value.marks.filter((mark) => mark[2] !== MARK_KINDS.patch);
-    data.value.marks = [...others, [place.row, place.column, MARK_KINDS.patch]]; // at once; the server's answer follows
+    data.value.marks = [...others, [position.row, position.column, MARK_KINDS.patch]]; // at once, before the server answers
     renderer.setMarks(data.value.marks);
     refreshPanel();
     redraw();
-    root.dispatchEvent(new CustomEvent("viewer-pick", { detail: place, bubbles: true }));
-    host.select(place);
+    root.dispatchEvent(new CustomEvent("viewer-pick", { detail: position, bubbles: true }));
+    host.select(position);
   }
 
   const act = {
@@ -203,7 +203,7 @@ function mountViewer(root, host) {
     },
   };
 
-  // Milliseconds a frame, of all points or of every second row and column.
+  // Milliseconds per frame, with all points or with every second row and column.
   function bench(count, every = 1) {
     const start = performance.now();
     for (let i = 0; i < count; i++) {
@@ -220,7 +220,7 @@ function mountViewer(root, host) {
     [renderer, error] = openRenderer(canvas);
     upload();
   });
-  new ResizeObserver(() => draw()).observe(canvas); // at once: a resized canvas is blank until it is drawn
+  new ResizeObserver(() => draw()).observe(canvas); // at once: a resized canvas is empty until it is drawn
   root.viewer = {
     state: () => ({
       ...camera,
