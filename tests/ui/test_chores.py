@@ -14,9 +14,7 @@ import pytest
 from ui.server import chores
 from ui.server.allocator import limit_arenas, release_memory
 
-GLIBC = pytest.mark.skipif(
-    sys.platform != "linux" or not limit_arenas(), reason="the allocator is another than glibc's"
-)
+GLIBC = pytest.mark.skipif(sys.platform != "linux" or not limit_arenas(), reason="not glibc's allocator")
 SCATTERED = """
 from pathlib import Path
 from ui.server.allocator import release_memory

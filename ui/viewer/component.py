@@ -48,7 +48,7 @@ def viewer(
 
     Update it with `gr.update(base=base_payload(…), value=layers_payload(…))`, or with `value` alone when only the
     layers changed: the visitor's camera and settings are kept. Empty it with `base={}, value={}`; Gradio does not send
-    None. A click on a point sends the event `select`; its `gr.EventData` has `row` and `column` in `_data`, in fractions
+    None. A click on a point sends the event `select`; `_data` of its `gr.EventData` has `row` and `column`, fractions
     of the photo's height and width.
 
     Args:
