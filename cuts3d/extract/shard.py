@@ -40,8 +40,9 @@ def run_shard(job: Job, shard: Shard) -> bytes:
         What `read_shard` reads.
 
     Raises:
-        ConfigError, WeightsUnavailableError: What no other image would survive either.
-        An error of `out_of_memory`. Any other error is recorded with its image.
+        ConfigError: A parameter cannot be used with any image.
+        WeightsUnavailableError: A network's weights cannot be had.
+        MemoryError: Or another error of `out_of_memory`. Every other error is recorded with its image.
     """
     images: list[dict[str, Any]] = []
     for begin in range(0, len(shard.entries), job.batch):

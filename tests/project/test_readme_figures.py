@@ -1,4 +1,4 @@
-"""Every measured number of the README is one that a benchmark recorded, and `make bench` prints it."""
+"""Every measured number of the README and of docs/ is one that a benchmark recorded, and `make bench` prints it."""
 
 import re
 import shutil
@@ -9,8 +9,15 @@ import pytest
 from benchmarks import __main__ as bench
 from benchmarks import readme, records
 
-TEXT = readme.README.read_text(encoding="utf-8")
-CLAIMS = readme.claims()
+PAGES = readme.PAGES
+README = PAGES[0]
+TEXT = README.read()
+CLAIMS = [(page, claim) for page in PAGES for claim in page.claims()]
+
+
+def pages(value: object) -> str:
+    """The name of a test's case."""
+    return value.path if isinstance(value, readme.Page) else getattr(value, "words", str(value))
 
 
 @pytest.fixture
@@ -22,21 +29,25 @@ def own_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_every_number_of_the_readme_is_a_records_or_no_measurement():
-    assert readme.problems(TEXT) == []
+@pytest.mark.parametrize("page", PAGES, ids=pages)
+def test_every_number_of_a_page_is_a_records_or_no_measurement(page):
+    assert readme.problems(page.read(), page) == []
 
 
 def test_bench_prints_every_claim_with_its_record_its_command_and_its_day():
     printed = list(readme.run())
-    for claim in CLAIMS:
+    for page, claim in CLAIMS:
         assert any(
-            claim.record in line and all(figure in line for figure in claim.figures) and "20" in line
+            page.path in line
+            and claim.record in line
+            and all(figure in line for figure in claim.figures)
+            and "20" in line
             for line in printed
         ), claim
     assert not any("differs" in line for line in printed)
 
 
-@pytest.mark.parametrize("record", sorted({claim.record for claim in CLAIMS}))
+@pytest.mark.parametrize("record", sorted({claim.record for _, claim in CLAIMS}))
 def test_every_record_names_the_command_that_made_it_and_the_day(record):
     command, day = records.made_by(record)
     names = command.removeprefix("python -m benchmarks").lstrip(".").split()
@@ -63,58 +74,68 @@ def test_bench_runs_only_benchmarks_that_exist():
         ("Trained in three hours.", "hours"),
     ],
 )
-def test_a_number_that_nobody_recorded_is_found(sentence, number):
-    found = readme.problems(f"{TEXT}\n{sentence}\n")
+@pytest.mark.parametrize("page", PAGES, ids=pages)
+def test_a_number_that_no_record_has_is_found(page, sentence, number):
+    found = readme.problems(f"{page.read()}\n{sentence}\n", page)
     assert any(f"'{number}' in '{sentence}'" in problem for problem in found)
 
 
 def test_names_code_and_addresses_are_no_numbers():
     harmless = "AP50 of the 3D cut in v2.1 under Apache-2.0 by ViT-S16, `beta=0.3`, [a page](https://x.org/12/34).\n\n"
-    assert readme.problems(f"{TEXT}\n{harmless}```\npython -m cuts3d --beta 0.45\n```\n") == []
+    assert readme.problems(f"{TEXT}\n{harmless}```\ncuts3d --beta 0.45\n```\n", README) == []
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.words)
-def test_another_figure_in_the_place_of_a_recorded_one_is_found_and_put_right(claim):
-    place = claim.pattern.search(TEXT)
+@pytest.mark.parametrize(("page", "claim"), CLAIMS, ids=pages)
+def test_another_figure_in_the_place_of_a_recorded_one_is_found_and_put_right(page, claim):
+    text = page.read()
+    place = claim.pattern.search(text)
     assert place is not None
     begin, end = place.span(1)
-    wrong = f"{TEXT[:begin]}98765{TEXT[end:]}"
-    assert any("98765" in problem and claim.record in problem for problem in readme.problems(wrong))
-    assert readme.corrected(wrong) == TEXT
+    wrong = f"{text[:begin]}98765{text[end:]}"
+    assert any("98765" in problem and claim.record in problem for problem in readme.problems(wrong, page))
+    assert readme.corrected(wrong, page) == text
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.words)
-def test_a_claim_that_left_the_readme_is_found(claim):
-    without = claim.pattern.sub("", TEXT)
-    assert any(f"'{claim.words}' stands 0 times" in problem for problem in readme.problems(without))
+@pytest.mark.parametrize(("page", "claim"), CLAIMS, ids=pages)
+def test_a_claim_that_left_its_page_is_found(page, claim):
+    without = claim.pattern.sub("", page.read())
+    assert any(f"'{claim.words}' stands 0 times" in problem for problem in readme.problems(without, page))
 
 
-def test_words_that_excuse_a_number_no_longer_there_are_found():
-    words = next(iter(readme.DESCRIPTIVE))
-    assert any(words in problem for problem in readme.problems(TEXT.replace(words, "")))
+@pytest.mark.parametrize("page", PAGES, ids=pages)
+def test_words_that_describe_a_number_no_longer_there_are_found(page):
+    words = next(iter(page.descriptions))
+    without = re.sub(re.escape(words).replace(r"\ ", r"\s+"), "", page.read())
+    assert any(words in problem for problem in readme.problems(without, page))
 
 
 @pytest.mark.parametrize(
-    ("record", "start"),
-    [("ablation.md", "| ours, adaptive N"), ("extract.md", "| cuts3d: images"), ("detector.md", "| shipped")],
+    ("page", "record", "start"),
+    [
+        ("README.md", "ablation.md", "| ours, adaptive N"),
+        ("README.md", "detector.md", "| shipped"),
+        ("docs/labels.md", "extract.md", "| cuts3d: images"),
+        ("docs/training.md", "detector.md", "| shipped"),
+    ],
 )
-def test_a_record_that_changes_without_the_readme_is_found(own_records, record, start):
+def test_a_record_that_changes_without_its_page_is_found(own_records, page, record, start):
+    page = next(one for one in PAGES if one.path == page)
     text = (own_records / record).read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if line.startswith(start))
     name, figures = row[2:].split(" | ", 1)
     changed = re.sub(r"\d+\.\d+", "77.77", figures, count=1)
     (own_records / record).write_text(text.replace(row, f"| {name} | {changed}", 1), encoding="utf-8")
-    found = readme.problems(TEXT)
+    found = readme.problems(page.read(), page)
     assert found
     assert all(record in problem for problem in found)
-    assert readme.problems(readme.corrected(TEXT)) == []
+    assert readme.problems(readme.corrected(page.read(), page), page) == []
 
 
 def test_a_record_that_lost_a_row_says_so(own_records):
     text = (own_records / "ablation.md").read_text(encoding="utf-8")
     (own_records / "ablation.md").write_text(text.replace("| ProMerge", "| Another"), encoding="utf-8")
     with pytest.raises(KeyError, match="ProMerge"):
-        readme.claims()
+        README.claims()
 
 
 def test_figures_are_read_out_of_cells_with_units_spreads_and_several_values(own_records):
