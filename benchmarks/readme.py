@@ -1,9 +1,9 @@
 """Every measured number of the README and of `docs/`, from the record that holds it: printed, checked, and written.
 
-`make bench` prints them last. `python -m benchmarks.readme` alone checks the pages, and with `--write` it puts in what the
-records say. A number is digits that stand apart, or a number word; those in code, names ("AP50", "3D", "v2.1") and
-addresses do not count. Each is either in the page's claims, which say where it was measured, or in its descriptions, which
-say why it is no measurement. There is no third way: `tests/project/test_readme_figures.py` checks it.
+`make bench` prints them last. `python -m benchmarks.readme` alone checks the pages, and with `--write` it puts in what
+the records say. A number is digits that stand apart, or a number word; those in code, names ("AP50", "3D", "v2.1") and
+addresses do not count. Each is either in the page's claims, which say where it was measured, or in its descriptions,
+which say why it is no measurement. There is no third way: `tests/project/test_readme_figures.py` checks it.
 """
 
 from __future__ import annotations
