@@ -56,7 +56,7 @@ EVALUATION = {
     "at most 100 predictions per image": "COCO's rule",
     "at box IoU ≥ 0.5": "a definition",
     "two members are found (mask IoU ≥ 0.5) by two different masks": "a definition",
-    "COCO dev: 315 images": "the size of the data set",
+    "on COCO dev: 315 images": "the size of the data set",
     "its 19,817 images": "the size of the data set",
 }
 DEPTH = {
