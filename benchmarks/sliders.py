@@ -10,7 +10,7 @@ import statistics
 import time
 
 from ui import controls
-from ui.events import handlers
+from ui.events import looking, opening
 from ui.session.examples import PHOTOS
 
 MOVES = {
@@ -27,14 +27,14 @@ PHOTO = next(iter(PHOTOS))
 
 def run() -> list[str]:
     start = time.perf_counter()
-    list(handlers.open_example("bench", PHOTO, controls.values_from({"max_instances": 1})))
+    list(opening.open_example("bench", PHOTO, controls.values_from({"max_instances": 1})))
     first = time.perf_counter() - start
     lines = [f"| a photo from upload to masks before the CRF, networks loading included | {1000 * first:.0f} ms |"]
     for label, (name, values) in MOVES.items():
         seconds, tabs = [], {}
         for index, value in enumerate(values):
             tab = TABS[index % len(TABS)]
-            handlers.show_tab("bench", tab)
+            looking.show_tab("bench", tab)
             took, size = _move({"max_instances": 1, name: value})
             seconds.append(took)
             tabs[tab] = max(tabs.get(tab, 0.0), size / 1000)
@@ -47,6 +47,6 @@ def run() -> list[str]:
 def _move(params: dict[str, object]) -> tuple[float, int]:
     """Seconds of the whole answer, and its size as JSON."""
     start = time.perf_counter()
-    updates = list(handlers.change("bench", controls.values_from(params)))
+    updates = list(opening.change("bench", controls.values_from(params)))
     took = time.perf_counter() - start
     return took, sum(len(json.dumps(update, default=str)) for update in updates)

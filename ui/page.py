@@ -1,46 +1,37 @@
-"""The page's layout. Which event does what stands in `wiring`, what a tab shows in `stages`."""
+"""The page's layout. The tabs are in `ui.tabs`, the events in `ui.events`."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import gradio as gr
 from starlette.middleware import Middleware
 
+from cuts3d.config import CutS3DConfig
 from ui import controls
 from ui.draw import status
 from ui.events.endpoints import add_endpoints
-from ui.events.wiring import Wiring
+from ui.events.gradio_patches import upload_gives_its_path
+from ui.events.wiring import MESSAGES, Wiring
 from ui.server.chores import chores
 from ui.server.guard import Guard
 from ui.server.theme import CSS, HEAD, theme
 from ui.server.uploads import LARGEST_CHECKPOINT
 from ui.session.examples import example_names, thumbnail
-from ui.tabs import affinity, cloud, confidence, depth, detector, export, instances, methods, ncut, pipeline
+from ui.tabs import TABS
 
 TITLE = "CutS3D Explorer"
-TABS = {  # name -> title, layout
-    "pipeline": ("Pipeline", pipeline.build),
-    "affinity": ("Affinity", affinity.build),
-    "ncut": ("NCut", ncut.build),
-    "3d": ("3D", cloud.build),
-    "depth": ("Depth", depth.build),
-    "confidence": ("Confidence", confidence.build),
-    "instances": ("Instances", instances.build),
-    "methods": ("Methods", methods.build),
-    "export": ("Export", export.build),
-    "detector": ("Detector", detector.build),
-}
 KINDS = [
-    ("depth, to scale (metric)", "metric"),
-    ("depth, any scale", "relative"),
-    ("disparity, near is large", "disparity"),
+    ("depth in metres (metric)", "metric"),
+    ("depth of unknown scale", "relative"),
+    ("disparity: near is large", "disparity"),
 ]
-MOST_INSTANCES = next(int(control.high or 0) for control in controls.ALL if control.name == "max_instances")
-NUMBERS = [str(n + 1) for n in range(MOST_INSTANCES)]  # a run leaves those that there are; a lost connection, all
-MOST_WAITING = 200  # events in all queues together; who comes then is told that it is full
-MOST_STATES = 100  # visitors of whom Gradio remembers what it showed, should it miss that they left; 10,000 by default
-BUS_JS = "window.cuts3d.send = (event, data) => trigger(event, data);"
+MAX_INSTANCES = next(int(control.high or 0) for control in controls.ALL if control.name == "max_instances")
+NUMBERS = [str(n + 1) for n in range(MAX_INSTANCES)]  # all that a run may offer: valid after a lost connection too
+MAX_WAITING = 200  # events in all queues together; a visitor who comes later reads that the queue is full
+MAX_STATES = 100  # visitors whose state Gradio keeps where it missed that they left; its default is 10,000
+BUS_JS = f"const REQUESTS = {json.dumps(list(MESSAGES))}; window.cuts3d.send = trigger;"
 
 
 def build_page() -> gr.Blocks:
@@ -53,27 +44,28 @@ def build_page() -> gr.Blocks:
             apply_default_css=False,
             elem_id="title",
         )
-        parts: dict[str, Any] = {"photo_source": gr.HTML("", js_on_load=None, elem_id="photo-source")}
-        bus = gr.HTML("", js_on_load=BUS_JS, elem_id="bus")
+        parts: dict[str, Any] = {
+            "photo_source": gr.HTML("", js_on_load=None, elem_id="photo-source"),
+            "bus": gr.HTML("", js_on_load=BUS_JS, elem_id="bus"),
+            "first_example": gr.State(""),
+            "own_tau": gr.State(controls.own_threshold(CutS3DConfig().features.backbone)),
+        }
         with gr.Row(elem_id="body"):
             with gr.Column(elem_id="controls", scale=0, min_width=300):
                 side, params = _sidebar()
             with gr.Column(elem_id="results", scale=1, min_width=300):
-                parts |= _head()
-                tabs, built = _tabs()
-                parts |= built
-        params |= {c.name: parts.pop(c.name) for c in controls.CONFIDENCE}
-        ordered = {c.name: params[c.name] for c in controls.ALL}
-        Wiring(parts, ordered, side, tabs, bus).wire(page)
+                parts |= side | _head() | _tabs()
+        params |= {control.name: parts.pop(control.name) for control in controls.CONFIDENCE}
+        Wiring(page, parts, {name: params[name] for name in controls.NAMES}).wire()
         add_endpoints()
-    return page.queue(api_open=False, max_size=MOST_WAITING)  # nobody gets past the queue
+    return page.queue(api_open=False, max_size=MAX_WAITING)  # every request waits in the queue
 
 
 def _head() -> dict[str, Any]:
     with gr.Row(elem_id="head"):
         line = gr.HTML(
             status.words(
-                "Opening the first example. Where others are before you, your place in the queue stands here."
+                "Opening the first example. If other visitors are waiting, your place in the queue is shown here."
             ),
             js_on_load=None,
             elem_id="status",
@@ -82,17 +74,17 @@ def _head() -> dict[str, Any]:
     return {"status": line, "chosen": chosen}
 
 
-def _tabs() -> tuple[gr.Tabs, dict[str, Any]]:
+def _tabs() -> dict[str, Any]:
     parts: dict[str, Any] = {}
     with gr.Tabs(elem_id="tabs") as tabs:
-        for name, (title, build) in TABS.items():
-            with gr.Tab(title, id=name, elem_id=f"tab-{name}"):
-                parts |= build()
-    return tabs, parts
+        for tab in TABS:
+            with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}") as parts[f"tab-{tab.id}"]:
+                parts |= tab.build()
+    return {**parts, "tabs": tabs}
 
 
 def _sidebar() -> tuple[dict[str, Any], dict[str, Any]]:
-    """Photo, presets, and one control per parameter; two in sight, the rest folded by stage."""
+    """Photo, presets, and one control per parameter; two are visible, the others are folded by stage."""
     side: dict[str, Any] = {
         "upload": gr.Image(
             label="Your photo",
@@ -104,16 +96,16 @@ def _sidebar() -> tuple[dict[str, Any], dict[str, Any]]:
         ),
         "examples": _examples(),
     }
-    side["upload"].preprocess = lambda photo: photo.path if photo else None  # a broken file gets our own sentence
+    upload_gives_its_path(side["upload"])
     with gr.Accordion("Your own depth map", open=False):
         side["depth_file"] = gr.File(
-            label="PNG, TIFF, NPY or EXR of the photo's proportions",
+            label="PNG, TIFF, NPY or EXR with the photo's aspect ratio",
             file_types=[".png", ".tif", ".tiff", ".npy", ".exr"],
             height=110,
             elem_id="depth-file",
         )
         side["depth_kind"] = gr.Dropdown(
-            KINDS, value="relative", label="Its values are", filterable=False, elem_id="depth-kind"
+            KINDS, value="relative", label="Meaning of its values", filterable=False, elem_id="depth-kind"
         )
     presets = list(controls.PRESETS)
     side["preset"] = gr.Radio(presets, value=presets[0], label="Preset", elem_id="preset")
@@ -146,16 +138,16 @@ def _examples() -> gr.Gallery:
 
 
 def launch_options() -> dict[str, Any]:
-    """What Gradio 6 takes at launch instead of at build."""
+    """Options that Gradio 6 takes at launch, not when the page is built."""
     return {
         "theme": theme(),
         "css": CSS,
         "head": HEAD,
         "ssr_mode": False,
         "max_file_size": f"{LARGEST_CHECKPOINT}mb",  # photos and depth maps have a limit of their own
-        "state_session_capacity": MOST_STATES,
+        "state_session_capacity": MAX_STATES,
         "app_kwargs": {"middleware": [Middleware(Guard)], "lifespan": chores},
-        "run_history": False,  # would keep photos in the browser, and offers to send them to a hub
+        "run_history": False,  # it would keep photos in the browser and offer to send them to a hub
         "enable_monitoring": False,
         "footer_links": ["api", "settings"],
         "show_error": False,

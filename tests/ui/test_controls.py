@@ -6,6 +6,7 @@ import math
 from typing import Any, get_args
 
 import gradio as gr
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from cuts3d.backbones import list_backbones
 from cuts3d.config import LITERAL, CutS3DConfig, parameter_field, parameter_stages, parameter_type
 from cuts3d.errors import ConfigError
+from cuts3d.run.explorer import Explorer
 from ui import controls
 from ui.controls import ALL, OWN_DEPTH, PRESETS, Control, from_component, params_from, to_component, values_from
+from ui.events import settings
 from ui.session.permalink import from_query
 
 SLIDERS = [c for c in ALL if c.low is not None]
@@ -41,7 +44,8 @@ def positions(control: Control) -> st.SearchStrategy[Any]:
         return st.integers(int(control.low), int(control.high))
     inside = st.floats(control.low, control.high, exclude_max=control.none_at is not None)
     if control.name == "tau_ncut":
-        inside = inside.filter(lambda value: value != list_backbones()[0].tau_ncut)  # that place means None
+        own = {spec.tau_ncut for spec in list_backbones()}
+        inside = inside.filter(lambda value: value not in own)  # a backbone's own value means None
     return st.one_of(st.none(), inside) if optional else inside
 
 
@@ -83,7 +87,7 @@ def test_a_dropdown_offers_only_what_the_configuration_takes(control):
 def test_defaults_and_presets_stand_on_a_step_of_their_slider(control):
     """Else the browser moves them, and what is shown is not what was set."""
     for preset in PRESETS.values():
-        place = to_component(control, {**CutS3DConfig().to_dict(), **preset}[control.name])
+        place = values_from(preset)[NAMES.index(control.name)]
         steps = (place - control.low) / control.step
         assert steps == pytest.approx(round(steps), abs=1e-6), f"{control.name} = {place}"
 
@@ -136,7 +140,7 @@ def test_every_component_is_built_at_a_value_that_it_offers(components, control)
     component = components[control.name]
     assert component.label == control.label
     assert component.elem_id == control.name
-    assert component.info == parameter_field(control.name).metadata["text"]
+    assert component.info.startswith(parameter_field(control.name).metadata["text"])
     if isinstance(component, gr.Slider):
         assert component.minimum <= component.value <= component.maximum
         assert (component.minimum, component.maximum, component.step) == (control.low, control.high, control.step)
@@ -216,3 +220,58 @@ def test_a_link_may_hold_more_than_the_controls_offer_and_they_still_say_somethi
             assert value in [key for _, key in component.choices], f"{component.label} has no choice {value!r}"
         if isinstance(component, gr.Slider):
             assert component.minimum <= value <= component.maximum
+
+
+# ---- the threshold that follows the backbone
+
+
+BACKBONES = list_backbones()
+SHOWN_TAU = NAMES.index("tau_ncut")
+
+
+@pytest.mark.parametrize("spec", BACKBONES, ids=lambda spec: spec.name)
+def test_the_slider_of_tau_ncut_shows_the_value_that_runs(spec):
+    """It showed the embedded backbone's 0.05 where another one's own 0.15 ran."""
+    values = values_from({"backbone": spec.name})
+    assert values[SHOWN_TAU] == spec.tau_ncut
+    params = params_from(values)
+    assert params["tau_ncut"] is None
+    explorer = Explorer(np.zeros((32, 32, 3), np.uint8), config(params))
+    assert explorer.tau_ncut == values[SHOWN_TAU]
+    steps = spec.tau_ncut / BY_NAME["tau_ncut"].step
+    assert steps == pytest.approx(round(steps), abs=1e-6), "the browser would move the slider"
+
+
+@pytest.mark.parametrize("value", [0.0, 0.31, *sorted({spec.tau_ncut for spec in BACKBONES})])
+@pytest.mark.parametrize("spec", BACKBONES[:3], ids=lambda spec: spec.name)
+def test_what_the_slider_of_tau_ncut_shows_is_what_runs_wherever_it_stands(spec, value):
+    values = values_from({"backbone": spec.name, "tau_ncut": value})
+    explorer = Explorer(np.zeros((32, 32, 3), np.uint8), config(params_from(values)))
+    assert explorer.tau_ncut == values[SHOWN_TAU] == value
+
+
+def test_another_backbone_moves_the_slider_to_its_own_value():
+    first = BACKBONES[0]
+    other = next(spec for spec in BACKBONES if spec.tau_ncut != first.tau_ncut)
+    update = settings.follow_backbone("ann", first.tau_ncut, other.name, first.tau_ncut)
+    assert update["own_tau"] == update["tau_ncut"]["value"] == other.tau_ncut
+    assert f"{other.tau_ncut:g}" in update["tau_ncut"]["info"]
+    back = settings.follow_backbone("ann", update["own_tau"], first.name, update["tau_ncut"]["value"])
+    assert back["own_tau"] == back["tau_ncut"]["value"] == first.tau_ncut
+
+
+def test_another_backbone_leaves_a_threshold_that_the_visitor_has_set():
+    first = BACKBONES[0]
+    other = next(spec for spec in BACKBONES if spec.tau_ncut != first.tau_ncut)
+    update = settings.follow_backbone("ann", first.tau_ncut, other.name, 0.3)
+    assert update["tau_ncut"]["value"] == 0.3
+    assert update["own_tau"] == other.tau_ncut
+    assert settings.follow_backbone("ann", first.tau_ncut, "bogus", 0.3) == {}
+
+
+def test_a_preset_and_a_link_say_the_own_value_of_their_backbone():
+    for name in PRESETS:
+        update = settings.choose_preset("ann", name)
+        assert set(update) == {*NAMES, "preset_text", "own_tau"}
+        assert update["own_tau"] == controls.own_threshold(update["backbone"])
+        assert f"{update['own_tau']:g}" in update["tau_ncut"]["info"]

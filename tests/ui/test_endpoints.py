@@ -27,7 +27,7 @@ from cuts3d.backbones import registry
 from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages
 from tests.made_detector import made_checkpoint
 from ui.events.endpoints import add_endpoints
-from ui.events.handlers import MAX_SIDE
+from ui.events.opening import MAX_SIDE
 from ui.server import uploads
 from ui.session import detectors
 

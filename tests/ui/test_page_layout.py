@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import gradio as gr
 import pytest
@@ -13,8 +13,12 @@ from gradio.components.api_component import Api
 from gradio.routes import App
 
 from ui import controls
-from ui.events import handlers, runs, wiring
-from ui.page import TABS, build_page, launch_options
+from ui.events import opening, wiring
+from ui.events.requests import HANDLERS, Handler
+from ui.page import build_page, launch_options
+from ui.server.theme import FOLDER
+from ui.tabs import BY_ID, TABS
+from ui.tabs.tab import Request
 
 PUBLIC = ["segment", "compare_depth", "confidence_sweep", "detect"]
 
@@ -99,13 +103,21 @@ def listening(page: gr.Blocks, events: list[Any], elem_id: str, kind: str) -> li
         ("depth-file", "clear"),
         ("run", "click"),
         ("prepare", "click"),
-        *((name, "input") for name in controls.NETWORKS),
+        *((name, "input") for name in controls.NETWORKS if name != "backbone"),
     ],
 )
 def test_what_runs_a_network_is_heavy(page, events, elem_id, kind):
     found = listening(page, events, elem_id, kind)
     assert len(found) == 1
     assert heavy(found[0])
+
+
+def test_another_backbone_sets_its_threshold_first_and_then_runs(page, events):
+    (event,) = listening(page, events, "backbone", "input")
+    assert not heavy(event)
+    assert event.trigger_mode == "multiple"
+    (run,) = [one for one in events if one.trigger_after == event._id]
+    assert heavy(run)
 
 
 @pytest.mark.parametrize("name", [c.name for c in controls.ALL if c.name not in controls.NETWORKS])
@@ -127,45 +139,99 @@ def test_a_click_during_a_run_is_not_lost(page, events, elem_id):
     assert event.trigger_mode in ("always_last", "multiple")
 
 
-def test_every_run_is_followed_by_the_crf(events):
-    runs = [e for e in events if inspect.isgeneratorfunction(e.fn) and e.concurrency_id in ("heavy", "fast")]
+SEGMENTS = {opening.open_example, opening.choose_example, opening.open_upload, opening.change_depth} | {
+    opening.change,
+    opening.run,
+}
+
+
+def handlers_of(events: list[Any]) -> list[tuple[Any, Handler]]:
+    """Every event that makes a request, with the request's handler."""
+    found = []
+    for event in events:
+        cells = inspect.getclosurevars(event.fn).nonlocals if event.fn else {}
+        answer = cells.get("answer")
+        if answer is not None:
+            found.append((event, inspect.getclosurevars(answer).nonlocals["handler"]))
+    return found
+
+
+def test_every_request_has_a_handler_and_is_made_somewhere(events):
+    assert set(HANDLERS) == set(get_args(Request))
+    made = [handler for _, handler in handlers_of(events)]
+    assert all(any(handler is one for one in made) for handler in HANDLERS.values())
+
+
+def test_every_event_that_segments_is_followed_by_the_crf(events):
     followers = {e.trigger_after: e for e in events if e.concurrency_id == "refine"}
-    assert runs
-    for event in runs:
-        assert event._id in followers
-        assert not followers[event._id].trigger_only_on_success
+    segmenting = [event for event, handler in handlers_of(events) if handler.answer in SEGMENTS]
+    assert len(segmenting) >= len(SEGMENTS)
+    assert {event._id for event in segmenting} == set(followers)
+    assert not any(follower.trigger_only_on_success for follower in followers.values())
 
 
-def test_all_runs_update_the_same_outputs_in_the_same_order(events):
-    runs = [e for e in events if inspect.isgeneratorfunction(e.fn)]
-    rows = {tuple(component._id for component in event.outputs) for event in runs}
-    assert len(rows) == 1
+def test_an_event_has_no_more_outputs_than_its_handler_declares(page, events):
+    for event, handler in handlers_of(events):
+        assert len(event.outputs) == len(handler.outputs) + len(handler.sets), handler.answer
+    sizes = sorted(len(event.outputs) for event in events if event.api_visibility == "private")
+    assert sizes[-1] <= len(controls.ALL) + 3, "a preset sets all controls; nothing else changes as much"
+    assert sizes[len(sizes) // 2] <= 13
 
 
-def test_every_name_that_a_handler_updates_is_an_output(page):
-    names = set(wiring_of(page).outputs)
-    assert set(handlers.PICTURES) <= names
-    assert {"status", "chosen", "viewer", "files", "photo_source", "compare"} <= names
+def test_an_update_becomes_a_row_and_leaves_the_rest_alone():
+    names = ("status", "masks", "depth")
+    assert wiring.row(names, {"status": "S", "masks": None}) == ["S", None, gr.skip()]
+    assert wiring.row(names, {}) == [gr.skip()] * 3
+    assert wiring.row(("tabs",), {"tabs": 1}) == 1, "Gradio takes the value itself where there is one output"
+    with pytest.raises(KeyError, match="viewer"):
+        wiring.row(names, {"viewer": 1})
 
 
-def wiring_of(page: gr.Blocks) -> wiring.Wiring:
-    """The wiring, from the closure of any run."""
-    for event in page.fns.values():
-        for cell in getattr(event.fn, "__closure__", None) or ():
-            if isinstance(cell.cell_contents, wiring.Wiring):
-                return cell.cell_contents
-    raise AssertionError("no run of the page knows its wiring")
+# ---- tabs
 
 
-def test_an_update_becomes_a_row_and_leaves_the_rest_alone(page):
-    wired = wiring_of(page)
-    names = list(wired.outputs)
-    row = wired._row({"status": "S", "masks": None, "no such output": 1})
-    assert len(row) == len(names)
-    assert row[names.index("status")] == "S"
-    assert row[names.index("masks")] is None
-    others = [value for name, value in zip(names, row, strict=True) if name not in ("status", "masks")]
-    assert all(value == gr.skip() for value in others)
+def test_the_page_has_the_tabs_of_the_table_in_their_order(page):
+    shown = [(b.id, b.label) for b in page.blocks.values() if isinstance(b, gr.Tab)]
+    assert shown == [(tab.id, tab.title) for tab in TABS]
+    assert set(BY_ID) == {tab.id for tab in TABS}
+
+
+@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.id)
+def test_opening_a_tab_changes_the_tab_and_the_status_line_only(page, events, tab):
+    item = next(b for b in page.blocks.values() if isinstance(b, gr.Tab) and b.id == tab.id)
+    opened = [event for event in events if (item._id, "select") in triggers(event)]
+    assert len(opened) == 1 + sum(event.on_open for event in tab.events)
+    shown = opened[0]
+    ids = [getattr(component, "elem_id", "") for component in shown.outputs]
+    assert len(shown.outputs) == 1 + len(tab.outputs)
+    assert ids[0] == "status"
+
+
+@pytest.mark.parametrize("tab", TABS, ids=lambda tab: tab.id)
+def test_a_tab_builds_what_its_outputs_and_events_name(tab):
+    with gr.Blocks():
+        parts = tab.build()
+    assert set(tab.outputs) <= set(parts)
+    for event in tab.events:
+        assert {component for component, _ in event.on} | set(event.inputs) <= set(parts)
+        assert not (event.inputs and event.payload)
+
+
+def test_cards_open_tabs_that_there_are(page):
+    cards = [b.html_template for b in page.blocks.values() if isinstance(b, gr.HTML)]
+    opened = {tab for template in cards for tab in re.findall(r'data-open="([^"]+)"', template)}
+    assert opened
+    assert opened <= set(BY_ID)
+
+
+def test_the_bus_carries_every_request_that_the_script_sends(page, events):
+    script = (FOLDER / "page.js").read_text(encoding="utf-8")
+    sent = dict(re.findall(r'api\.send\("(\w+)", (\{[^}]*\})', script))
+    assert set(sent) == set(wiring.MESSAGES)
+    for request, fields in wiring.MESSAGES.items():
+        assert all(re.search(rf"\b{field}\b", sent[request]) for field in fields), request
+        (event,) = listening(page, events, "bus", request)
+        assert event.trigger_mode == "multiple", "another mode would repeat an older message"
 
 
 # ---- names
@@ -197,14 +263,6 @@ def test_every_parameter_is_on_the_page_once(page):
     ids = [b.elem_id for b in page.blocks.values() if getattr(b, "elem_id", None)]
     assert len(ids) == len(set(ids))
     assert {c.name for c in controls.ALL} <= set(ids)
-
-
-def test_tabs_have_the_names_that_events_and_cards_use(page):
-    """A chosen tab travels as its title, in small letters."""
-    shown = {b.id: b.label for b in page.blocks.values() if isinstance(b, gr.Tab)}
-    assert list(shown) == list(TABS)
-    assert all(label is not None and label.lower() == name for name, label in shown.items())
-    assert set(runs.TABS) | {"pipeline"} == set(shown)
 
 
 def test_the_page_fetches_nothing(page):

@@ -20,7 +20,7 @@ from cuts3d.run import methods
 from tests.made_detector import TINY
 from training.recipes.recipe import Recipe
 from ui.controls import values_from
-from ui.events import handlers, training_handlers
+from ui.events import opening, training_runs, visitors
 from ui.session import page_training
 from ui.session.page_training import MOST_PHOTOS, PageTraining, Turn, page_recipe
 from ui.session.sessions import Sessions
@@ -41,8 +41,8 @@ def small(monkeypatch: pytest.MonkeyPatch, pixel_config: CutS3DConfig, tmp_path:
     monkeypatch.setattr(page_training, "label_config", lambda: pixel_config)
     monkeypatch.setattr(page_training, "LOOK_EVERY", 2)
     monkeypatch.setattr(page_training, "TURN", Turn())
-    monkeypatch.setattr(handlers, "SESSIONS", Sessions())
-    monkeypatch.setattr(training_handlers, "PAUSE", 0.05)
+    monkeypatch.setattr(visitors, "SESSIONS", Sessions())
+    monkeypatch.setattr(training_runs, "PAUSE", 0.05)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
@@ -59,7 +59,7 @@ def photos(tmp_path: Path, photo) -> list[str]:
 
 @pytest.fixture
 def opened(photos: list[str], pixel_config: CutS3DConfig) -> None:
-    list(handlers.open_upload("ann", photos[0], None, "relative", values_from(pixel_config.to_dict())))
+    list(opening.open_upload("ann", photos[0], None, "relative", values_from(pixel_config.to_dict())))
 
 
 def until_idle(seconds: float = 60) -> None:
@@ -70,7 +70,7 @@ def until_idle(seconds: float = 60) -> None:
 
 
 def run(photos: list[str], *, steps: int = 20, visitor: str = "ann") -> Updates:
-    return list(training_handlers.train_here(visitor, photos, False, steps))
+    return list(training_runs.train_here(visitor, photos, False, steps))
 
 
 def told(updates: Updates) -> list[str]:
@@ -81,7 +81,7 @@ def test_a_training_is_watched_from_the_labels_to_the_file(photos, opened, small
     files = {}
 
     def watch() -> Iterator[dict[str, Any]]:
-        for update in training_handlers.train_here("ann", photos, False, 20):
+        for update in training_runs.train_here("ann", photos, False, 20):
             file = update.get("trained_file") or {}
             if file.get("value"):
                 files["read"] = load_network(Path(file["value"]))  # it is there as long as the page copies it
@@ -98,7 +98,7 @@ def test_a_training_is_watched_from_the_labels_to_the_file(photos, opened, small
     network, info = files["read"]
     assert network.config == TINY
     assert (info["steps"], info["photos"]) == (20, 2)
-    session = handlers.SESSIONS.get("ann")
+    session = visitors.SESSIONS.get("ann")
     assert session is not None and session.detections.own is not None
     assert session.detections.own.title == "Yours, trained here"
     until_idle()
@@ -108,7 +108,7 @@ def test_a_training_is_watched_from_the_labels_to_the_file(photos, opened, small
 def test_the_loss_falls(photos) -> None:
     training = PageTraining(
         owner="ann",
-        photos=training_handlers.chosen_photos(photos, with_examples=False),
+        photos=training_runs.chosen_photos(photos, with_examples=False),
         steps=40,
         folder=Path(tempfile.mkdtemp()),
     )
@@ -120,11 +120,11 @@ def test_the_loss_falls(photos) -> None:
 
 def test_cancel_works_within_a_step_and_leaves_nothing(photos, opened, small) -> None:
     updates, stopped = [], {}
-    for update in training_handlers.train_here("ann", photos, False, 200):
+    for update in training_runs.train_here("ann", photos, False, 200):
         updates.append(update)
         training = page_training.TURN.now
         if training is not None and training.losses and not stopped:
-            assert "Stopping" in training_handlers.cancel("ann")["training_progress"]
+            assert "Stopping" in training_runs.cancel("ann")["training_progress"]
             stopped[training] = len(training.losses)
     assert "Cancelled after" in told(updates)[-1]
     ((training, at),) = stopped.items()
@@ -132,26 +132,26 @@ def test_cancel_works_within_a_step_and_leaves_nothing(photos, opened, small) ->
     assert all(not (u.get("trained_file") or {}).get("value") for u in updates)
     until_idle()
     assert not list(small.iterdir())
-    session = handlers.SESSIONS.get("ann")
+    session = visitors.SESSIONS.get("ann")
     assert session is not None and session.detections.own is None
 
 
 def test_cancel_works_during_the_labels(photos) -> None:
     seen = []
-    for update in training_handlers.train_here("ann", photos * 6, False, 20):
+    for update in training_runs.train_here("ann", photos * 6, False, 20):
         seen.append(update)
-        training_handlers.cancel("ann")
+        training_runs.cancel("ann")
     assert "Cancelled after 0 of 20" in told(seen)[-1]
 
 
 def test_one_training_at_a_time_and_the_others_are_told(photos) -> None:
-    first = training_handlers.train_here("ann", photos, False, 200)
+    first = training_runs.train_here("ann", photos, False, 200)
     next(first)
     (told_bob,) = run(photos, visitor="bob")
     assert "Another visitor" in told_bob["training_progress"]
     (told_ann,) = run(photos, visitor="ann")
     assert "Your training is running already" in told_ann["training_progress"]
-    assert training_handlers.cancel("bob") == {}, "bob cannot cancel what ann began"
+    assert training_runs.cancel("bob") == {}, "bob cannot cancel what ann began"
     assert page_training.TURN.now is not None and not page_training.TURN.now.stop.is_set()
     first.close()  # ann's page is gone
     until_idle()
@@ -159,9 +159,9 @@ def test_one_training_at_a_time_and_the_others_are_told(photos) -> None:
 
 
 def test_a_visitor_who_leaves_ends_the_training(photos) -> None:
-    updates = training_handlers.train_here("ann", photos, False, 200)
+    updates = training_runs.train_here("ann", photos, False, 200)
     next(updates)
-    handlers.close("ann")
+    visitors.close("ann")
     until_idle()
     updates.close()
 
@@ -197,8 +197,8 @@ def test_no_photo_and_too_many_are_one_sentence(photos) -> None:
     assert "Upload photos" in told(run([]))[0]
     assert f"at most {MOST_PHOTOS}" in told(run(photos * 7))[0]
     with pytest.raises(InputError, match="13 photos"):
-        training_handlers.chosen_photos(photos * 2 + photos[:1], with_examples=True)
-    assert len(training_handlers.chosen_photos(photos * 2, with_examples=True)) == MOST_PHOTOS
+        training_runs.chosen_photos(photos * 2 + photos[:1], with_examples=True)
+    assert len(training_runs.chosen_photos(photos * 2, with_examples=True)) == MOST_PHOTOS
     assert page_training.TURN.now is None
 
 
@@ -212,7 +212,7 @@ def test_the_steps_stay_in_their_range(steps, expected, photos, monkeypatch) -> 
             return training
 
     monkeypatch.setattr(page_training, "TURN", Refuses())
-    list(training_handlers.train_here("ann", photos, False, steps))
+    list(training_runs.train_here("ann", photos, False, steps))
     assert begun[0].steps == expected
 
 

@@ -16,7 +16,7 @@ from cuts3d.errors import WeightsUnavailableError
 from cuts3d.run.compare import compare_depth
 from cuts3d.types import DepthMap
 from ui.controls import values_from
-from ui.events import handlers
+from ui.events import opening, results, visitors
 from ui.session.sessions import Sessions
 from ui.tabs import depth
 
@@ -98,12 +98,12 @@ def test_until_all_are_there_no_agreement_is_claimed(compared) -> None:
 def test_the_handler_sends_a_row_as_each_is_done(photo, pixel_config, missing, monkeypatch, tmp_path) -> None:
     from PIL import Image
 
-    monkeypatch.setattr(handlers, "SESSIONS", Sessions())
+    monkeypatch.setattr(visitors, "SESSIONS", Sessions())
     Image.fromarray(photo.image).save(tmp_path / "photo.png")
     np.save(tmp_path / "depth.npy", photo.depth.values)
     values = values_from(pixel_config.to_dict(), own_depth=True)
-    list(handlers.open_upload("ann", str(tmp_path / "photo.png"), str(tmp_path / "depth.npy"), "relative", values))
-    updates = list(handlers.compare_depths("ann", ["none", missing, "file"]))
+    list(opening.open_upload("ann", str(tmp_path / "photo.png"), str(tmp_path / "depth.npy"), "relative", values))
+    updates = list(results.compare_depths("ann", ["none", missing, "file"]))
     rows = [u["depth_table"].count('<section class="estimator') for u in updates if "depth_table" in u]
     assert rows == [1, 2, 3, 3]
     assert "backbone:" in updates[-1]["status"]
@@ -113,16 +113,16 @@ def test_the_handler_sends_a_row_as_each_is_done(photo, pixel_config, missing, m
 def test_a_comparison_that_cannot_be_made_ends_in_a_sentence(names, photo, pixel_config, monkeypatch, tmp_path) -> None:
     from PIL import Image
 
-    monkeypatch.setattr(handlers, "SESSIONS", Sessions())
+    monkeypatch.setattr(visitors, "SESSIONS", Sessions())
     Image.fromarray(photo.image).save(tmp_path / "photo.png")
     values = values_from(pixel_config.to_dict())
-    list(handlers.open_upload("ann", str(tmp_path / "photo.png"), None, "relative", values))
-    updates = list(handlers.compare_depths("ann", names))
+    list(opening.open_upload("ann", str(tmp_path / "photo.png"), None, "relative", values))
+    updates = list(results.compare_depths("ann", names))
     assert 'role="alert"' in updates[-1]["status"]
     assert "Something went wrong" not in updates[-1]["status"]
 
 
 def test_without_a_photo_the_visitor_is_told_to_open_one(monkeypatch) -> None:
-    monkeypatch.setattr(handlers, "SESSIONS", Sessions())
-    (update,) = handlers.compare_depths("nobody", ["none"])
+    monkeypatch.setattr(visitors, "SESSIONS", Sessions())
+    (update,) = results.compare_depths("nobody", ["none"])
     assert "Open a photo first" in update["status"]

@@ -13,7 +13,7 @@ from PIL import Image
 from tests.made_detector import made_checkpoint
 from ui.controls import values_from
 from ui.draw import training_report
-from ui.events import detector_handlers, handlers
+from ui.events import detecting, looking, opening, visitors
 from ui.server import uploads
 from ui.session import detectors
 from ui.session.detectors import Loaded
@@ -27,8 +27,8 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A store of this test's own, and an empty folder of shipped weights."""
     shipped = tmp_path / "weights"
     shipped.mkdir()
-    monkeypatch.setattr(handlers, "SESSIONS", Sessions())
-    monkeypatch.setattr(handlers, "STILL", 0.0)
+    monkeypatch.setattr(visitors, "SESSIONS", Sessions())
+    monkeypatch.setattr(opening, "STILL", 0.0)
     monkeypatch.setattr(detectors, "FOLDER", shipped)
     monkeypatch.setattr(detectors, "LOADED", Loaded())
     return shipped
@@ -54,8 +54,8 @@ def path(photo, tmp_path: Path) -> str:
 
 @pytest.fixture
 def opened(path: str, values: list[Any]) -> Session:
-    list(handlers.open_upload("ann", path, None, "relative", values))
-    session = handlers.SESSIONS.get("ann")
+    list(opening.open_upload("ann", path, None, "relative", values))
+    session = visitors.SESSIONS.get("ann")
     assert session is not None
     return session
 
@@ -88,7 +88,7 @@ def views(updates: Updates) -> list[str]:
 
 
 def test_opening_the_tab_shows_each_round_as_it_is_done(opened, rounds, counted) -> None:
-    updates = list(detector_handlers.open_tab("ann"))
+    updates = list(detecting.detect("ann"))
     final = ["Pseudo-masks", "Detector, round 0", "Detector, final"]
     assert [titles(html) for html in views(updates)] == [
         ["Pseudo-masks", "Detector", "Detector"],
@@ -96,26 +96,26 @@ def test_opening_the_tab_shows_each_round_as_it_is_done(opened, rounds, counted)
         final,
     ]
     assert counted == final[1:]
-    assert "round 0 looks at the photo" in updates[0]["status"]
+    assert "round 0 is running" in updates[0]["status"]
     assert "backbone:" in updates[-1]["status"]
     count = len(opened.explorer.results["coarse", 0].instances)
     assert shapes(views(updates)[-1])[0] == count > 0
 
 
 def test_no_network_runs_again_for_a_tab_that_is_opened_again(opened, rounds, counted) -> None:
-    list(detector_handlers.open_tab("ann"))
-    handlers.show_tab("ann", "pipeline")
-    updates = list(detector_handlers.open_tab("ann"))
+    list(detecting.detect("ann"))
+    looking.show_tab("ann", "pipeline")
+    updates = list(detecting.detect("ann"))
     assert len(counted) == 2
     assert all("status" not in update and "detections" not in update for update in updates)
 
 
 def test_the_threshold_moves_what_is_shown_and_runs_nothing(opened, rounds, counted) -> None:
-    list(detector_handlers.open_tab("ann"))
-    all_shown = detector_handlers.choose_threshold("ann", 0.0)["detections"]
+    list(detecting.detect("ann"))
+    all_shown = detecting.choose_threshold("ann", 0.0)["detections"]
     scores = [one.score for one in opened.detections.found[detectors.key_of(rounds[1])].objects]
     assert shapes(all_shown)[2] == len(scores) > 2
-    some = detector_handlers.choose_threshold("ann", scores[1])["detections"]
+    some = detecting.choose_threshold("ann", scores[1])["detections"]
     assert shapes(some)[2] == sum(score >= scores[1] for score in scores) < len(scores)
     assert shapes(some)[0] == shapes(all_shown)[0], "pseudo-masks stay"
     assert f"of {len(scores)} score so high" in some
@@ -124,40 +124,40 @@ def test_the_threshold_moves_what_is_shown_and_runs_nothing(opened, rounds, coun
 
 @pytest.mark.parametrize("wrong", [None, "much", float("nan")])
 def test_a_threshold_that_is_no_number_changes_nothing(opened, rounds, wrong) -> None:
-    list(detector_handlers.open_tab("ann"))
+    list(detecting.detect("ann"))
     before = opened.view.threshold
-    assert detector_handlers.choose_threshold("ann", wrong) == {}
+    assert detecting.choose_threshold("ann", wrong) == {}
     assert opened.view.threshold == before
 
 
 def test_another_photo_is_looked_at_where_the_tab_is_in_sight(opened, rounds, counted, path, values) -> None:
-    list(detector_handlers.open_tab("ann"))
-    detector_handlers.choose_threshold("ann", 0.2)
-    updates = list(handlers.open_upload("ann", path, None, "relative", values))
+    list(detecting.detect("ann"))
+    detecting.choose_threshold("ann", 0.2)
+    updates = list(opening.open_upload("ann", path, None, "relative", values))
     assert len(counted) == 4
     assert updates[0]["detections"] == "", "nothing is left of the photo before"
     assert titles(views(updates)[-1])[-1] == "Detector, final"
-    session = handlers.SESSIONS.get("ann")
+    session = visitors.SESSIONS.get("ann")
     assert session is not None and session is not opened
     assert session.view.threshold == 0.2
 
 
 def test_a_photo_opened_on_another_tab_runs_no_detector(opened, rounds, counted) -> None:
     assert counted == []
-    handlers.show_tab("ann", "affinity")
-    assert list(detector_handlers.look_again("ann")) == []
+    looking.show_tab("ann", "affinity")
+    assert list(detecting.detect_again("ann")) == []
     assert counted == []
 
 
 def test_what_is_found_in_a_photo_that_was_left_is_not_shown(opened, rounds, path, values) -> None:
-    looking = detector_handlers.open_tab("ann")
+    looking = detecting.detect("ann")
     next(looking)
-    list(handlers.open_upload("ann", path, None, "relative", values))
+    list(opening.open_upload("ann", path, None, "relative", values))
     assert list(looking) == []
 
 
 def test_without_a_shipped_detector_the_tab_says_what_to_do(opened) -> None:
-    html = views(list(detector_handlers.open_tab("ann")))[-1]
+    html = views(list(detecting.detect("ann")))[-1]
     assert titles(html) == ["Pseudo-masks", "No detector is here"]
     assert "detector_light.safetensors is missing" in html
     assert "python -m training.train --recipe light_cpu" in html
@@ -165,15 +165,15 @@ def test_without_a_shipped_detector_the_tab_says_what_to_do(opened) -> None:
 
 def test_a_damaged_shipped_detector_is_one_sentence(opened, folder) -> None:
     (folder / "detector_light.safetensors").write_bytes(b"damaged")
-    updates = list(detector_handlers.open_tab("ann"))
+    updates = list(detecting.detect("ann"))
     assert 'role="alert"' in updates[-1]["status"]
     assert "Something went wrong" not in updates[-1]["status"]
 
 
 def test_without_a_photo_nothing_runs(rounds, counted) -> None:
-    assert list(detector_handlers.open_tab("nobody")) == [{}]
-    assert detector_handlers.choose_threshold("nobody", 0.4) == {}
-    assert detector_handlers.drop_checkpoint("nobody") == {}
+    assert list(detecting.detect("nobody")) == [{}]
+    assert detecting.choose_threshold("nobody", 0.4) == {}
+    assert detecting.drop_checkpoint("nobody") == {}
     assert counted == []
 
 
@@ -182,22 +182,22 @@ def test_without_a_photo_nothing_runs(rounds, counted) -> None:
 
 def test_an_own_checkpoint_stands_beside_the_others_until_it_is_taken_away(opened, rounds, tmp_path) -> None:
     own = made_checkpoint(tmp_path, 3)
-    updates = list(detector_handlers.use_checkpoint("ann", str(own)))
+    updates = list(detecting.use_checkpoint("ann", str(own)))
     assert titles(views(updates)[-1])[-1] == "Yours: made-3.safetensors"
-    list(detector_handlers.use_checkpoint("ann", str(made_checkpoint(tmp_path, 4))))
+    list(detecting.use_checkpoint("ann", str(made_checkpoint(tmp_path, 4))))
     assert len(opened.detections.found) == 3, "one at a time: what the first one found is gone"
-    html = detector_handlers.drop_checkpoint("ann")["detections"]
+    html = detecting.drop_checkpoint("ann")["detections"]
     assert titles(html) == ["Pseudo-masks", "Detector, round 0", "Detector, final"]
     assert opened.detections.own is None
     assert len(opened.detections.found) == 2
 
 
 def test_an_own_checkpoint_goes_with_its_visitor_to_the_next_photo(opened, tmp_path, path, values) -> None:
-    list(detector_handlers.use_checkpoint("ann", str(made_checkpoint(tmp_path, 3))))
-    updates = list(handlers.open_upload("ann", path, None, "relative", values))
+    list(detecting.use_checkpoint("ann", str(made_checkpoint(tmp_path, 3))))
+    updates = list(opening.open_upload("ann", path, None, "relative", values))
     assert titles(views(updates)[-1]) == ["Pseudo-masks", "Yours: made-3.safetensors"]
-    handlers.close("ann")
-    assert handlers.SESSIONS.get("ann") is None
+    visitors.close("ann")
+    assert visitors.SESSIONS.get("ann") is None
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights at all", b"\x80\x04\x95cos\nsystem\n"])
@@ -205,7 +205,7 @@ def test_an_own_checkpoint_goes_with_its_visitor_to_the_next_photo(opened, tmp_p
 def test_a_file_that_is_no_checkpoint_is_one_sentence(opened, rounds, tmp_path, content, suffix) -> None:
     file = tmp_path / f"mine{suffix}"
     file.write_bytes(content)
-    updates = list(detector_handlers.use_checkpoint("ann", str(file)))
+    updates = list(detecting.use_checkpoint("ann", str(file)))
     assert 'role="alert"' in updates[-1]["status"]
     assert f"mine{suffix}" in updates[-1]["status"]
     assert opened.detections.own is None
@@ -213,9 +213,9 @@ def test_a_file_that_is_no_checkpoint_is_one_sentence(opened, rounds, tmp_path, 
 
 def test_files_that_are_too_large_are_one_sentence(opened, tmp_path, path, values, monkeypatch) -> None:
     monkeypatch.setattr(uploads, "MEGABYTE", 1)
-    (update,) = list(detector_handlers.use_checkpoint("ann", str(made_checkpoint(tmp_path))))[1:]
+    (update,) = list(detecting.use_checkpoint("ann", str(made_checkpoint(tmp_path))))[1:]
     assert "at most 400 MB" in update["status"]
-    (update,) = list(handlers.open_upload("ann", path, None, "relative", values))
+    (update,) = list(opening.open_upload("ann", path, None, "relative", values))
     assert "The photo has" in update["status"] and "at most 60 MB" in update["status"]
 
 

@@ -15,9 +15,6 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
-from anyio.to_thread import run_sync
-from gradio.components.api_component import Api
-from gradio.mcp import GradioMCPServer
 
 from cuts3d.arrays import ImageArray
 from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages
@@ -30,7 +27,8 @@ from cuts3d.run.compare import compare_depth as compare
 from cuts3d.run.compare_report import comparison_document
 from cuts3d.run.explorer import Explorer
 from cuts3d.run.sweep import confidence_sweep as sweep
-from ui.events.handlers import MAX_SIDE
+from ui.events.gradio_patches import outputs_apart, typed, written_with_a_sentence
+from ui.events.opening import MAX_SIDE
 from ui.server.guard import DISK_FULL
 from ui.server.uploads import check_size
 from ui.session import detectors
@@ -48,15 +46,15 @@ def add_endpoints() -> None:
     """Add the endpoints to the page; called inside its `Blocks` context. Nothing of them is seen."""
     photo = gr.File(label="photo", visible=False)
     overlay = gr.Image(label="overlay", format="png", visible=False)
-    overlay.postprocess = _written(overlay.postprocess)  # pyright: ignore[reportAttributeAccessIssue]
-    parameters, result = _typed("parameters", _parameters_schema()), _typed("result", OBJECT)
-    estimators = _typed("estimators", NAMES)
-    sweep_inputs = [_typed("tau_knn_min", NUMBER), _typed("tau_knn", NUMBER), _typed("num_cuts", WHOLE)]
-    GradioMCPServer._execute_tool_without_progress = _outputs_apart
+    written_with_a_sentence(overlay, DISK_FULL)
+    parameters, result = typed("parameters", _parameters_schema()), typed("result", OBJECT)
+    estimators = typed("estimators", NAMES)
+    sweep_inputs = [typed("tau_knn_min", NUMBER), typed("tau_knn", NUMBER), typed("num_cuts", WHOLE)]
+    outputs_apart()
     _add(segment, [photo, parameters], [result, overlay])
     _add(compare_depth, [photo, estimators, parameters], [result])
     _add(confidence_sweep, [photo, *sweep_inputs, parameters], [result])
-    _add(detect, [photo, _typed("score_threshold", NUMBER)], [result, overlay])
+    _add(detect, [photo, typed("score_threshold", NUMBER)], [result, overlay])
 
 
 def segment(request: gr.Request, photo: str, parameters: Parameters = None) -> tuple[Json | str, ImageArray]:
@@ -163,17 +161,6 @@ def _add(function: Callable[..., Any], inputs: list[Any], outputs: list[Any]) ->
     )
 
 
-async def _outputs_apart(self: GradioMCPServer, job: Any) -> list[Any]:
-    """One entry per output, where Gradio 6.31 puts the list of all into one text for agents that ask no progress."""
-    outputs = await run_sync(job.result)
-    return list(outputs) if isinstance(outputs, list | tuple) else [outputs]
-
-
-def _typed(label: str, schema: Json) -> Api:
-    """An input or output that is nothing but its JSON schema, as `gr.api` makes them."""
-    return Api(None, schema, label=label)
-
-
 def _parameters_schema() -> Json:
     """Every parameter with what it does. Ranges stay with the configuration, whose sentences say more."""
     described = {name: {**VALUE, "description": parameter_text(name)} for name in parameter_stages()}
@@ -199,18 +186,6 @@ def _sentences() -> Iterator[None]:
         yield
     except CutS3DError as error:
         raise gr.Error(str(error), print_exception=False) from error
-
-
-def _written(postprocess: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Gradio writes pictures to the disk after the endpoint is done: a full one gets a sentence too."""
-
-    def write(value: Any) -> Any:
-        try:
-            return postprocess(value)
-        except OSError as error:
-            raise gr.Error(DISK_FULL, print_exception=False) from error
-
-    return write
 
 
 def _given(photo: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
@@ -15,25 +15,22 @@ from ui import controls
 from ui.draw import status
 from ui.session.drawing import Drawing, Update
 from ui.session.sessions import Session
-from ui.tabs import affinity, cloud, confidence, depth, detector, export, instances, methods, ncut, pipeline
+from ui.tabs import BY_ID, DRAWN, OVERVIEW, TABS
 
 Values = Sequence[Any]
+RUN_OUTPUTS = ("status", "chosen", *DRAWN)  # what a run may change
 LOG = logging.getLogger("cuts3d.page")
-TABS = {
-    "affinity": affinity.draw,
-    "ncut": ncut.draw,
-    "3d": cloud.draw,
-    "depth": depth.draw,
-    "confidence": confidence.draw,
-    "instances": instances.draw,
-    "methods": methods.draw,
-    "export": export.draw,
-    "detector": detector.draw,
-}
 
 
 def walk(session: Session, values: Values, ticket: int, *, progressive: bool) -> Iterator[Update]:
-    """Run the stages; the pictures are sent as each is ready, or all at the end."""
+    """Run the stages up to the masks before the CRF.
+
+    Args:
+        session: The open photo.
+        values: Values of all controls.
+        ticket: Number of the request; the run ends when a newer one has come.
+        progressive: Whether pictures are sent as each is ready; all at the end otherwise.
+    """
     session.clock.start(session.explorer)
     try:
         params = controls.params_from(values)
@@ -43,8 +40,8 @@ def walk(session: Session, values: Values, ticket: int, *, progressive: bool) ->
                 with session.lock:
                     if not session.tickets.is_newest(ticket):
                         return
-                    drawing = draw_all(session)
-                yield {**drawing.update, "status": status.stage(step.stage)}
+                    update = redraw(session)
+                yield {**update, "status": status.stage(step.stage)}
         update = finish(session, ticket)
     except Exception as error:
         update = failed(error)
@@ -57,13 +54,16 @@ def finish(session: Session, ticket: int) -> Update | None:
     with session.lock:
         if not session.tickets.is_newest(ticket):
             return None
-        drawing = draw_all(session)
-        done = drawing.result("segmentation") is not None or not session.explorer.config.refine.crf
+        update = redraw(session)
         session.clock.costs.append(status.cost(*session.clock.read(session.explorer)))
-        title = session.source.title
-        drawing.update["status"] = status.summary(session.explorer, title, costs=session.clock.costs, done=done)
-        drawing.update["chosen"] = _selector(drawing)
-        return drawing.update
+        return {**update, "status": summary(session), "chosen": selector(Drawing(session))}
+
+
+def summary(session: Session) -> str:
+    """The status line of a photo that has its masks, final or before the CRF."""
+    explorer = session.explorer
+    done = ("segmentation", 0) in explorer.results or not explorer.config.refine.crf
+    return status.summary(explorer, session.source.title, costs=session.clock.costs, done=done)
 
 
 def failed(error: Exception) -> Update:
@@ -95,17 +95,28 @@ def steps(
             return
 
 
-def draw_all(session: Session, *, every_tab: bool = False) -> Drawing:
-    """The overview, and the tab in sight; the others are drawn when they are opened."""
+def redraw(session: Session, outputs: Collection[str] = DRAWN, *, every_tab: bool = False) -> Update:
+    """What changed on the overview and on the active tab; the other tabs are drawn when they are opened.
+
+    Whoever calls this holds the session's lock.
+
+    Args:
+        session: The open photo.
+        outputs: What the event may change. Anything else stays as it is and is drawn by a later event.
+        every_tab: Whether all tabs are drawn.
+    """
     drawing = Drawing(session)
-    pipeline.draw(drawing)
-    for name, draw in TABS.items():
-        if every_tab or name == session.view.tab:
-            draw(drawing)
-    return drawing
+    active = BY_ID.get(session.view.tab, OVERVIEW)
+    for tab in TABS:
+        if (every_tab or tab in (OVERVIEW, active)) and not tab.outputs.keys().isdisjoint(outputs):
+            tab.draw(drawing)
+    for name in drawing.update.keys() - set(outputs):
+        del drawing.update[name], session.drawn.keys[name]
+    return drawing.update
 
 
-def _selector(drawing: Drawing) -> Any:
+def selector(drawing: Drawing) -> Any:
+    """The selector of instances, with those that there are."""
     count = len(drawing.cuts)
     choices = [str(n + 1) for n in range(count)]
     return gr.update(choices=choices, value=choices[drawing.chosen] if choices else None, visible=count > 0)

@@ -1,5 +1,6 @@
-// One picture, several places: a card publishes its picture, mirrors adopt it. Clicks and keys on pictures go to the
-// server through one hidden component, the bus.
+// A card publishes its picture, and its mirrors in other places show the same one. Clicks and keys on pictures become
+// requests to the server: `send(request, fields)` goes through one hidden component, the bus, which triggers the Gradio
+// event of the request's name. `MESSAGES` in `ui/events/wiring.py` lists the requests and their fields.
 window.cuts3d = (() => {
   const pictures = {};
   const mirrors = {};
@@ -19,13 +20,13 @@ window.cuts3d = (() => {
 
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-open]");
-    if (opener) return api.send("click", { tab: opener.dataset.open });
+    if (opener) return api.send("open_tab", { tab: opener.dataset.open });
     const depth = event.target.closest("[data-depth]");
-    if (depth) return api.send("input", { depth: depth.dataset.depth });
+    if (depth) return api.send("use_depth", { depth: depth.dataset.depth });
     const picture = event.target.closest("[data-pick] .picture");
     if (!picture) return;
     const box = picture.getBoundingClientRect();
-    api.send("select", { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height });
+    api.send("pick_patch", { x: (event.clientX - box.left) / box.width, y: (event.clientY - box.top) / box.height });
   });
 
   const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -33,7 +34,7 @@ window.cuts3d = (() => {
     if (!STEPS[event.key] || !event.target.matches?.("[data-pick]")) return;
     event.preventDefault();
     const [rows, columns] = STEPS[event.key];
-    api.send("change", { rows, columns });
+    api.send("move_patch", { rows, columns });
   });
 
   return api;

@@ -10,6 +10,7 @@ from ui.draw import pictures
 from ui.draw.card import card, mirror
 from ui.draw.charts import CHART_JS, affinity_histogram
 from ui.session.drawing import Drawing
+from ui.tabs.tab import PICTURE, Event, Tab
 
 
 def build() -> dict[str, Any]:
@@ -42,3 +43,13 @@ def draw(d: Drawing) -> None:
     d.picture("difference", (before, after, patch), lambda: pictures.difference_picture(before, after, grid, patch))
     row, tau = patch[0] * grid[1] + patch[1], d.session.explorer.tau_ncut
     d.put("histogram", (before, after, row, tau), lambda: affinity_histogram(before[row], after[row], tau))
+
+
+AFFINITY = Tab(
+    id="affinity",
+    title="Affinity",
+    build=build,
+    draw=draw,
+    outputs={"difference": PICTURE, "histogram": ""},
+    events=(Event(request="set_tau_ncut", on=(("histogram", "input"),), payload=("tau",)),),
+)

@@ -12,6 +12,7 @@ from ui.draw import colours, pictures
 from ui.draw.card import mirror
 from ui.draw.mask_pictures import label_map
 from ui.session.drawing import Drawing
+from ui.tabs.tab import Event, Tab
 from ui.viewer import ColourScale, Layer, ShownCut, base_payload, label_layer, layers_payload, scalar_layer, viewer
 
 
@@ -109,3 +110,13 @@ def _confidence(d: Drawing) -> Any:
     from ui.tabs.pipeline import merged_confidence
 
     return merged_confidence(d.cuts, d)
+
+
+CLOUD = Tab(
+    id="3d",
+    title="3D",
+    build=build,
+    draw=draw,
+    outputs={"viewer": gr.update(base={}, value={})},
+    events=(Event(request="pick_patch", on=(("viewer", "select"),), payload=("row", "column")),),
+)

@@ -16,6 +16,7 @@ from ui.draw.card import card
 from ui.draw.line_charts import area_chart
 from ui.draw.render import to_html
 from ui.session.drawing import Drawing
+from ui.tabs.tab import PICTURE, Tab
 
 
 def build() -> dict[str, Any]:
@@ -60,3 +61,12 @@ def chart(cuts: list[tuple[LocalCut, SpatialConfidence]], chosen: int, tau: floa
     areas = np.array([c.cuts.mean(axis=(1, 2)) for _, c in cuts])
     names = [str(i + 1) for i in range(len(cuts))]
     return area_chart(cuts[0][1].taus, areas, tau, names, chosen=chosen)
+
+
+CONFIDENCE = Tab(
+    id="confidence",
+    title="Confidence",
+    build=build,
+    draw=draw,
+    outputs={"cuts": "", "heatmap": PICTURE, "areas": ""},
+)

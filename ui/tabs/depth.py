@@ -20,6 +20,7 @@ from ui.draw.card import mirror
 from ui.draw.mask_pictures import instances_picture
 from ui.draw.render import to_html
 from ui.session.drawing import Drawing
+from ui.tabs.tab import Event, Tab
 
 CHOSEN = ("embedded", "none")
 
@@ -144,3 +145,19 @@ def _cell(value: float) -> str:
     if np.isnan(value):
         return '<td title="one of them is flat">–</td>'
     return f'<td style="--share:{max(0.0, min(1.0, value)):.2f}">{value:.2f}</td>'
+
+
+DEPTH = Tab(
+    id="depth",
+    title="Depth",
+    build=build,
+    draw=draw,
+    outputs={"depth_facts": "", "depth_table": ""},
+    events=(
+        Event(
+            request="compare_depths",
+            on=(("compare_depth", "click"),),
+            inputs=("estimators",),
+        ),
+    ),
+)

@@ -16,6 +16,7 @@ from ui.session import detectors
 from ui.session.detectors import THRESHOLD, Found
 from ui.session.drawing import Drawing
 from ui.tabs import detector_training
+from ui.tabs.tab import Event, Tab
 
 Mark = tuple[Outline, str]  # of a mask, and what is said after its number
 
@@ -123,3 +124,27 @@ def missing() -> str:
 
 def _masks(count: int) -> str:
     return f"{count} mask{'' if count == 1 else 's'}"
+
+
+DETECTOR = Tab(
+    id="detector",
+    title="Detector",
+    build=build,
+    draw=draw,
+    outputs={"detections": ""},
+    events=(
+        Event(request="detect", on=(("detect", "click"),), on_open=True),
+        Event(
+            request="use_checkpoint",
+            on=(("checkpoint", "upload"),),
+            inputs=("checkpoint",),
+        ),
+        Event(request="drop_checkpoint", on=(("checkpoint", "clear"),)),
+        Event(
+            request="choose_threshold",
+            on=(("score_threshold", "input"),),
+            inputs=("score_threshold",),
+        ),
+        *detector_training.EVENTS,
+    ),
+)

@@ -16,6 +16,7 @@ from ui.draw.render import photo_uri
 from ui.draw.status import error as problem_line
 from ui.session.detectors import PSEUDO, Found, FoundObject, same_objects
 from ui.session.page_training import MOST_PHOTOS, PageTraining, seconds_left
+from ui.tabs.tab import Event
 
 MEAN_OF = 10  # steps
 SURE, FEWEST, MOST = 0.5, 3, 8  # shown of a look: what scores so high, but at least and at most so many
@@ -155,3 +156,13 @@ def busy(other: PageTraining, *, own: bool) -> str:
     left = seconds_left(other)
     when = f"in about {_duration(left)}" if left is not None else "in some minutes"
     return f"{whose}, one at a time is all this server can do; try again {when}."
+
+
+EVENTS = (
+    Event(
+        request="train",
+        on=(("train", "click"),),
+        inputs=("training_photos", "training_examples", "training_steps"),
+    ),
+    Event(request="cancel_training", on=(("cancel_training", "click"),)),
+)

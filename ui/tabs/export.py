@@ -10,6 +10,7 @@ import gradio as gr
 from ui.session.drawing import Drawing
 from ui.session.permalink import to_query
 from ui.session.snippets import Opened, python_snippet, shell_snippet
+from ui.tabs.tab import UNCHANGED, Event, Tab
 
 LINK = """
 <label class="link"><span>Link to this example and these parameters</span>
@@ -64,3 +65,13 @@ def draw(d: Drawing) -> None:
     explicit = d.session.own_depth is not None and not own
     d.put("link", key, lambda: to_query(source.example, params, name_depth=explicit))
     d.put("files", key, lambda: gr.update(value=None, visible=False))
+
+
+EXPORT = Tab(
+    id="export",
+    title="Export",
+    build=build,
+    draw=draw,
+    outputs=dict.fromkeys(("python", "shell", "link", "files"), UNCHANGED),
+    events=(Event(request="prepare_files", on=(("prepare", "click"),)),),
+)

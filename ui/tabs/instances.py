@@ -13,6 +13,7 @@ from ui.draw.mask_view import MASK_JS, mask_items, mask_panel, mask_view
 from ui.draw.render import photo_uri, to_image
 from ui.session.drawing import Drawing
 from ui.tabs.pipeline import CARDS
+from ui.tabs.tab import PICTURE, Event, Tab
 
 COMPARABLE = {
     **{name: title.split(" · ")[1] for name, (title, *_) in CARDS.items()},
@@ -74,3 +75,24 @@ def comparison(d: Drawing, left: str, right: str) -> Any:
     image = d.session.explorer.image
     both = [d.session.drawn.pictures.get(name) for name in (left, right)]
     return None if None in both else tuple(to_image(p, image) for p in both if p is not None)
+
+
+INSTANCES = Tab(
+    id="instances",
+    title="Instances",
+    build=build,
+    draw=draw,
+    outputs={"instances": "", "coarse": PICTURE, "compare": None},
+    events=(
+        Event(
+            request="choose_mask",
+            on=(("instances", "select"),),
+            payload=("instance",),
+        ),
+        Event(
+            request="compare_pictures",
+            on=(("compare_left", "input"), ("compare_right", "input")),
+            inputs=("compare_left", "compare_right"),
+        ),
+    ),
+)

@@ -14,6 +14,7 @@ from ui.draw import pictures
 from ui.draw.card import card
 from ui.draw.mask_pictures import masks_picture
 from ui.session.drawing import Drawing
+from ui.tabs.tab import PICTURE, Event, Tab
 
 
 def build() -> dict[str, Any]:
@@ -71,3 +72,19 @@ def table(ours: list[BoolArray], theirs: list[BoolArray], name: str) -> str:
         cells = (str(number), areas[0], str(best + 1), areas[1], f"{scores[best]:.2f}")
         rows.append("<tr>" + "".join(f"<td>{c}</td>" for c in cells) + "</tr>")
     return f'<table class="facts"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+METHODS = Tab(
+    id="methods",
+    title="Methods",
+    build=build,
+    draw=draw,
+    outputs={"ours": PICTURE, "baseline": PICTURE, "methods": PICTURE, "method_table": ""},
+    events=(
+        Event(
+            request="choose_baseline",
+            on=(("against", "input"),),
+            inputs=("against",),
+        ),
+    ),
+)

@@ -10,6 +10,7 @@ from cuts3d.types import Bipartition
 from ui.draw.card import mirror
 from ui.draw.charts import spectrum_chart
 from ui.session.drawing import Drawing
+from ui.tabs.tab import Tab
 
 
 def build() -> dict[str, Any]:
@@ -46,3 +47,6 @@ def facts_of(partition: Bipartition, number: int) -> str:
         f"- solved by {solver}\n\n"
         "_A wide gap after λ₂ says that one cut stands out. Many values near λ₂ say that several would do as well._"
     )
+
+
+NCUT = Tab(id="ncut", title="NCut", build=build, draw=draw, outputs={"spectrum": "", "ncut_facts": ""})

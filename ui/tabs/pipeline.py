@@ -17,6 +17,7 @@ from ui.draw.cloud_picture import cloud_picture
 from ui.draw.mask_pictures import instances_picture
 from ui.draw.picture import flat_cells
 from ui.session.drawing import Drawing
+from ui.tabs.tab import PICTURE, Tab
 
 CARDS = {  # picture -> title, what to look at, the tab it opens
     "photo": ("1 · Photo", "Click a patch: the ring marks whose affinity is shown.", "affinity"),
@@ -115,3 +116,6 @@ def merged_confidence(cuts: list[tuple[LocalCut, SpatialConfidence]], d: Drawing
         values[cut.mask] = confidence.values[cut.mask]
         covered |= cut.mask
     return values, covered
+
+
+PIPELINE = Tab(id="pipeline", title="Pipeline", build=build, draw=draw, outputs=dict.fromkeys(CARDS, PICTURE))

@@ -14,7 +14,7 @@ from made_handling import (
 from PIL import Image
 
 from ui.controls import values_from
-from ui.events import handlers
+from ui.events import opening, visitors
 from ui.session.sessions import Session, Sessions
 
 
@@ -31,8 +31,8 @@ def files(tmp_path_factory: pytest.TempPathFactory, photo: Photo) -> Files:
 def sessions(monkeypatch: pytest.MonkeyPatch) -> Sessions:
     """A store of this test's own, and no pause before the CRF."""
     store = Sessions()
-    monkeypatch.setattr(handlers, "SESSIONS", store)
-    monkeypatch.setattr(handlers, "STILL", 0.0)
+    monkeypatch.setattr(visitors, "SESSIONS", store)
+    monkeypatch.setattr(opening, "STILL", 0.0)
     return store
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from cuts3d.errors import InputError
 from ui.controls import ALL
-from ui.events import handlers
+from ui.events import opening
 from ui.session.sessions import Session
 
 Updates = list[dict[str, Any]]
@@ -50,7 +50,7 @@ class Files:
 
 
 def open_squares(visitor: str, files: Files, values: list[Any]) -> Iterator[dict[str, Any]]:
-    return handlers.open_upload(visitor, files.photo, files.depth, "relative", values)
+    return opening.open_upload(visitor, files.photo, files.depth, "relative", values)
 
 
 def moved(values: list[Any], **changes: Any) -> list[Any]:

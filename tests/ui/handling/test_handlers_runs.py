@@ -17,19 +17,21 @@ from made_handling import (
 )
 
 from ui.controls import values_from
-from ui.events import handlers
+from ui.events import looking, opening, visitors
 from ui.session.sessions import Sessions
+from ui.tabs import TABS
 from ui.tabs.pipeline import CARDS
+from ui.tabs.tab import PICTURE
 
 
 @pytest.fixture(scope="module")
 def example() -> tuple[Updates, Updates]:
     """An example with the default networks: its run, and the CRF after it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(handlers, "SESSIONS", Sessions())
-        patch.setattr(handlers, "STILL", 0.0)
-        walk = list(handlers.open_example("ann", "two boxes", values_from({})))
-        return walk, list(handlers.refine("ann"))
+        patch.setattr(visitors, "SESSIONS", Sessions())
+        patch.setattr(opening, "STILL", 0.0)
+        walk = list(opening.open_example("ann", "two boxes", values_from({})))
+        return walk, list(opening.refine("ann"))
 
 
 def test_an_example_names_every_stage_in_order(example):
@@ -52,8 +54,12 @@ def test_pictures_of_an_example_come_with_their_stage(example):
 def test_the_new_photo_comes_first_and_clears_what_was_there(example):
     first = example[0][0]
     assert "data:image/webp;base64," in first["photo_source"]
-    assert all("waiting" in first[name] for name in handlers.PICTURES)
-    assert set(handlers.PICTURES) >= set(CARDS)
+    pictures = {name for tab in TABS for name, value in tab.outputs.items() if value is PICTURE}
+    assert pictures >= set(CARDS)
+    assert all("waiting" in first[name] for name in pictures)
+    texts = {name for tab in TABS for name, value in tab.outputs.items() if value == ""}
+    assert {"histogram", "cuts", "instances", "detections", "depth_table"} <= texts
+    assert all(first[name] == "" for name in texts)
 
 
 def test_every_picture_of_the_overview_comes(example):
@@ -77,7 +83,7 @@ def test_masks_before_the_crf_come_first_and_say_that_they_are_not_final(example
 
 
 def test_tau_knn_redraws_the_cut_and_runs_nothing_before_it(opened, values):
-    calls, updates = computed(opened, lambda: list(handlers.change("ann", moved(values, tau_knn=0.3))))
+    calls, updates = computed(opened, lambda: list(opening.change("ann", moved(values, tau_knn=0.3))))
     assert not any(calls[stage] for stage in (*EARLY, "ncut", "graph"))
     assert calls["local_cut"] >= 1
     assert {"partition", "confidence", "masks", "bipartition"} <= sent(updates)
@@ -85,7 +91,7 @@ def test_tau_knn_redraws_the_cut_and_runs_nothing_before_it(opened, values):
 
 
 def test_beta_redraws_from_the_importance_on(opened, values):
-    calls, updates = computed(opened, lambda: list(handlers.change("ann", moved(values, beta=0.1))))
+    calls, updates = computed(opened, lambda: list(opening.change("ann", moved(values, beta=0.1))))
     assert not any(calls[stage] for stage in ("features", "depth", "affinity"))
     assert calls["importance"] == calls["sharpened"] == 1
     assert {"importance", "after"} <= sent(updates)
@@ -93,28 +99,28 @@ def test_beta_redraws_from_the_importance_on(opened, values):
 
 
 def test_no_move_computes_nothing_and_says_so(opened, values):
-    calls, updates = computed(opened, lambda: list(handlers.change("ann", values)))
+    calls, updates = computed(opened, lambda: list(opening.change("ann", values)))
     assert not calls
     assert "all from memory" in text(updates[-1])
     assert not sent(updates) & (set(CARDS) - {"masks"})
 
 
 def test_the_status_says_what_was_computed(opened, values):
-    (update,) = handlers.change("ann", moved(values, num_cuts=3))
+    (update,) = opening.change("ann", moved(values, num_cuts=3))
     assert re.search(r"\d ms: confidence$", text(update))
 
 
 def test_a_quick_change_sends_one_update_and_a_thorough_one_every_stage(opened, values):
-    assert len(list(handlers.change("ann", moved(values, beta=0.1)))) == 1
-    thorough = list(handlers.change("ann", moved(values, beta=0.2), progressive=True))
+    assert len(list(opening.change("ann", moved(values, beta=0.1)))) == 1
+    thorough = list(opening.run("ann", moved(values, beta=0.2)))
     assert [text(u).rstrip(" …") for u in thorough[:-1]] == list(WITH_STAGE)
 
 
 def test_only_the_tab_in_sight_is_drawn_on_a_change(opened, values):
     for tab in TAB_OUTPUTS:
-        handlers.show_tab("ann", tab)
-    handlers.show_tab("ann", "confidence")
-    updates = list(handlers.change("ann", moved(values, tau_knn=0.3)))
+        looking.show_tab("ann", tab)
+    looking.show_tab("ann", "confidence")
+    updates = list(opening.change("ann", moved(values, tau_knn=0.3)))
     others = set().union(*TAB_OUTPUTS.values()) - TAB_OUTPUTS["confidence"]
     assert sent(updates) >= TAB_OUTPUTS["confidence"]
     assert not sent(updates) & others

@@ -13,8 +13,8 @@ import gradio as gr
 from cuts3d.arrays import ImageArray
 from cuts3d.errors import InputError
 from cuts3d.io.photos import read_image
-from ui.events import handlers
-from ui.events.detector_runs import drawn
+from ui.events.detections import redrawn
+from ui.events.visitors import is_number, session_of
 from ui.server.uploads import check_size
 from ui.session import page_training
 from ui.session.drawing import Update
@@ -22,6 +22,7 @@ from ui.session.examples import example_names, load_example
 from ui.session.page_training import MOST_PHOTOS, PHOTO_SIDE, PageTraining
 from ui.tabs import detector_training as stage
 
+TRAINING_OUTPUTS = ("training_progress", "training_preview", "trained_file", "status", "detections", "checkpoint")
 STEPS = (20, 200)
 PAUSE = 1.0  # seconds between two pictures of the same phase
 
@@ -35,7 +36,7 @@ def train_here(
     except InputError as error:
         yield {"training_progress": stage.problem(str(error))}
         return
-    count = min(max(int(float(steps)), STEPS[0]), STEPS[1]) if handlers.is_number(steps) else STEPS[0]
+    count = min(max(int(float(steps)), STEPS[0]), STEPS[1]) if is_number(steps) else STEPS[0]
     with TemporaryDirectory(prefix="cuts3d-trained-") as folder:
         training = PageTraining(owner=visitor, photos=photos, steps=count, folder=Path(folder))
         other = page_training.TURN.begin(training)
@@ -105,8 +106,8 @@ def _ended(visitor: str, training: PageTraining) -> Update:
     if training.detector is None:
         return update
     update["trained_file"] = gr.update(value=str(training.result), visible=True)
-    session = handlers.SESSIONS.get(visitor)
+    session = session_of(visitor)
     if session is not None:
         session.detections.use_own(training.detector)
-        update |= {**drawn(session), "checkpoint": None}
+        update |= {**redrawn(session), "checkpoint": None}
     return update

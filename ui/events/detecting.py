@@ -1,4 +1,4 @@
-"""Events of the tab Detector."""
+"""Requests of the tab Detector."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ from pathlib import Path
 from typing import Any
 
 from ui.draw import status
-from ui.events import handlers
-from ui.events.detector_runs import drawn, find_all
+from ui.events.detections import redrawn, run_detectors
 from ui.events.runs import failed
+from ui.events.visitors import closed, is_number, session_of
 from ui.server.uploads import LARGEST_CHECKPOINT, check_size
 from ui.session.detectors import load_detector
 from ui.session.drawing import Update
 from ui.session.sessions import Session
 
 
-def open_tab(visitor: str) -> Iterator[Update]:
+def detect(visitor: str) -> Iterator[Update]:
     """The tab was opened, or its button pressed: run the detectors that have not seen the open photo."""
-    session = handlers.SESSIONS.get(visitor)
+    session = session_of(visitor)
     if session is None:
-        yield handlers.closed(visitor)
+        yield closed(visitor)
         return
-    yield from _find(visitor, session)
+    yield from _detect(visitor, session)
 
 
-def look_again(visitor: str) -> Iterator[Update]:
-    """A training ended: run its detector, where the tab is still in sight."""
-    session = handlers.SESSIONS.get(visitor)
+def detect_again(visitor: str) -> Iterator[Update]:
+    """A training ended: run its detector if the tab is still active."""
+    session = session_of(visitor)
     if session is not None and session.view.tab == "detector":
-        yield from _find(visitor, session)
+        yield from _detect(visitor, session)
 
 
 def use_checkpoint(visitor: str, path: str | None) -> Iterator[Update]:
-    """Take a visitor's own checkpoint in place of an earlier one, and run it on the open photo."""
-    session = handlers.SESSIONS.get(visitor)
+    """Take a visitor's own checkpoint instead of an earlier one, and run it on the open photo."""
+    session = session_of(visitor)
     if session is None or path is None:
         yield {"status": status.words("Open a photo first, then choose the checkpoint again."), "checkpoint": None}
         return
@@ -46,31 +46,31 @@ def use_checkpoint(visitor: str, path: str | None) -> Iterator[Update]:
         yield failed(error)
         return
     session.detections.use_own(own)
-    yield from _find(visitor, session)
+    yield from _detect(visitor, session)
 
 
 def drop_checkpoint(visitor: str) -> Update:
     """Free a visitor's own checkpoint."""
-    session = handlers.SESSIONS.get(visitor)
+    session = session_of(visitor)
     if session is None:
         return {}
     session.detections.use_own(None)
-    return drawn(session)
+    return redrawn(session)
 
 
 def choose_threshold(visitor: str, threshold: Any) -> Update:
     """Show the detections of at least a score; no network runs."""
-    session = handlers.SESSIONS.get(visitor)
+    session = session_of(visitor)
     if session is None:
-        return handlers.closed(visitor)
-    if not handlers.is_number(threshold):
+        return closed(visitor)
+    if not is_number(threshold):
         return {}
     with session.lock:
         session.look(threshold=min(max(float(threshold), 0.0), 1.0))
-    return drawn(session)
+    return redrawn(session)
 
 
-def _find(visitor: str, session: Session) -> Iterator[Update]:
+def _detect(visitor: str, session: Session) -> Iterator[Update]:
     with session.lock:
         session.look(tab="detector")
-    yield from find_all(session, lambda: handlers.SESSIONS.get(visitor) is session)
+    yield from run_detectors(session, lambda: session_of(visitor) is session)
