@@ -141,6 +141,7 @@ register_backbone(
         feature="token",  # measured against keys: benchmarks/ablation.md
         center=True,
         tau_ncut=0.05,
+        token_layers=(2, 5, 8, 11),  # what the embedded depth head reads
         load=load_embedded,
         embedded=True,
     )

@@ -1,4 +1,4 @@
-"""Features of photos with the options of a configuration. The backbone runs here and nowhere else, on a GPU if any."""
+"""Features of a photo: the one place where the backbone runs, on a GPU if there is one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from cuts3d.arrays import ImageArray
 from cuts3d.backbones.loaded import loaded_backbone
 from cuts3d.backbones.registry import get_backbone
 from cuts3d.backbones.vit import extract_batch
-from cuts3d.config import FeatureConfig
+from cuts3d.config import CutS3DConfig, FeatureConfig
+from cuts3d.memo import Keyed, Memo
 from cuts3d.types import PatchFeatures
 
+FeatureRequest = tuple[FeatureConfig, tuple[int, ...]]  # options, and the blocks whose tokens are kept
 Runner = Callable[..., Any]
 
 
@@ -25,13 +27,29 @@ _runner: Runner = _directly
 
 
 def use_runner(runner: Runner = _directly) -> None:
-    """Run the network of `photo_vectors` through `runner(function, *arguments)`, for example on a rented GPU.
+    """Let `runner(function, *arguments)` call the network, for example on a GPU that is lent for one call.
 
     Args:
-        runner: Calls the function and returns its result. If it runs another process, both are pickled.
+        runner: Calls the function and returns its result. Both are pickled where the runner is another process.
     """
-    global _runner  # noqa: PLW0603 - one per process, as the loaded networks are
+    global _runner  # noqa: PLW0603 - one per process, like the loaded networks
     _runner = runner
+
+
+def tau_ncut_of(config: CutS3DConfig) -> float:
+    """τ_ncut in use: the configured one, else the default of the backbone (method 1.2)."""
+    own = config.affinity.tau_ncut
+    return get_backbone(config.features.backbone).tau_ncut if own is None else own
+
+
+def feature_request(options: FeatureConfig) -> FeatureRequest:
+    """The options, with the blocks whose tokens the depth heads of this backbone read."""
+    return options, get_backbone(options.backbone).token_layers
+
+
+def photo_features(image: Keyed[ImageArray], request: FeatureRequest, memo: Memo) -> Keyed[PatchFeatures]:
+    """Features of a photo through a memo; see `photo_vectors`."""
+    return memo("features", photo_vectors, image, *request)
 
 
 def photo_vectors(image: ImageArray, options: FeatureConfig, token_layers: tuple[int, ...] = ()) -> PatchFeatures:
@@ -39,25 +57,25 @@ def photo_vectors(image: ImageArray, options: FeatureConfig, token_layers: tuple
 
     Args:
         image: uint8 [H, W, 3].
-        options: Backbone and how it is used.
-        token_layers: Blocks whose tokens are kept for a depth head.
+        options: Backbone, and how it is used.
+        token_layers: Blocks whose tokens are kept.
 
     Raises:
         ConfigError: The options do not fit the network.
-        WeightsUnavailableError: Its weights cannot be had.
+        WeightsUnavailableError: Its weights are not available.
     """
     return _runner(compute, image, options, token_layers)
 
 
 def compute(image: ImageArray, options: FeatureConfig, token_layers: tuple[int, ...]) -> PatchFeatures:
-    """Run the backbone in this process, without the runner; see `photo_vectors`."""
+    """Run the backbone in this process; see `photo_vectors`."""
     return batch_vectors([image], options, token_layers)[0]
 
 
 def batch_vectors(
     images: Sequence[ImageArray], options: FeatureConfig, token_layers: tuple[int, ...] = ()
 ) -> list[PatchFeatures]:
-    """Features of several photos in one pass of the backbone, without the runner; see `photo_vectors`."""
+    """Features of several photos in one pass, in this process; see `photo_vectors`."""
     network = loaded_backbone(options.backbone).to("cuda" if torch.cuda.is_available() else "cpu")
     return extract_batch(
         network,

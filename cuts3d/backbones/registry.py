@@ -30,6 +30,7 @@ class BackboneSpec:
         layer: Block index, negative from the end.
         center: Subtract the per-image mean feature before normalising (needed by DINOv2).
         tau_ncut: Default threshold on the (sharpened) affinity.
+        token_layers: Blocks whose tokens are kept with the features, because a depth head reads them.
         mean: Channel means of the input normalisation, RGB in [0, 1].
         std: Channel standard deviations of the input normalisation.
         load: Builds the network with its weights.
@@ -48,6 +49,7 @@ class BackboneSpec:
     layer: int = -1
     center: bool = False
     tau_ncut: float = 0.15
+    token_layers: tuple[int, ...] = ()
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     embedded: bool = False

@@ -6,19 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from cuts3d.arrays import ImageArray
+from cuts3d.backbones.features import feature_request
 from cuts3d.baselines.freemask import freemask_masks
 from cuts3d.baselines.maskcut import maskcut, maskcut_masks
+from cuts3d.baselines.options import BaselineOptions
 from cuts3d.baselines.patches import Needs
 from cuts3d.baselines.promerge import promerge_masks
 from cuts3d.baselines.tokencut import tokencut_masks
 from cuts3d.baselines.votecut import members, votecut_masks
-from cuts3d.config import CutS3DConfig
-from cuts3d.run.stages import Memo
+from cuts3d.memo import Keyed, Memo
 from cuts3d.types import CoarseMask
 
 
-def _own_features(config: CutS3DConfig) -> Needs:
-    return ((config.features, ()),)
+def _own_features(options: BaselineOptions) -> Needs:
+    return (feature_request(options.features),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,15 +30,15 @@ class Baseline:
         name: For people.
         source: Paper or system that it comes from, and the year.
         rule: What it does, in one sentence.
-        masks: (photo, configuration, memo) -> masks on the patch grid, best first.
-        needs: Features that it reads: options and token layers, as the memo's keys.
+        masks: (photo, options, memo) -> masks on the patch grid, best first.
+        needs: Features that it reads, each a request to the backbone.
     """
 
     name: str
     source: str
     rule: str
-    masks: Callable[[ImageArray, CutS3DConfig, Memo], list[CoarseMask]]
-    needs: Callable[[CutS3DConfig], Needs] = _own_features
+    masks: Callable[[Keyed[ImageArray], BaselineOptions, Memo], list[CoarseMask]]
+    needs: Callable[[BaselineOptions], Needs] = _own_features
 
     @property
     def title(self) -> str:
@@ -79,4 +80,10 @@ BASELINES: dict[str, Baseline] = {
     ),
 }
 
-__all__ = ["BASELINES", "Baseline", "Needs", "maskcut"]
+
+def baseline_masks(image: ImageArray, name: str, options: BaselineOptions, memo: Memo) -> tuple[CoarseMask, ...]:
+    """Masks of a photo, uint8 [H, W, 3], by one of `BASELINES`, on the patch grid, best first."""
+    return tuple(BASELINES[name].masks(memo.given(image), options, memo))
+
+
+__all__ = ["BASELINES", "Baseline", "BaselineOptions", "Needs", "baseline_masks", "maskcut"]

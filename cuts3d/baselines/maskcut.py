@@ -10,13 +10,13 @@ import numpy as np
 
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 from cuts3d.backbones import get_backbone
-from cuts3d.config import CutS3DConfig
+from cuts3d.backbones.features import feature_request, photo_features
+from cuts3d.baselines.options import BaselineOptions
 from cuts3d.errors import InputError
 from cuts3d.grids import iou
+from cuts3d.memo import Keyed, Memo
 from cuts3d.method.affinity import graph_weights, normalise_features
 from cuts3d.method.ncut import bipartition
-from cuts3d.run.features import remembered_vectors
-from cuts3d.run.stages import Memo
 from cuts3d.types import CoarseMask
 
 MAX_OVERLAP = 0.5
@@ -63,17 +63,16 @@ def maskcut(
     return masks
 
 
-def maskcut_masks(image: ImageArray, config: CutS3DConfig, memo: Memo) -> list[CoarseMask]:
+def maskcut_masks(image: Keyed[ImageArray], options: BaselineOptions, memo: Memo) -> list[CoarseMask]:
     """MaskCut's masks of a photo in the order of cutting; all score 1, as published."""
-    features = remembered_vectors(image, config.features, memo)
-    spec = get_backbone(config.features.backbone)
-    tau = spec.tau_ncut if config.affinity.tau_ncut is None else config.affinity.tau_ncut
+    features = photo_features(image, feature_request(options.features), memo).value
+    own = get_backbone(options.features.backbone).tau_ncut
     masks = maskcut(
         normalise_features(features.vectors, center=features.center).T,
         grid_shape=features.grid_shape,
-        tau=tau,
-        max_instances=config.masks.max_instances,
-        epsilon=config.affinity.epsilon,
+        tau=own if options.tau_ncut is None else options.tau_ncut,
+        max_instances=options.max_instances,
+        epsilon=options.epsilon,
     )
     return [CoarseMask(mask=mask, score=1.0) for mask in masks if mask.any()]
 
@@ -81,5 +80,5 @@ def maskcut_masks(image: ImageArray, config: CutS3DConfig, memo: Memo) -> list[C
 def _cut(vectors: FloatArray, grid_shape: tuple[int, int], tau: float, epsilon: float) -> BoolArray:
     """One round: binary affinity, NCut, orientation, the component of the seed."""
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    weights = graph_weights((unit @ unit.T).astype(np.float32), tau_ncut=tau, epsilon=epsilon)
+    weights = graph_weights((unit @ unit.T).astype(np.float32), tau_ncut=tau, epsilon=epsilon, mode="binary")
     return bipartition(weights, grid_shape).component

@@ -7,11 +7,11 @@ import math
 import numpy as np
 
 from cuts3d.arrays import BoolArray, FloatArray
-from cuts3d.config import FeatureConfig
+from cuts3d.backbones.features import FeatureRequest
 from cuts3d.errors import InputError
 from cuts3d.types import CoarseMask
 
-Needs = tuple[tuple[FeatureConfig, tuple[int, ...]], ...]  # what a method reads: options and token layers
+Needs = tuple[FeatureRequest, ...]  # what a method reads of the backbones
 
 LEAST_SIDE = 3  # on a smaller grid every patch is a corner or touches one
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray
+from cuts3d.backbones.features import feature_request, photo_features
+from cuts3d.baselines.options import BaselineOptions
 from cuts3d.baselines.patches import coarse_masks, least_patches, no_masks, unit_vectors
-from cuts3d.config import CutS3DConfig
 from cuts3d.grids import component_of
+from cuts3d.memo import Keyed, Memo
 from cuts3d.method.affinity import normalise_features
-from cuts3d.run.features import remembered_vectors
-from cuts3d.run.stages import Memo
 from cuts3d.types import CoarseMask
 
 
@@ -150,12 +150,12 @@ def _mean_direction(mask: FloatArray, unit: FloatArray) -> FloatArray:
     return mean / max(float(np.linalg.norm(mean)), 1e-12)
 
 
-def promerge_masks(image: ImageArray, config: CutS3DConfig, memo: Memo) -> list[CoarseMask]:
+def promerge_masks(image: Keyed[ImageArray], options: BaselineOptions, memo: Memo) -> list[CoarseMask]:
     """ProMerge's masks of a photo, best first; of the configuration, features and least area hold."""
-    features = remembered_vectors(image, config.features, memo)
+    features = photo_features(image, feature_request(options.features), memo).value
     masks, scores = promerge(
         normalise_features(features.vectors, center=features.center),
         grid_shape=features.grid_shape,
-        min_area=config.masks.min_area,
+        min_area=options.min_area,
     )
     return coarse_masks(masks, scores)

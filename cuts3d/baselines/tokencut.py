@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray
+from cuts3d.backbones.features import feature_request, photo_features
+from cuts3d.baselines.options import BaselineOptions
 from cuts3d.baselines.patches import coarse_masks, least_patches, no_masks, unit_vectors
-from cuts3d.config import CutS3DConfig
 from cuts3d.grids import component_of
+from cuts3d.memo import Keyed, Memo
 from cuts3d.method.affinity import cosine_affinity, graph_weights, normalise_features
 from cuts3d.method.ncut import second_eigenvector
-from cuts3d.run.features import remembered_vectors
-from cuts3d.run.stages import Memo
 from cuts3d.types import CoarseMask
 
 TAU = 0.2
@@ -69,7 +69,7 @@ def patch_eigenvector(
     unit = unit_vectors(features, grid_shape)
     if unit is None:
         return None
-    weights = graph_weights(cosine_affinity(unit), tau_ncut=tau, epsilon=epsilon)
+    weights = graph_weights(cosine_affinity(unit, center=False), tau_ncut=tau, epsilon=epsilon, mode="binary")
     n = len(weights)
     links = np.count_nonzero(weights == 1.0) - np.count_nonzero(weights.diagonal() == 1.0)
     return second_eigenvector(weights)[0].reshape(grid_shape) if 0 < links < n * (n - 1) else None
@@ -90,14 +90,14 @@ def salient_part(x: FloatArray) -> BoolArray:
     return component_of(foreground, (int(row), int(column)))
 
 
-def tokencut_masks(image: ImageArray, config: CutS3DConfig, memo: Memo) -> list[CoarseMask]:
+def tokencut_masks(image: Keyed[ImageArray], options: BaselineOptions, memo: Memo) -> list[CoarseMask]:
     """TokenCut's mask of a photo, at its own τ of 0.2 unless the configuration sets one."""
-    features = remembered_vectors(image, config.features, memo)
+    features = photo_features(image, feature_request(options.features), memo).value
     masks, scores = tokencut(
         normalise_features(features.vectors, center=features.center),
         grid_shape=features.grid_shape,
-        tau=TAU if config.affinity.tau_ncut is None else config.affinity.tau_ncut,
-        epsilon=config.affinity.epsilon,
-        min_area=config.masks.min_area,
+        tau=TAU if options.tau_ncut is None else options.tau_ncut,
+        epsilon=options.epsilon,
+        min_area=options.min_area,
     )
     return coarse_masks(masks, scores)

@@ -13,32 +13,32 @@ import numpy as np
 from scipy import ndimage
 
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray, IntArray
+from cuts3d.backbones.features import photo_features
+from cuts3d.baselines.options import BaselineOptions
 from cuts3d.baselines.patches import Needs, coarse_masks, least_patches, no_masks
 from cuts3d.baselines.tokencut import TAU, patch_eigenvector
-from cuts3d.config import CutS3DConfig
 from cuts3d.grids import resize_map
+from cuts3d.memo import Keyed, Memo
 from cuts3d.method.affinity import normalise_features
-from cuts3d.run.features import remembered_vectors
-from cuts3d.run.stages import Memo
 from cuts3d.types import CoarseMask
 
 LAYERS = (-1, -2, -3, -4)
 BLOCK = 64  # rows at a time: what fits a CPU's cache
 
 
-def members(config: CutS3DConfig, *, backbones: tuple[str, ...] = (), layers: tuple[int, ...] = LAYERS) -> Needs:
+def members(options: BaselineOptions, *, backbones: tuple[str, ...] = (), layers: tuple[int, ...] = LAYERS) -> Needs:
     """The ensemble: of each backbone the last block's keys and the raw tokens of some blocks, all from one pass.
 
     Args:
-        config: Its input size and centring hold for every backbone, its feature kind and layer for none.
+        options: The input size and the centring hold for every backbone, the feature kind and the layer for none.
         backbones: Registry names; none: the configured one.
         layers: Blocks whose tokens are members, negative from the end.
 
     Returns:
         One entry per backbone; its vectors are one member, each of its token layers another.
     """
-    names = backbones or (config.features.backbone,)
-    shared = dataclasses.replace(config.features, feature="key", layer=-1)
+    names = backbones or (options.features.backbone,)
+    shared = dataclasses.replace(options.features, feature="key", layer=-1)
     return tuple((dataclasses.replace(shared, backbone=name), layers) for name in names)
 
 
@@ -156,23 +156,27 @@ def _clusters(candidates: BoolArray, min_overlap: float, most: int) -> Iterator[
 
 
 def votecut_masks(
-    image: ImageArray, config: CutS3DConfig, memo: Memo, *, ensemble: Callable[[CutS3DConfig], Needs] = members
+    image: Keyed[ImageArray],
+    options: BaselineOptions,
+    memo: Memo,
+    *,
+    ensemble: Callable[[BaselineOptions], Needs] = members,
 ) -> list[CoarseMask]:
     """VoteCut's masks of a photo, best first; they may overlap.
 
     Args:
         image: uint8 [H, W, 3].
-        config: Input size, τ_ncut (None: TokenCut's), ε and the least area hold; the most masks are the method's own.
+        options: Input size, τ_ncut (None: TokenCut's), ε and the smallest area; the number of masks is VoteCut's own.
         memo: Remembers features.
         ensemble: What its members read, see `members`.
     """
-    tau = TAU if config.affinity.tau_ncut is None else config.affinity.tau_ncut
+    tau = TAU if options.tau_ncut is None else options.tau_ncut
     eigenvectors, grids = [], []
-    for options, layers in ensemble(config):
-        features = remembered_vectors(image, options, memo, layers)
+    for request in ensemble(options):
+        features = photo_features(image, request, memo).value
         grids.append(features.grid_shape)
         for vectors in (features.vectors, *features.tokens):
             unit = normalise_features(vectors, center=features.center)
-            x = patch_eigenvector(unit, features.grid_shape, tau=tau, epsilon=config.affinity.epsilon)
+            x = patch_eigenvector(unit, features.grid_shape, tau=tau, epsilon=options.epsilon)
             eigenvectors += [] if x is None else [x]
-    return coarse_masks(*votecut(eigenvectors, grid_shape=max(grids), min_area=config.masks.min_area))
+    return coarse_masks(*votecut(eigenvectors, grid_shape=max(grids), min_area=options.min_area))

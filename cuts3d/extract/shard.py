@@ -14,17 +14,17 @@ import torch
 from PIL import Image
 
 from cuts3d.arrays import ImageArray
-from cuts3d.backbones.features import batch_vectors
+from cuts3d.backbones.features import batch_vectors, photo_vectors
 from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError, out_of_memory
-from cuts3d.extract.first_cuts import first_cuts
+from cuts3d.extract.first_cuts import provide_first_cuts
 from cuts3d.extract.job import Job
 from cuts3d.extract.manifest import Shard
 from cuts3d.extract.records import annotation
 from cuts3d.extract.sources import Entry
 from cuts3d.io.coco import ImageRecord
 from cuts3d.io.photos import read_image
+from cuts3d.memo import Memo
 from cuts3d.run.methods import OURS, find_masks
-from cuts3d.run.stages import Known, Memo, remembering
 
 OUT_OF_MEMORY = 137  # exit status, as of a process that the kernel has killed
 
@@ -97,13 +97,16 @@ def _run_batch(job: Job, part: dict[int, Entry]) -> Iterator[dict[str, Any]]:
 
 
 def _memos(job: Job, images: list[ImageArray]) -> list[Memo]:
-    """What one pass of the networks, and on a GPU one batch of NCuts, tells of each photo."""
+    """Memos with the features of one pass of the networks, and on a GPU with the first NCuts of one batch."""
     if not images:
         return []
-    vectors = {key: batch_vectors(images, *key) for key in job.needs}
-    handed: list[Known] = [{("features", key): found[n] for key, found in vectors.items()} for n in range(len(images))]
-    memos = [remembering(known) for known in handed]
-    return first_cuts(images, memos, job.config, "cuda") if job.method == OURS and torch.cuda.is_available() else memos
+    memos = [Memo() for _ in images]
+    for request in job.needs:
+        for image, memo, features in zip(images, memos, batch_vectors(images, *request), strict=True):
+            memo.provide(features, "features", photo_vectors, memo.given(image), *request)
+    if job.method == OURS and torch.cuda.is_available():
+        provide_first_cuts(images, memos, job.config, "cuda")
+    return memos
 
 
 def _read(entry: Entry) -> ImageArray:

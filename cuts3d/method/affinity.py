@@ -9,9 +9,10 @@ import torch
 
 from cuts3d.arrays import FloatArray
 from cuts3d.method.tiles import symmetric_matrix
+from cuts3d.types import PatchFeatures
 
 
-def normalise_features(vectors: FloatArray, *, center: bool = False) -> FloatArray:
+def normalise_features(vectors: FloatArray, *, center: bool) -> FloatArray:
     """L2-normalise patch features.
 
     Args:
@@ -29,7 +30,7 @@ def normalise_features(vectors: FloatArray, *, center: bool = False) -> FloatArr
     return vectors / np.maximum(lengths, 1e-12)
 
 
-def cosine_affinity(vectors: FloatArray, *, center: bool = False) -> FloatArray:
+def cosine_affinity(vectors: FloatArray, *, center: bool) -> FloatArray:
     """A_ij = max(0, cos(F_i, F_j)), symmetric to the last bit.
 
     Args:
@@ -43,12 +44,17 @@ def cosine_affinity(vectors: FloatArray, *, center: bool = False) -> FloatArray:
     return symmetric_matrix(len(unit), lambda rows, columns: (unit[rows] @ unit[columns].T).clamp_(0.0, 1.0)).numpy()
 
 
+def feature_affinity(features: PatchFeatures) -> FloatArray:
+    """`cosine_affinity` of a photo's features, centred where their declaration says so; float32 [n, n]."""
+    return cosine_affinity(features.vectors, center=features.center)
+
+
 def graph_weights(
     affinity: FloatArray,
     *,
-    tau_ncut: float = 0.15,
-    epsilon: float = 1e-5,
-    mode: Literal["binary", "soft"] = "binary",
+    tau_ncut: float,
+    epsilon: float,
+    mode: Literal["binary", "soft"],
 ) -> FloatArray:
     """Weights of the NCut graph.
 

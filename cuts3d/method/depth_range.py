@@ -40,12 +40,12 @@ class DepthRange:
         return self.low == self.high
 
 
-def normalise_depth(depth: DepthMap, *, clip_percent: float = 1.0) -> FloatArray:
+def normalise_depth(depth: DepthMap, *, clip_percent: float) -> FloatArray:
     """Depth z in [0, 1], 0 = nearest, float32 [H', W']; see `depth_range`."""
     return depth_range(depth, clip_percent=clip_percent).z
 
 
-def depth_range(depth: DepthMap, *, clip_percent: float = 1.0) -> DepthRange:
+def depth_range(depth: DepthMap, *, clip_percent: float) -> DepthRange:
     """Bring any depth map to z in [0, 1], 0 = nearest.
 
     Metric and relative depth keep their linear scale. Disparity is turned round, not inverted: its scale and shift are

@@ -14,7 +14,7 @@ from cuts3d.method.tiles import symmetric_matrix
 FLAT = 1e-6  # below this spread of ΔD there is nothing to sharpen by
 
 
-def spatial_importance(depth: FloatArray, *, beta: float = 0.45, sigma: float = 3.0) -> FloatArray | None:
+def spatial_importance(depth: FloatArray, *, beta: float, sigma: float) -> FloatArray | None:
     """Spatial importance ΔD = |G_σ * D − D|, normalised to [β, 1].
 
     Args:
@@ -34,7 +34,7 @@ def spatial_importance(depth: FloatArray, *, beta: float = 0.45, sigma: float = 
 
 
 def sharpening_exponent(
-    rows: torch.Tensor, columns: torch.Tensor, *, pair_rule: Literal["product", "mean", "max"] = "product"
+    rows: torch.Tensor, columns: torch.Tensor, *, pair_rule: Literal["product", "mean", "max"]
 ) -> torch.Tensor:
     """Exponent 1 − ΔD_ij of every pair of some patches and some others.
 
@@ -58,8 +58,8 @@ def sharpen_affinity(
     affinity: FloatArray,
     importance: FloatArray,
     *,
-    pair_rule: Literal["product", "mean", "max"] = "product",
-    direction: Literal["raise", "lower"] = "raise",
+    pair_rule: Literal["product", "mean", "max"],
+    direction: Literal["raise", "lower"],
 ) -> FloatArray:
     """W'_ij = W_ij^(1 − ΔD_ij) (paper).
 

@@ -9,7 +9,7 @@ from cuts3d.arrays import BoolArray
 from cuts3d.types import KnnGraph, PointCloud
 
 
-def knn_graph(cloud: PointCloud, *, k_neighbors: int = 24, among: BoolArray | None = None) -> KnnGraph:
+def knn_graph(cloud: PointCloud, *, k_neighbors: int, among: BoolArray | None = None) -> KnnGraph:
     """Link every point with its k nearest, each pair once.
 
     Args:

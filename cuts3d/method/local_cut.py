@@ -1,4 +1,4 @@
-"""LocalCut (paper; method 1.5): k-NN graph, truncation at τ_knn, min-cut between eigenvector extremes."""
+"""LocalCut (paper; method 1.5): terminals at the extremes of the eigenvector, min-cut, and what is kept of it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from typing import Literal
 import numpy as np
 
 from cuts3d.arrays import BoolArray, FloatArray, IntArray
+from cuts3d.config import LocalCutConfig
 from cuts3d.errors import InputError
 from cuts3d.grids import component_of, resize_map
-from cuts3d.method.min_cut import (
-    min_cut,
-)
+from cuts3d.method.min_cut import min_cut
 from cuts3d.types import Bipartition, KnnGraph, LocalCut
 
 
@@ -19,8 +18,8 @@ def choose_terminals(
     eigenvector: FloatArray,
     allowed: BoolArray,
     *,
-    terminals: Literal["fraction", "single"] = "fraction",
-    fraction: float = 0.001,
+    terminals: Literal["fraction", "single"],
+    fraction: float,
 ) -> tuple[IntArray, IntArray]:
     """Source and sink points: the largest and the smallest signed entries of the eigenvector.
 
@@ -61,18 +60,14 @@ def keep_seed_part(side: BoolArray, mask: BoolArray, sources: IntArray) -> BoolA
     return component_of(side.reshape(mask.shape) & mask, (int(row), int(column)))
 
 
-def local_cut(  # noqa: PLR0913 - the stage's parameters, all named
+def local_cut(
     graph: KnnGraph,
     eigenvector: FloatArray,
     region: BoolArray,
+    options: LocalCutConfig,
     *,
-    tau_knn: float = 0.115,
-    sigma_c: float = 0.025,
-    terminals: Literal["fraction", "single"] = "fraction",
-    terminal_fraction: float = 0.001,
-    capacity: Literal["gaussian", "euclidean"] = "gaussian",
-    min_area: float = 0.01,
-    component: BoolArray | None = None,
+    min_area: float,
+    component: BoolArray | None,
 ) -> LocalCut:
     """Cut one instance out of a semantic region.
 
@@ -80,12 +75,8 @@ def local_cut(  # noqa: PLR0913 - the stage's parameters, all named
         graph: k-NN graph of the cloud whose background was sent away.
         eigenvector: float [h, w] on the cut's grid.
         region: B, or what earlier cuts left of it, bool [h, w], not empty.
-        tau_knn: τ_knn, in units of the photo's longer side.
-        sigma_c: σ_c.
-        terminals: See `choose_terminals`.
-        terminal_fraction: See `choose_terminals`.
-        capacity: See `capacities`.
-        min_area: Share of the points under which a cut counts as trivial.
+        options: τ_knn, σ_c, terminals and the form of the capacities.
+        min_area: A cut of at most this fraction of the points counts as trivial.
         component: MaskCut's component on this grid, taken where the cut is trivial; None: the trivial cut stays.
 
     Returns:
@@ -94,10 +85,14 @@ def local_cut(  # noqa: PLR0913 - the stage's parameters, all named
     Raises:
         InputError: The region is empty, or none of it is in the graph.
     """
-    sources, sinks = choose_terminals(eigenvector, region, terminals=terminals, fraction=terminal_fraction)
+    sources, sinks = choose_terminals(
+        eigenvector, region, terminals=options.terminals, fraction=options.terminal_fraction
+    )
     if not sources.size:
         raise InputError("LocalCut needs a region with a point that is in the graph; there is none to cut from.")
-    side, flow, connected, kept = min_cut(graph, sources, sinks, tau_knn=tau_knn, sigma_c=sigma_c, capacity=capacity)
+    side, flow, connected, kept = min_cut(
+        graph, sources, sinks, tau_knn=options.tau_knn, sigma_c=options.sigma_c, capacity=options.capacity
+    )
     mask = keep_seed_part(side, region, sources)
     fallback = ""
     if component is not None:

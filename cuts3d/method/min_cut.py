@@ -16,9 +16,7 @@ CAPACITY_STEPS = 10_000  # integer steps of a capacity of 1; SciPy's max-flow ta
 VANISHED = 1e-290  # capacities below it are 0: float64 cannot hold what scales them up
 
 
-def capacities(
-    lengths: FloatArray, *, sigma_c: float = 0.025, form: Literal["gaussian", "euclidean"] = "gaussian"
-) -> FloatArray:
+def capacities(lengths: FloatArray, *, sigma_c: float, form: Literal["gaussian", "euclidean"]) -> FloatArray:
     """Strength of links of given lengths.
 
     Args:
@@ -49,8 +47,8 @@ def min_cut(
     sinks: IntArray,
     *,
     tau_knn: float,
-    sigma_c: float = 0.025,
-    capacity: Literal["gaussian", "euclidean"] = "gaussian",
+    sigma_c: float,
+    capacity: Literal["gaussian", "euclidean"],
 ) -> tuple[BoolArray, float, bool, int]:
     """Minimal source side of a minimum cut in the truncated graph (Dinic, as in the paper).
 

@@ -61,7 +61,7 @@ def second_eigenvector(
     return _to_generalised(vectors[:, 0], scale), 1.0 - float(values[0]), "dense"
 
 
-def spectrum(weights: FloatArray, *, count: int = 10, tolerance: float = 1e-4, max_iterations: int = 400) -> FloatArray:
+def spectrum(weights: FloatArray, *, count: int, tolerance: float = 1e-4, max_iterations: int = 400) -> FloatArray:
     """Smallest generalised eigenvalues of (D − W) x = λ D x; a gap after the second says that one cut stands out.
 
     Args:
@@ -93,6 +93,12 @@ def spectrum(weights: FloatArray, *, count: int = 10, tolerance: float = 1e-4, m
     similarity = scale[:, None] * w.numpy().astype(np.float64) * scale[None, :]
     values = scipy.linalg.eigh(similarity, subset_by_index=(n - count, n - 1), eigvals_only=True)
     return np.clip(1.0 - values[::-1], 0.0, 2.0)
+
+
+def nodes_spectrum(weights: FloatArray, nodes: BoolArray, count: int) -> FloatArray:
+    """`spectrum` of the graph of some nodes, bool [h, w]; weights float [h*w, h*w]."""
+    index = np.flatnonzero(nodes)
+    return spectrum(weights if index.size == len(weights) else weights[np.ix_(index, index)], count=count)
 
 
 def _to_generalised(v: FloatArray, scale: FloatArray) -> FloatArray:

@@ -47,9 +47,9 @@ def back_project(
     depth: FloatArray,
     photo_shape: tuple[int, int],
     *,
-    camera: Literal["orthographic", "perspective"] = "orthographic",
-    field_of_view: float = 55.0,
-    depth_scale: float = 1.0,
+    camera: Literal["orthographic", "perspective"],
+    field_of_view: float,
+    depth_scale: float,
 ) -> PointCloud:
     """One point per grid cell.
 
@@ -77,7 +77,7 @@ def back_project(
 
 
 def send_to_background(
-    cloud: PointCloud, mask: BoolArray, *, background_depth: float = 2.0, depth_scale: float = 1.0
+    cloud: PointCloud, mask: BoolArray, *, background_depth: float, depth_scale: float
 ) -> PointCloud:
     """Move every point outside the bipartition to the background depth (paper).
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from scipy import ndimage
 
 from cuts3d.arrays import BoolArray, ImageArray
 from cuts3d.config import RefineConfig
 from cuts3d.errors import ConfigError
-from cuts3d.grids import iou
+from cuts3d.grids import iou, resize_image, resize_mask
 
 CRF_MISSING = (
     "The CRF needs the package pydensecrf2: run 'pip install pydensecrf2', on Python 3.13 or later 'pip install cython "
@@ -28,7 +26,7 @@ class PhotoCRF:
         Args:
             image: uint8 [H, W, 3].
             config: Its terms.
-            scale: Side of `image` over that of the network's input, in whose pixels the reaches are given.
+            scale: Side of `image` divided by that of the network's input, in whose pixels the ranges are given.
 
         Raises:
             ConfigError: The package of the CRF is not installed.
@@ -68,27 +66,39 @@ class PhotoCRF:
         return np.asarray(q).argmax(axis=0).reshape(self.shape).astype(bool)
 
 
-def refine_mask(
-    image: ImageArray, mask: BoolArray, config: RefineConfig, *, crf: Callable[[], PhotoCRF] | None = None
-) -> tuple[BoolArray, str]:
-    """CRF (unless off), then filled holes.
+def photo_crf(image: ImageArray, config: RefineConfig, network_side: int) -> PhotoCRF:
+    """The CRF of a photo at its working size.
 
     Args:
-        image: The photo at the mask's size, uint8 [H, W, 3].
-        mask: bool [H, W].
-        config: The stage's parameters.
-        crf: Gives the photo's CRF, where one is at hand already.
+        image: uint8 [H, W, 3].
+        config: `crf_size` is the side at which the CRF works.
+        network_side: Side of the network's input, in whose pixels the ranges of the terms are given.
+    """
+    side = config.crf_size
+    return PhotoCRF(resize_image(image, (side, side)), config, scale=side / network_side)
+
+
+def refine_mask(mask: BoolArray, config: RefineConfig, crf: PhotoCRF | None) -> tuple[BoolArray, str]:
+    """CRF, then filled holes.
+
+    Args:
+        mask: bool [H, W] at the size of the CRF.
+        config: Parameters of the stage.
+        crf: The photo's CRF; None: holes are filled only.
 
     Returns:
-        The refined mask, and empty or the reason to drop it.
+        The refined mask, and the reason to drop it, or an empty text.
     """
-    refined = mask
-    if config.crf:
-        refined = (crf() if crf else PhotoCRF(image, config)).refine(mask)
+    refined = mask if crf is None else crf.refine(mask)
     refined = np.asarray(ndimage.binary_fill_holes(refined))
     if not refined.any():
         return refined, "nothing was left of it after refinement"
     overlap = iou(mask, refined)
-    if config.crf and overlap < config.crf_min_iou:
+    if crf is not None and overlap < config.crf_min_iou:
         return refined, f"the CRF changed it too much (IoU {overlap:.2f})"
     return refined, ""
+
+
+def refine_coarse_mask(coarse: BoolArray, config: RefineConfig, crf: PhotoCRF | None) -> tuple[BoolArray, str]:
+    """`refine_mask` of a mask on any grid, bool [h, w], brought to the side at which the CRF works."""
+    return refine_mask(resize_mask(coarse, (config.crf_size, config.crf_size)), config, crf)

@@ -1,4 +1,4 @@
-"""How far a mask stands out from what surrounds it: the rank among the masks of all photos (ours)."""
+"""Distinctness (ours): how clearly a mask differs from its surroundings in features, depth and completeness."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from cuts3d.arrays import BoolArray, FloatArray
+from cuts3d.grids import resize_mask
 
 RING = 2  # patches around a mask that count as its surroundings
 STEP_FLOOR = 0.1  # of the depth range: smaller steps and spreads are noise
@@ -69,3 +70,8 @@ def mask_factors(mask: BoolArray, affinity: FloatArray, z: FloatArray) -> MaskFa
         inside=1.0 - float((outline & border).sum() / outline.sum()),
         size=float(mask.mean()),
     )
+
+
+def distinctness(mask: BoolArray, affinity: FloatArray, z: FloatArray) -> float:
+    """Distinctness of a mask on any grid, bool [h', w'], in [0, 1]; see `mask_factors` for the other arguments."""
+    return mask_factors(resize_mask(mask, z.shape), affinity, z).distinctness

@@ -6,7 +6,7 @@ from cuts3d.config import CutS3DConfig
 from cuts3d.io.depth_maps import DepthInput, read_depth
 from cuts3d.io.photos import ImageInput, read_image
 from cuts3d.run.pipeline import run_pipeline
-from cuts3d.run.stages import StageResult
+from cuts3d.run.stages import last_value
 from cuts3d.types import DepthKind, Segmentation
 
 
@@ -43,8 +43,4 @@ class CutS3D:
         image = read_image(photo, max_side=None)
         shape = (image.shape[0], image.shape[1])
         own = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=shape)
-        last: StageResult | None = None
-        for last in run_pipeline(image, self.config, depth=own):  # noqa: B007 - the last one counts
-            pass
-        assert last is not None
-        return last.value
+        return last_value(run_pipeline(image, self.config, depth=own))

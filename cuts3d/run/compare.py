@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,17 +12,19 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import spearmanr
 
 from cuts3d.arrays import FloatArray, ImageArray
-from cuts3d.backbones.features import photo_vectors
-from cuts3d.config import CutS3DConfig, FeatureConfig
-from cuts3d.depth import estimate_depth, get_depth, normalise_depth
+from cuts3d.backbones.features import feature_request, photo_features
+from cuts3d.config import CutS3DConfig
+from cuts3d.depth import estimate_depth, get_depth
 from cuts3d.depth.edges import edge_f_score
 from cuts3d.depth.loaded import loaded_estimator
 from cuts3d.errors import ConfigError, CutS3DError
-from cuts3d.grids import iou, sample_map
+from cuts3d.grids import fit_longer_side, iou, sample_map
 from cuts3d.io.depth_maps import DepthInput, read_depth
 from cuts3d.io.photos import ImageInput, read_image
+from cuts3d.memo import Memo
+from cuts3d.method.depth_range import normalise_depth
 from cuts3d.run.pipeline import run_pipeline
-from cuts3d.run.stages import Memo, Stage
+from cuts3d.run.stages import last_value
 from cuts3d.types import DepthKind, DepthMap, PatchFeatures, Segmentation
 
 OWN_DEPTH = "file"  # stands for the user's own depth map among the names of estimators
@@ -116,10 +118,10 @@ def compare_each(
     names = _checked_names(estimators, has_depth=depth is not None)
     image = read_image(photo, max_side=max_side)
     own = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=(image.shape[0], image.shape[1]))
-    features = _shared_features(image, config.features, names)
-    memo = _features_memo(features)
+    memo = Memo({"features": 1, "affinity": 1}, otherwise=0)  # the other stages depend on the depth
+    features = photo_features(memo.given(image), feature_request(config.features), memo).value
     for name in names:
-        yield _entry(name, image, config, own, features, memo)
+        yield _entry(name, config, own if name == OWN_DEPTH else None, image, features, memo)
 
 
 def summarise(entries: Sequence[ComparedDepth], config: CutS3DConfig) -> DepthComparison:
@@ -162,41 +164,18 @@ def _checked_names(estimators: Sequence[str], *, has_depth: bool) -> list[str]:
     return names
 
 
-def _shared_features(image: ImageArray, options: FeatureConfig, names: Sequence[str]) -> PatchFeatures:
-    """Features with the tokens of the first estimator that reads this backbone's, so that it need not run again."""
-    specs = [get_depth(name) for name in names if name != OWN_DEPTH]
-    layers = next((spec.token_layers for spec in specs if spec.tokens_of == options.backbone), ())
-    return photo_vectors(image, options, layers)
-
-
-def _features_memo(features: PatchFeatures) -> Memo:
-    """Hands the shared features, and the affinity once computed, to every run; all else depends on depth."""
-    kept: dict[Stage, Any] = {"features": features}
-
-    def memo(stage: Stage, key: Hashable, compute: Callable[[], Any]) -> Any:
-        del key  # one photo, one set of features
-        if stage not in ("features", "affinity"):
-            return compute()
-        if stage not in kept:
-            kept[stage] = compute()
-        return kept[stage]
-
-    return memo
-
-
 def _entry(
-    name: str, image: ImageArray, config: CutS3DConfig, own: DepthMap | None, features: PatchFeatures, memo: Memo
+    name: str, config: CutS3DConfig, own: DepthMap | None, image: ImageArray, features: PatchFeatures, memo: Memo
 ) -> ComparedDepth:
-    mine = own if name == OWN_DEPTH else None
-    title, kind = (mine.estimator, mine.kind) if mine else (get_depth(name).title, get_depth(name).kind)
+    title, kind = (own.estimator, own.kind) if own else (get_depth(name).title, get_depth(name).kind)
     segmentation: Segmentation | None = None
     milliseconds, megabytes, error = 0.0, 0.0, ""
     try:
-        if mine is None:
+        if own is None:
             megabytes = _megabytes(loaded_estimator(name))  # it loads before the clock starts
         start = time.perf_counter()
-        found = mine or estimate_depth(image, name, features=features)
-        segmentation = _last(run_pipeline(image, config, depth=found, memo=memo)).value
+        found = own or estimate_depth(image, name, features=features)
+        segmentation = last_value(run_pipeline(image, config, depth=found, memo=memo))
         milliseconds = 1000 * (time.perf_counter() - start)
     except CutS3DError as reason:
         error = str(reason)
@@ -209,13 +188,6 @@ def _entry(
         megabytes=megabytes,
         error=error,
     )
-
-
-def _last(steps: Iterator[Any]) -> Any:
-    step = None
-    for step in steps:  # noqa: B007 - the last one counts
-        pass
-    return step
 
 
 def _megabytes(estimate: Any) -> float:
@@ -242,6 +214,5 @@ def _spearman(first: FloatArray, second: FloatArray) -> float:
 
 def _compared_depth(result: Segmentation, clip_percent: float) -> FloatArray:
     """Z at the cells of the grid on which maps are compared, float [h, w]."""
-    h, w = result.image.shape[:2]
-    grid = tuple(max(2, round(COMPARED_SIDE * side / max(h, w))) for side in (h, w))
+    grid = fit_longer_side(result.image.shape, COMPARED_SIDE, least=2)
     return sample_map(normalise_depth(result.depth, clip_percent=clip_percent), grid)

@@ -1,4 +1,4 @@
-"""From cuts on the grid to masks of the photo: CRF at the network's input size, then the photo's; earlier masks win."""
+"""From cuts on the grid to masks of the photo: CRF at its working size, then the photo's size; earlier masks win."""
 
 from __future__ import annotations
 
@@ -7,30 +7,37 @@ from collections.abc import Callable, Iterator, Sequence
 from cuts3d.arrays import BoolArray, ImageArray
 from cuts3d.backbones import get_backbone
 from cuts3d.config import CutS3DConfig, FeatureConfig, RefineConfig
-from cuts3d.grids import iou, resize_image, resize_mask
-from cuts3d.method.refine import PhotoCRF, refine_mask
-from cuts3d.run.search import Iteration
-from cuts3d.run.stages import Memo
+from cuts3d.grids import iou, resize_mask
+from cuts3d.memo import Keyed, Memo
+from cuts3d.method.refine import PhotoCRF, photo_crf, refine_coarse_mask
+from cuts3d.method.score import distinctness
+from cuts3d.run.scene import Scene
+from cuts3d.run.search import FoundCut
 from cuts3d.types import CoarseMask, Dropped, FoundMask, Instance, SpatialConfidence
 
+Refine = Callable[[BoolArray], tuple[BoolArray, str]]  # a mask on the grid to the photo's mask, and why it is dropped
 
-def photo_masks(iteration: Iteration, options: RefineConfig) -> Iterator[tuple[Instance, SpatialConfidence] | Dropped]:
+
+def photo_masks(
+    scene: Scene, cuts: Sequence[FoundCut], options: RefineConfig, memo: Memo
+) -> Iterator[tuple[Instance, SpatialConfidence] | Dropped]:
     """Bring every cut to the photo's size.
 
     Args:
-        iteration: A finished iteration.
+        scene: The photo.
+        cuts: What the search has found.
         options: How they are refined; without its CRF, these are the masks before it.
+        memo: Remembers the CRF and refined masks.
 
     Yields:
         For every cut in order its instance and confidence, or why it was dropped.
     """
-    image, config = iteration.image, iteration.config
-    refine = _refiner(image, config.features, options, iteration.memo)
+    config = scene.config
+    refine = _refiner(scene.photo, config.features, options, memo)
     nested = config.masks.region == "recursive"
-    earlier: list[BoolArray] = []  # one by one where masks may lie inside one another, else all as one
-    cuts = zip(iteration.cuts, iteration.confidences, strict=True)
-    for number, ((index, cut), confidence) in enumerate(cuts, start=1):
-        mask, reason = refine(cut.mask)
+    earlier: list[BoolArray] = []  # one by one where masks may lie inside one another, else their union
+    for number, one in enumerate(cuts, start=1):
+        mask, reason = refine(one.cut.mask)
         if not reason and any(iou(mask, other) > config.masks.max_overlap for other in earlier):
             reason = "it repeats an earlier mask"
         if not nested and earlier:
@@ -38,22 +45,15 @@ def photo_masks(iteration: Iteration, options: RefineConfig) -> Iterator[tuple[I
         if not reason and not mask.any():
             reason = "earlier masks cover it"
         if reason:
-            yield Dropped(ncut=index, reason=reason)
+            yield Dropped(ncut=one.ncut, reason=reason)
             continue
         earlier = [*earlier, mask] if nested or not earlier else [earlier[0] | mask]
-        instance = Instance(
-            mask=mask,
-            score=iteration.score(cut.mask, confidence, number),
-            coarse_mask=cut.mask,
-            coarse_confidence=confidence.values,
-            number=number,
-            ncut=index,
-            cut=cut,
-        )
-        yield instance, confidence
+        yield _instance(scene, one, mask, number), one.confidence
 
 
-def refine_coarse(image: ImageArray, coarse: Sequence[CoarseMask], config: CutS3DConfig, memo: Memo) -> list[FoundMask]:
+def refine_coarse(
+    image: Keyed[ImageArray], coarse: Sequence[CoarseMask], config: CutS3DConfig, memo: Memo
+) -> list[FoundMask]:
     """Bring a baseline's masks to the photo's size, refined as ours are; they may overlap.
 
     Args:
@@ -71,21 +71,41 @@ def refine_coarse(image: ImageArray, coarse: Sequence[CoarseMask], config: CutS3
     return found
 
 
-def _refiner(
-    image: ImageArray, features: FeatureConfig, options: RefineConfig, memo: Memo
-) -> Callable[[BoolArray], tuple[BoolArray, str]]:
-    """A function from a mask on the grid to the photo's mask, and empty or the reason to drop it."""
-    network = features.image_size or get_backbone(features.backbone).image_size
-    side = options.crf_size
-    small = resize_image(image, (side, side))
+def mask_score(scene: Scene, cut: FoundCut, number: int) -> float:
+    """Score that ranks a mask among the masks of all photos, in [0, 1], by the rule of `MaskConfig.score`.
 
-    def crf() -> PhotoCRF:
-        return memo("crf", (network, options), lambda: PhotoCRF(small, options, scale=side / network))
+    Args:
+        scene: The photo.
+        cut: The cut behind the mask.
+        number: Its place in the order of cutting, from 1.
+    """
+    rule = scene.config.masks.score
+    if rule == "distinct":
+        return distinctness(cut.cut.mask, scene.affinity.value, scene.z.value)
+    return cut.confidence.mean if rule == "confidence" else cut.confidence.mean / number
+
+
+def _instance(scene: Scene, one: FoundCut, mask: BoolArray, number: int) -> Instance:
+    return Instance(
+        mask=mask,
+        score=mask_score(scene, one, number),
+        coarse_mask=one.cut.mask,
+        coarse_confidence=one.confidence.values,
+        number=number,
+        ncut=one.ncut,
+        cut=one.cut,
+    )
+
+
+def _refiner(image: Keyed[ImageArray], features: FeatureConfig, options: RefineConfig, memo: Memo) -> Refine:
+    network_side = features.image_size or get_backbone(features.backbone).image_size
+    crf: Keyed[PhotoCRF] | None = None
+    if options.crf:
+        crf = memo.lazy("crf", photo_crf, image, options, network_side)
+    shape = image.value.shape[:2]
 
     def refine(coarse: BoolArray) -> tuple[BoolArray, str]:
-        key = (network, options, coarse.shape, coarse.tobytes())
-        rough = resize_mask(coarse, (side, side))
-        refined, reason = memo("refine", key, lambda: refine_mask(small, rough, options, crf=crf))
-        return resize_mask(refined, image.shape[:2]), reason
+        refined, reason = memo("refine", refine_coarse_mask, coarse, options, crf).value
+        return resize_mask(refined, shape), reason
 
     return refine

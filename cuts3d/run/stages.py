@@ -1,11 +1,10 @@
-"""What a stage hands on: its name, its result, and how results are remembered."""
+"""What the pipeline yields: a finished stage, its name and its result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, TypeVar
 
 Stage = Literal[
     "features",
@@ -14,27 +13,14 @@ Stage = Literal[
     "affinity",
     "sharpened",
     "ncut",
-    "tree",  # all candidates of the recursive mode
     "graph",
     "local_cut",
     "confidence",
     "coarse",  # the Segmentation before the CRF
-    "crf",  # the photo's CRF, remembered but not yielded
     "refine",
     "segmentation",
-    "baseline",
-    "spectrum",
 ]
 T = TypeVar("T")
-Known = Mapping[tuple[Stage, Hashable], Any]  # results by stage and key
-
-
-class Memo(Protocol):
-    """Computes a stage, or returns what an equal key gave before."""
-
-    def __call__(self, stage: Stage, key: Hashable, compute: Callable[[], T]) -> T:
-        """Result of `compute()`, perhaps remembered."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,8 +29,8 @@ class StageResult:
 
     Attributes:
         stage: Its name.
-        value: What it made.
-        index: Which bipartition (`ncut`) or which cut (`graph` to `refine`) it belongs to; 0 before the iteration.
+        value: Its result.
+        index: Which bipartition (`ncut`) or which cut (`graph` to `refine`) it belongs to; 0 before the search.
     """
 
     stage: Stage
@@ -52,23 +38,19 @@ class StageResult:
     index: int = 0
 
 
-def remembering(known: Known = MappingProxyType({})) -> Memo:
-    """A memo that remembers all of one photo, and begins with what is known already.
-
-    Args:
-        known: Results by stage and key.
-    """
-    memory = dict(known)
-
-    def memo(stage: Stage, key: Hashable, compute: Callable[[], T]) -> T:
-        if (stage, key) not in memory:
-            memory[stage, key] = compute()
-        return memory[stage, key]
-
-    return memo
+def last_value(steps: Iterable[StageResult]) -> Any:
+    """Run all stages; the result of the last one, which is the `Segmentation` of `run_pipeline`."""
+    step: StageResult | None = None
+    for step in steps:  # noqa: B007 - the last one is wanted
+        pass
+    assert step is not None
+    return step.value
 
 
-def compute_always(stage: Stage, key: Hashable, compute: Callable[[], T]) -> T:
-    """The memo that remembers nothing."""
-    del stage, key
-    return compute()
+def returned(steps: Generator[StageResult, None, T]) -> T:
+    """Run all stages of a generator; what it returns."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value

@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from at_defaults import normalise_features
 from helpers import best_iou, blobs
 
 from cuts3d.baselines.freemask import freemask, matrix_nms, soft_masks
 from cuts3d.errors import InputError
-from cuts3d.method.affinity import normalise_features
 
 
 def plain_queries(unit: np.ndarray, grid: tuple[int, int]) -> list[np.ndarray]:

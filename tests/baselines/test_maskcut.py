@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 import scipy.linalg
+from at_defaults import normalise_features
 from helpers import blobs
 from scipy import ndimage
 
 from cuts3d.baselines import maskcut
 from cuts3d.baselines import maskcut as maskcut_function
 from cuts3d.errors import InputError
-from cuts3d.method.affinity import normalise_features
 from cuts3d.types import Bipartition
 
 

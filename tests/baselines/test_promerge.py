@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from at_defaults import normalise_features
 from helpers import best_iou, blobs
 
 from cuts3d.baselines.promerge import merge_masks, promerge, prompt_masks, vote_background
 from cuts3d.errors import InputError
-from cuts3d.method.affinity import normalise_features
 
 GRID = (10, 10)
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import scipy.linalg
+from at_defaults import normalise_features
 from helpers import best_iou, blobs
 
 from cuts3d.baselines.tokencut import salient_part, tokencut
 from cuts3d.errors import InputError
-from cuts3d.method.affinity import normalise_features
 
 
 def plain_tokencut(vectors: np.ndarray, grid: tuple[int, int], tau: float) -> np.ndarray:

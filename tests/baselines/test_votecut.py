@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,13 @@ from helpers import best_iou, blobs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuts3d.baselines import BASELINES
+from cuts3d.backbones.features import photo_vectors
+from cuts3d.baselines import BASELINES, BaselineOptions
 from cuts3d.baselines.tokencut import patch_eigenvector
 from cuts3d.baselines.votecut import kmeans_1d, members, votecut, votecut_masks
-from cuts3d.config import CutS3DConfig
-from cuts3d.run.stages import Stage
-from cuts3d.types import PatchFeatures
+from cuts3d.config import CutS3DConfig, FeatureConfig
+from cuts3d.memo import Memo
+from cuts3d.types import CoarseMask, PatchFeatures
 
 
 def plain_kmeans(values: np.ndarray, k: int) -> np.ndarray:
@@ -217,14 +217,17 @@ def test_without_votes_there_is_no_mask(eigenvectors):
     assert scores.size == 0
 
 
-class Handed:
-    """A memo that hands out made features, whatever is asked."""
+OPTIONS = BaselineOptions.of(CutS3DConfig())
+PHOTO = np.zeros((9, 9, 3), np.uint8)
 
-    def __init__(self, *features: PatchFeatures) -> None:
-        self.features = list(features)
 
-    def __call__(self, stage: Stage, key: Hashable, compute: Callable[[], Any]) -> Any:
-        return self.features.pop(0)
+def masks_of(found: list[PatchFeatures], **options: Any) -> list[CoarseMask]:
+    """VoteCut's masks where the backbones give these features."""
+    memo, requests = Memo(), [(FeatureConfig(backbone=f"member {n}"), ()) for n in range(len(found))]
+    image = memo.given(PHOTO)
+    for request, features in zip(requests, found, strict=True):
+        memo.provide(features, "features", photo_vectors, image, *request)
+    return votecut_masks(image, OPTIONS, memo, ensemble=lambda _: tuple(requests), **options)
 
 
 def made_features(vectors: np.ndarray, grid: tuple[int, int], tokens: tuple = ()) -> PatchFeatures:
@@ -235,25 +238,22 @@ def made_features(vectors: np.ndarray, grid: tuple[int, int], tokens: tuple = ()
     ("vectors", "grid"), [(np.ones((64, 8)), (8, 8)), (np.random.default_rng(0).standard_normal((4, 8)), (2, 2))]
 )
 def test_where_nothing_can_be_told_apart_there_is_no_mask(vectors, grid):
-    memo = Handed(made_features(vectors, grid, (vectors,)))
-    assert votecut_masks(np.zeros((9, 9, 3), np.uint8), CutS3DConfig(), memo) == []
+    assert masks_of([made_features(vectors, grid, (vectors,))]) == []
 
 
 def test_the_default_members_are_one_pass_of_the_configured_backbone():
     config = CutS3DConfig().replace(image_size=224, feature="query", layer=3)
-    ((options, layers),) = members(config)
+    ((options, layers),) = members(BaselineOptions.of(config))
     assert (options.backbone, options.image_size) == (config.features.backbone, 224)
     assert (options.feature, options.layer) == ("key", -1)
     assert layers == (-1, -2, -3, -4)
-    assert BASELINES["votecut"].needs(config) == members(config)
+    assert BASELINES["votecut"].needs(BaselineOptions.of(config)) == members(BaselineOptions.of(config))
 
 
 def test_several_backbones_are_declared_by_name_and_vote_on_the_finest_grid():
-    config = CutS3DConfig()
-    both = members(config, backbones=("dino_vits8", "dinov2_vits14"), layers=())
+    both = members(OPTIONS, backbones=("dino_vits8", "dinov2_vits14"), layers=())
     assert [(options.backbone, layers) for options, layers in both] == [("dino_vits8", ()), ("dinov2_vits14", ())]
     coarse, fine = (blobs(grid, 1, seed=1, noise=0.1) for grid in ((10, 10), (16, 16)))
-    memo = Handed(*(made_features(made.vectors, made.grid) for made in (coarse, fine)))
-    found = votecut_masks(np.zeros((9, 9, 3), np.uint8), config, memo, ensemble=lambda _: both)
+    found = masks_of([made_features(made.vectors, made.grid) for made in (coarse, fine)])
     assert found[0].mask.shape == (16, 16)
     assert best_iou(fine.labels == 1, [found[0].mask]) > 0.8

@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from at_defaults import back_project, k_nearest_graph, normalise_depth, send_to_background
 from PIL import Image
 
 from cuts3d.config import CutS3DConfig
-from cuts3d.depth import normalise_depth
 from cuts3d.grids import sample_map
-from cuts3d.method.knn_graph import knn_graph
-from cuts3d.method.point_cloud import back_project, send_to_background
 from cuts3d.scenes import make_scene
 from cuts3d.types import LocalCut, SpatialConfidence
 from ui.viewer import ColourScale, ShownCut, base_payload, layers_payload, scalar_layer, standalone_html
@@ -49,7 +47,7 @@ def cloud_page(title: str = "Two boxes") -> str:
         taus=np.array([0.05, 0.08, 0.115]),
         mean=1.0,
     )
-    graph = knn_graph(send_to_background(points, region, depth_scale=config.cloud.depth_scale))
+    graph = k_nearest_graph(send_to_background(points, region, depth_scale=config.cloud.depth_scale))
     value = layers_payload(
         [scalar_layer("depth", "Depth", z, ColourScale(colours=heat(), ends=("near", "far")))],
         grid=GRID,

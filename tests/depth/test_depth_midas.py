@@ -14,11 +14,12 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
+from at_defaults import normalise_depth
 from scipy.stats import spearmanr
 from torch import nn
 
 from cuts3d.arrays import ImageArray
-from cuts3d.depth import get_depth, midas_small, normalise_depth
+from cuts3d.depth import get_depth, midas_small
 from cuts3d.depth.midas_small import FILE, SHA256_START, MidasSmall, build, estimator, input_shape, load_midas_small
 from cuts3d.errors import WeightsUnavailableError
 from cuts3d.grids import resize_map

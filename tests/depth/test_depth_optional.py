@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from at_defaults import normalise_depth
 from scipy.stats import spearmanr
 from torch import nn
 
 from cuts3d.arrays import ImageArray
-from cuts3d.depth import get_depth, marigold, moge, normalise_depth
+from cuts3d.depth import get_depth, marigold, moge
 from cuts3d.depth.marigold import load_marigold
 from cuts3d.depth.moge import load_moge
 from cuts3d.errors import WeightsUnavailableError

@@ -12,11 +12,12 @@ import pytest
 import timm
 import torch
 import torch.nn.functional as F
+from at_defaults import normalise_depth
 from scipy.stats import spearmanr
 from torch import nn
 
 from cuts3d.arrays import ImageArray
-from cuts3d.depth import get_depth, normalise_depth, slowtv
+from cuts3d.depth import get_depth, slowtv
 from cuts3d.depth.slowtv import SlowTV, build, estimator, input_shape, load_slowtv
 from cuts3d.errors import WeightsUnavailableError
 from cuts3d.grids import resize_map

@@ -17,13 +17,14 @@ import huggingface_hub
 import numpy as np
 import pytest
 import torch
+from at_defaults import normalise_depth
 from safetensors.torch import load_file, save_file
 from scipy.stats import spearmanr
 from torch import nn
 from torch.nn.functional import interpolate, pad
 
 from cuts3d.arrays import ImageArray
-from cuts3d.depth import depth_anything, depth_pro, dpt, get_depth, normalise_depth, zoedepth
+from cuts3d.depth import depth_anything, depth_pro, dpt, get_depth, zoedepth
 from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.transformers_hub import HubModel, input_size, load_network, local_folder, photo_size, pixel_values
 from cuts3d.errors import InputError, WeightsUnavailableError

@@ -217,7 +217,7 @@ def test_a_palette_png_of_grey_levels_is_read_as_levels(tmp_path):
 
 
 def test_measured_depth_in_millimetres_is_read_with_its_holes(shared_folder):
-    from cuts3d.depth import normalise_depth
+    from at_defaults import normalise_depth
 
     paths = sorted((shared_folder / "data" / "rgbd").glob("*_depth_mm.png"))
     assert paths

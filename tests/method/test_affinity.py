@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
+from at_defaults import cosine_affinity, graph_weights, normalise_features
 from helpers import TOLERANCE, blobs
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-
-from cuts3d.method.affinity import cosine_affinity, graph_weights, normalise_features
 
 vectors = hnp.arrays(
     np.float32,

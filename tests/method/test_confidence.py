@@ -2,13 +2,11 @@
 
 import numpy as np
 import pytest
+from at_defaults import confidence_of, cut_of, k_nearest_graph, min_cut_of, sweep_thresholds
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from cuts3d.method.confidence import spatial_confidence, sweep_thresholds
-from cuts3d.method.knn_graph import knn_graph
-from cuts3d.method.local_cut import keep_seed_part, local_cut
-from cuts3d.method.min_cut import min_cut
+from cuts3d.method.local_cut import keep_seed_part
 from cuts3d.types import KnnGraph, LocalCut, PointCloud
 
 SHAPE = (7, 8)
@@ -23,9 +21,9 @@ def a_cut(seed: int, tau: float, *, fallback: bool = False) -> tuple[KnnGraph, L
     eigenvector[region] += 2
     y, x = np.meshgrid(np.arange(7) / 8, np.arange(8) / 8, indexing="ij")
     points = np.stack([x, y, rng.uniform(0, 0.25, SHAPE) + 2.0 * ~region], axis=-1).reshape(-1, 3)
-    graph = knn_graph(PointCloud(points=points, grid_shape=SHAPE), k_neighbors=8)
+    graph = k_nearest_graph(PointCloud(points=points, grid_shape=SHAPE), k_neighbors=8)
     component = region if fallback else None
-    return graph, local_cut(graph, eigenvector, region, tau_knn=tau, min_area=0.1, component=component), region
+    return graph, cut_of(graph, eigenvector, region, tau_knn=tau, min_area=0.1, component=component), region
 
 
 @given(st.floats(0.01, 1), st.floats(0.001, 1), st.integers(2, 20))
@@ -44,12 +42,10 @@ def test_one_cut_is_the_final_one():
 @given(seeds, st.floats(0.05, 0.5), st.integers(1, 8), st.floats(0, 1))
 def test_confidence_is_the_floored_mean_of_plain_cuts_inside_and_1_outside(seed, tau, num_cuts, floor):
     graph, cut, region = a_cut(seed, tau)
-    found = spatial_confidence(
-        graph, cut, region, tau_knn=tau, tau_knn_min=0.04, num_cuts=num_cuts, confidence_floor=floor
-    )
+    found = confidence_of(graph, cut, region, tau_knn=tau, tau_knn_min=0.04, num_cuts=num_cuts, confidence_floor=floor)
     plain = np.zeros(SHAPE)
     for t in found.taus:
-        side, *_ = min_cut(graph, cut.sources, cut.sinks, tau_knn=t)
+        side, *_ = min_cut_of(graph, cut.sources, cut.sinks, tau_knn=t)
         plain += keep_seed_part(side, region, cut.sources) / num_cuts
     expected = np.where(cut.mask, np.maximum(plain, floor), 1.0)
     assert found.values.dtype == np.float32
@@ -64,7 +60,7 @@ def test_confidence_is_the_floored_mean_of_plain_cuts_inside_and_1_outside(seed,
 @given(seeds, st.floats(0.05, 0.5))
 def test_the_last_cut_of_the_sweep_is_the_final_cut(seed, tau):
     graph, cut, region = a_cut(seed, tau)
-    found = spatial_confidence(graph, cut, region, tau_knn=tau)
+    found = confidence_of(graph, cut, region, tau_knn=tau)
     assert (found.cuts[-1] == cut.mask).all()
     assert found.taus[-1] == tau
 
@@ -72,7 +68,7 @@ def test_the_last_cut_of_the_sweep_is_the_final_cut(seed, tau):
 @given(seeds, st.floats(0.05, 0.3), st.integers(2, 6))
 def test_confidence_is_constant_1_when_all_thresholds_are_the_same(seed, tau, num_cuts):
     graph, cut, region = a_cut(seed, tau)
-    found = spatial_confidence(graph, cut, region, tau_knn=tau, tau_knn_min=tau, num_cuts=num_cuts)
+    found = confidence_of(graph, cut, region, tau_knn=tau, tau_knn_min=tau, num_cuts=num_cuts)
     assert (found.cuts == cut.mask).all()
     assert (found.values == 1).all()
     assert found.mean == 1
@@ -80,13 +76,13 @@ def test_confidence_is_constant_1_when_all_thresholds_are_the_same(seed, tau, nu
 
 def test_one_cut_gives_full_confidence():
     graph, cut, region = a_cut(0, 0.3)
-    found = spatial_confidence(graph, cut, region, tau_knn=0.3, num_cuts=1)
+    found = confidence_of(graph, cut, region, tau_knn=0.3, num_cuts=1)
     assert (found.values == 1).all()
 
 
 def test_a_sweep_that_never_holds_together_rests_on_the_floor():
     graph, cut, region = a_cut(1, 0.2)
-    found = spatial_confidence(graph, cut, region, tau_knn=0.2, tau_knn_min=0.0005, num_cuts=32, confidence_floor=0.5)
+    found = confidence_of(graph, cut, region, tau_knn=0.2, tau_knn_min=0.0005, num_cuts=32, confidence_floor=0.5)
     lonely = cut.mask & (found.cuts.sum(axis=0) <= 16)
     assert np.count_nonzero(lonely) > 1
     assert (found.values[lonely] == 0.5).all()
@@ -95,7 +91,7 @@ def test_a_sweep_that_never_holds_together_rests_on_the_floor():
 def test_after_a_fallback_the_sweep_judges_the_component_by_real_cuts():
     graph, cut, region = a_cut(2, 0.05, fallback=True)
     assert cut.fallback
-    found = spatial_confidence(graph, cut, region, tau_knn=0.05, confidence_floor=0.25)
+    found = confidence_of(graph, cut, region, tau_knn=0.05, confidence_floor=0.25)
     assert (cut.mask == region).all()
     assert not (found.cuts[-1] == cut.mask).all()
     assert found.mean < 0.5
@@ -106,5 +102,5 @@ def test_after_a_fallback_the_sweep_judges_the_component_by_real_cuts():
 def test_a_higher_floor_never_lowers_the_confidence(seed):
     graph, cut, region = a_cut(seed, 0.3)
     assume(cut.mask.any())
-    low, high = (spatial_confidence(graph, cut, region, tau_knn=0.3, confidence_floor=f).values for f in (0.1, 0.6))
+    low, high = (confidence_of(graph, cut, region, tau_knn=0.3, confidence_floor=f).values for f in (0.1, 0.6))
     assert (high >= low).all()

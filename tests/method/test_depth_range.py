@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from at_defaults import normalise_depth
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuts3d.depth import normalise_depth
 from cuts3d.errors import InputError
 from cuts3d.types import DepthKind, DepthMap
 

@@ -5,13 +5,11 @@ from typing import Literal, get_args
 import numpy as np
 import pytest
 import torch
+from at_defaults import cosine_affinity, graph_weights, sharpen_affinity, sharpening_exponent, spatial_importance
 from helpers import TOLERANCE, blobs
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
-
-from cuts3d.method.affinity import cosine_affinity, graph_weights
-from cuts3d.method.importance import sharpen_affinity, sharpening_exponent, spatial_importance
 
 PairRule = Literal["product", "mean", "max"]
 PAIR_RULES: tuple[PairRule, ...] = get_args(PairRule)

@@ -1,12 +1,12 @@
 """The k-NN graph and its capacities (method 1.5), beside brute force."""
 
 import numpy as np
+from at_defaults import capacities, k_nearest_graph
 from helpers import random_cloud
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuts3d.method.knn_graph import knn_graph
-from cuts3d.method.min_cut import CAPACITY_STEPS, INT32_MAX, capacities, integer_capacities
+from cuts3d.method.min_cut import CAPACITY_STEPS, INT32_MAX, integer_capacities
 from cuts3d.types import PointCloud
 
 seeds = st.integers(0, 10_000)
@@ -21,7 +21,7 @@ def test_knn_graph_links_each_point_with_its_k_nearest_as_brute_force_does(seed,
     for i in range(n):
         nearest = [j for j in np.argsort(distance[i]) if j != i][: min(k, n - 1)]
         expected |= {(min(i, j), max(i, j)) for j in map(int, nearest)}
-    graph = knn_graph(cloud, k_neighbors=k)
+    graph = k_nearest_graph(cloud, k_neighbors=k)
     assert {(int(i), int(j)) for i, j in graph.edges} == expected
     assert len(graph.edges) == len(expected)
     assert graph.num_nodes == n
@@ -32,7 +32,7 @@ def test_knn_graph_links_each_point_with_its_k_nearest_as_brute_force_does(seed,
 
 def test_knn_graph_of_points_that_coincide_has_no_self_links():
     cloud = PointCloud(points=np.zeros((10, 3)), grid_shape=(2, 5))
-    graph = knn_graph(cloud, k_neighbors=3)
+    graph = k_nearest_graph(cloud, k_neighbors=3)
     assert (graph.edges[:, 0] < graph.edges[:, 1]).all()
     assert len(np.unique(graph.edges, axis=0)) == len(graph.edges)
     assert (graph.lengths == 0).all()
@@ -45,9 +45,9 @@ def test_links_among_some_points_are_those_of_a_cloud_whose_others_are_far_away(
     among[np.random.default_rng(seed).permutation(64)[:count]] = True
     points = cloud.points.copy()
     points[~among, 2] += 100.0
-    whole = knn_graph(PointCloud(points=points, grid_shape=cloud.grid_shape), k_neighbors=k)
+    whole = k_nearest_graph(PointCloud(points=points, grid_shape=cloud.grid_shape), k_neighbors=k)
     inside = among[whole.edges].all(axis=1)
-    part = knn_graph(cloud, k_neighbors=k, among=among)
+    part = k_nearest_graph(cloud, k_neighbors=k, among=among)
     np.testing.assert_array_equal(part.edges, whole.edges[inside])
     np.testing.assert_allclose(part.lengths, whole.lengths[inside])
     assert part.num_nodes == 64

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from at_defaults import choose_terminals, cut_of, k_nearest_graph
 from helpers import chain
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cuts3d.errors import InputError
-from cuts3d.method.knn_graph import knn_graph
-from cuts3d.method.local_cut import choose_terminals, eigenvector_on, keep_seed_part, local_cut
+from cuts3d.method.local_cut import eigenvector_on, keep_seed_part
 from cuts3d.types import Bipartition, KnnGraph, PointCloud
 
 seeds = st.integers(0, 10_000)
@@ -75,7 +75,9 @@ def two_planes() -> tuple[KnnGraph, np.ndarray, np.ndarray]:
     region[2:10, 2:10] = True
     y, x = np.meshgrid(np.arange(12) / 12, np.arange(12) / 12, indexing="ij")
     z = np.where(region, np.where(np.arange(12)[None, :] < 6, 0.0, 0.5), 2.0)
-    graph = knn_graph(PointCloud(points=np.stack([x, y, z], -1).reshape(-1, 3), grid_shape=(12, 12)), k_neighbors=8)
+    graph = k_nearest_graph(
+        PointCloud(points=np.stack([x, y, z], -1).reshape(-1, 3), grid_shape=(12, 12)), k_neighbors=8
+    )
     eigenvector = np.where(region, 1.0 + 0.01 * x, -1.0 - 0.01 * y)
     eigenvector[4, 3] = 3.0
     return graph, eigenvector, region
@@ -83,7 +85,7 @@ def two_planes() -> tuple[KnnGraph, np.ndarray, np.ndarray]:
 
 def test_a_depth_step_inside_a_region_ends_the_cut():
     graph, eigenvector, region = two_planes()
-    cut = local_cut(graph, eigenvector, region, tau_knn=0.15, component=region)
+    cut = cut_of(graph, eigenvector, region, tau_knn=0.15, component=region)
     assert cut.fallback == ""
     assert not cut.connected
     assert cut.flow == 0
@@ -96,7 +98,7 @@ def test_a_second_source_on_another_object_does_not_join_that_object_to_the_mask
     """Objects of one class share the extremes of the eigenvector: sources lie on both, the seed on one."""
     graph, eigenvector, region = two_planes()
     eigenvector[4, 7] = 2.9  # on the far plane
-    cut = local_cut(graph, eigenvector, region, tau_knn=0.15, terminal_fraction=2 / 144, component=region)
+    cut = cut_of(graph, eigenvector, region, tau_knn=0.15, terminal_fraction=2 / 144, component=region)
     assert len(cut.sources) == 2
     near = region & (np.arange(12) < 6)[None, :]
     assert (cut.mask == near).all()
@@ -104,14 +106,14 @@ def test_a_second_source_on_another_object_does_not_join_that_object_to_the_mask
 
 def test_a_cut_that_keeps_almost_nothing_falls_back_to_the_component():
     graph, eigenvector, region = two_planes()
-    cut = local_cut(graph, eigenvector, region, tau_knn=0.001, component=region)
+    cut = cut_of(graph, eigenvector, region, tau_knn=0.001, component=region)
     assert "almost nothing" in cut.fallback
     assert (cut.mask == region).all()
 
 
 def test_without_a_component_the_trivial_cut_stays():
     graph, eigenvector, region = two_planes()
-    cut = local_cut(graph, eigenvector, region, tau_knn=0.001)
+    cut = cut_of(graph, eigenvector, region, tau_knn=0.001)
     assert cut.fallback == ""
     assert np.argwhere(cut.mask).tolist() == [[4, 3]]
 
@@ -122,7 +124,7 @@ def test_a_cut_that_separates_the_sink_only_falls_back_to_the_component():
     eigenvector = np.where(region, 1.0, -1.0)
     eigenvector[2, 2], eigenvector[5, 5] = 2.0, -2.0
     lengths = [0.01] * 34 + [0.05]
-    cut = local_cut(chain(lengths), eigenvector, region, tau_knn=1, terminals="single", component=region)
+    cut = cut_of(chain(lengths), eigenvector, region, tau_knn=1, terminals="single", component=region)
     assert "sink only" in cut.fallback
     assert (cut.mask == region).all()
     assert cut.connected
@@ -132,8 +134,8 @@ def test_the_least_area_decides_what_is_trivial():
     graph, eigenvector, region = two_planes()
     near = np.count_nonzero(region) // 2
     options = {"tau_knn": 0.15, "component": region}
-    assert local_cut(graph, eigenvector, region, min_area=(near - 1) / 144, **options).fallback == ""
-    assert local_cut(graph, eigenvector, region, min_area=near / 144, **options).fallback != ""
+    assert cut_of(graph, eigenvector, region, min_area=(near - 1) / 144, **options).fallback == ""
+    assert cut_of(graph, eigenvector, region, min_area=near / 144, **options).fallback != ""
 
 
 @given(seeds, FORMS, st.sampled_from(["single", "fraction"]))
@@ -143,8 +145,8 @@ def test_a_cut_stays_within_its_region_and_holds_its_strongest_source(seed, form
     region = eigenvector > 0.2
     assume(region.any())
     cloud = PointCloud(points=rng.uniform(0, 1, (56, 3)), grid_shape=(7, 8))
-    cut = local_cut(
-        knn_graph(cloud, k_neighbors=6), eigenvector, region, tau_knn=0.4, capacity=form, terminals=terminals
+    cut = cut_of(
+        k_nearest_graph(cloud, k_neighbors=6), eigenvector, region, tau_knn=0.4, capacity=form, terminals=terminals
     )
     assert not (cut.mask & ~region).any()
     assert cut.mask.ravel()[cut.sources[0]]
@@ -164,7 +166,7 @@ def a_partition(eigenvector: np.ndarray) -> Bipartition:
 def test_a_region_without_a_point_to_cut_from_is_refused(case):
     region = np.array([[False, False, case != "empty"]])
     with pytest.raises(InputError, match="none to cut from"):
-        local_cut(chain([0.01, 0.01]), np.array([[0.5, -0.5, np.nan]]), region)
+        cut_of(chain([0.01, 0.01]), np.array([[0.5, -0.5, np.nan]]), region)
 
 
 def test_the_eigenvector_on_its_own_grid_is_unchanged():

@@ -5,16 +5,14 @@ import itertools
 import networkx as nx
 import numpy as np
 import pytest
+from at_defaults import capacities, confidence_of, cut_of, k_nearest_graph, min_cut_of
 from helpers import chain, random_cloud
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from cuts3d.method.confidence import spatial_confidence
-from cuts3d.method.knn_graph import knn_graph
-from cuts3d.method.local_cut import local_cut
-from cuts3d.method.min_cut import CAPACITY_STEPS, capacities, integer_capacities, min_cut
+from cuts3d.method.min_cut import CAPACITY_STEPS, integer_capacities
 from cuts3d.types import KnnGraph, PointCloud
 
 seeds = st.integers(0, 10_000)
@@ -52,13 +50,13 @@ def cut_value(graph: KnnGraph, steps: np.ndarray, side: np.ndarray) -> int:
 
 @given(seeds, st.integers(6, 40), st.integers(3, 8), st.integers(1, 3), FORMS, st.floats(0.05, 0.6))
 def test_min_cut_has_the_value_of_networkx_and_the_minimal_source_side(seed, n, k, ends, form, sigma_c):
-    graph = knn_graph(random_cloud(n, seed=seed), k_neighbors=k)
+    graph = k_nearest_graph(random_cloud(n, seed=seed), k_neighbors=k)
     assume(is_connected(graph))
     nodes = np.random.default_rng(seed + 1).permutation(n)
     sources, sinks = nodes[:ends], nodes[ends : 2 * ends]
     steps, scale = integer_capacities(capacities(graph.lengths, sigma_c=sigma_c, form=form))
     flow, smallest, largest = networkx_cut(graph, steps, sources, sinks)
-    side, value, joined, kept = min_cut(graph, sources, sinks, tau_knn=10, sigma_c=sigma_c, capacity=form)
+    side, value, joined, kept = min_cut_of(graph, sources, sinks, tau_knn=10, sigma_c=sigma_c, capacity=form)
     assert joined
     assert kept == len(graph.edges)
     assert round(value * scale) == flow == cut_value(graph, steps, side)
@@ -70,10 +68,10 @@ def test_min_cut_has_the_value_of_networkx_and_the_minimal_source_side(seed, n, 
 
 @given(seeds, st.integers(8, 30))
 def test_no_random_side_that_separates_the_terminals_cuts_less(seed, n):
-    graph = knn_graph(random_cloud(n, seed=seed), k_neighbors=5)
+    graph = k_nearest_graph(random_cloud(n, seed=seed), k_neighbors=5)
     assume(is_connected(graph))
     steps, scale = integer_capacities(capacities(graph.lengths, sigma_c=0.3))
-    side, value, _, _ = min_cut(graph, np.array([0]), np.array([1]), tau_knn=10, sigma_c=0.3)
+    side, value, _, _ = min_cut_of(graph, np.array([0]), np.array([1]), tau_knn=10, sigma_c=0.3)
     rng = np.random.default_rng(seed)
     for _ in range(20):
         other = side ^ (rng.random(n) < rng.choice([0.05, 0.5]))
@@ -91,10 +89,10 @@ def with_ties(n: int, seed: int) -> PointCloud:
 def test_in_any_graph_the_cut_is_networkx_s_within_the_part_of_the_strongest_source(seed, n, k, ends, form, tau, ties):
     """Graphs of one point, of islands, of ties; several sources, whose parts may hold no sink."""
     cloud = with_ties(n, seed) if ties else random_cloud(n, seed=seed)
-    graph = knn_graph(cloud, k_neighbors=k)
+    graph = k_nearest_graph(cloud, k_neighbors=k)
     nodes = np.random.default_rng(seed + 1).permutation(n)
     sources, sinks = nodes[:ends], nodes[ends : 2 * ends]
-    side, value, joined, kept = min_cut(graph, sources, sinks, tau_knn=tau, sigma_c=0.3, capacity=form)
+    side, value, joined, kept = min_cut_of(graph, sources, sinks, tau_knn=tau, sigma_c=0.3, capacity=form)
     assert kept == np.count_nonzero(graph.lengths <= tau)
     left = KnnGraph(edges=graph.edges[:kept], lengths=graph.lengths[:kept], num_nodes=n)
     i, j = left.edges.T
@@ -117,8 +115,8 @@ def test_in_any_graph_the_cut_is_networkx_s_within_the_part_of_the_strongest_sou
 
 @given(seeds, st.integers(8, 40), st.floats(0, 0.8))
 def test_no_random_side_of_a_graph_with_islands_and_ties_cuts_less(seed, n, tau):
-    graph = knn_graph(with_ties(n, seed), k_neighbors=5)
-    side, value, joined, kept = min_cut(graph, np.array([0]), np.array([1]), tau_knn=tau, sigma_c=0.3)
+    graph = k_nearest_graph(with_ties(n, seed), k_neighbors=5)
+    side, value, joined, kept = min_cut_of(graph, np.array([0]), np.array([1]), tau_knn=tau, sigma_c=0.3)
     assume(joined)
     left = KnnGraph(edges=graph.edges[:kept], lengths=graph.lengths[:kept], num_nodes=n)
     values = capacities(left.lengths, sigma_c=0.3)
@@ -136,10 +134,10 @@ def test_a_region_of_one_patch_or_a_grid_of_one_is_cut_to_itself(seed, h, w, tau
     rng = np.random.default_rng(seed)
     region = np.zeros((h, w), bool)
     region.flat[rng.integers(h * w)] = True
-    graph = knn_graph(PointCloud(points=rng.uniform(0, 1, (h * w, 3)), grid_shape=(h, w)), k_neighbors=4)
-    cut = local_cut(graph, rng.standard_normal((h, w)), region, tau_knn=tau, component=region)
+    graph = k_nearest_graph(PointCloud(points=rng.uniform(0, 1, (h * w, 3)), grid_shape=(h, w)), k_neighbors=4)
+    cut = cut_of(graph, rng.standard_normal((h, w)), region, tau_knn=tau, component=region)
     assert (cut.mask == region).all()
-    found = spatial_confidence(graph, cut, region, tau_knn=tau)
+    found = confidence_of(graph, cut, region, tau_knn=tau)
     assert ((found.values >= 0) & (found.values <= 1)).all()
     assert (found.values[~region] == 1).all()
 
@@ -157,14 +155,14 @@ def test_capacities_at_the_ends_of_float64_keep_their_order(values):
 def test_links_so_long_that_their_capacities_vanish_still_bind_and_cut_nothing_of_worth():
     sigma = 0.01
     graph = chain([26.9 * sigma] * 4)  # exp(-723.6): no normal float64 is so small
-    side, flow, joined, _ = min_cut(graph, np.array([0]), np.array([4]), tau_knn=1, sigma_c=sigma)
+    side, flow, joined, _ = min_cut_of(graph, np.array([0]), np.array([4]), tau_knn=1, sigma_c=sigma)
     assert joined
     assert flow <= 1 / CAPACITY_STEPS
     assert side.tolist() == [True, False, False, False, False]
 
 
 def test_of_two_cuts_of_equal_value_the_one_nearer_to_the_source_is_kept():
-    side, flow, joined, _ = min_cut(chain([0.01, 0.05, 0.01, 0.05, 0.01]), np.array([0]), np.array([5]), tau_knn=1)
+    side, flow, joined, _ = min_cut_of(chain([0.01, 0.05, 0.01, 0.05, 0.01]), np.array([0]), np.array([5]), tau_knn=1)
     assert joined
     assert flow == pytest.approx(np.exp(-4), abs=1e-4)
     assert side.tolist() == [True, True, False, False, False, False]
@@ -172,33 +170,33 @@ def test_of_two_cuts_of_equal_value_the_one_nearer_to_the_source_is_kept():
 
 def test_truncation_alone_can_separate_source_and_sink_with_flow_0():
     graph = chain([0.01, 0.01, 0.3, 0.01])
-    side, flow, joined, kept = min_cut(graph, np.array([0]), np.array([4]), tau_knn=0.1)
+    side, flow, joined, kept = min_cut_of(graph, np.array([0]), np.array([4]), tau_knn=0.1)
     assert (flow, joined, kept) == (0.0, False, 3)
     assert side.tolist() == [True, True, True, False, False]
 
 
 def test_a_link_as_long_as_tau_is_kept():
     graph = chain([0.1, 0.2])
-    assert min_cut(graph, np.array([0]), np.array([2]), tau_knn=0.2)[3] == 2
-    assert min_cut(graph, np.array([0]), np.array([2]), tau_knn=0.1999)[3] == 1
+    assert min_cut_of(graph, np.array([0]), np.array([2]), tau_knn=0.2)[3] == 2
+    assert min_cut_of(graph, np.array([0]), np.array([2]), tau_knn=0.1999)[3] == 1
 
 
 def test_only_the_part_of_the_graph_that_holds_the_source_can_be_its_side():
     """Islands 0-2, 3-4, 5-6 and 7-8: sinks and nobody's points elsewhere change nothing."""
     graph = chain([0.01, 0.02, 0.9, 0.01, 0.9, 0.01, 0.9, 0.01])
-    side, flow, joined, _ = min_cut(graph, np.array([0]), np.array([2, 6]), tau_knn=0.5)
+    side, flow, joined, _ = min_cut_of(graph, np.array([0]), np.array([2, 6]), tau_knn=0.5)
     assert joined
     assert flow == pytest.approx(np.exp(-((0.02 / 0.025) ** 2)), abs=1e-4)
     assert np.flatnonzero(side).tolist() == [0, 1]
-    side, flow, joined, _ = min_cut(graph, np.array([3]), np.array([2, 6]), tau_knn=0.5)
+    side, flow, joined, _ = min_cut_of(graph, np.array([3]), np.array([2, 6]), tau_knn=0.5)
     assert not joined
     assert np.flatnonzero(side).tolist() == [3, 4]
 
 
 @given(seeds, st.integers(10, 40))
 def test_a_smaller_tau_never_keeps_more_links_nor_a_larger_flow(seed, n):
-    graph = knn_graph(random_cloud(n, seed=seed), k_neighbors=6)
-    results = [min_cut(graph, np.array([0]), np.array([1]), tau_knn=t, sigma_c=0.4) for t in (0.1, 0.3, 0.5, 1.0)]
+    graph = k_nearest_graph(random_cloud(n, seed=seed), k_neighbors=6)
+    results = [min_cut_of(graph, np.array([0]), np.array([1]), tau_knn=t, sigma_c=0.4) for t in (0.1, 0.3, 0.5, 1.0)]
     assert [r[3] for r in results] == sorted(r[3] for r in results)
     flows = [r[1] for r in results]
     slack = 0.51 * len(graph.edges) / CAPACITY_STEPS  # capacities are rounded
@@ -210,10 +208,10 @@ def test_a_graph_as_large_as_a_photo_s_does_not_overflow_int32():
     y, x = np.meshgrid(np.arange(60) / 60, np.arange(60) / 60, indexing="ij")
     z = 0.05 * (x > 0.5)
     cloud = PointCloud(points=np.stack([x, y, z], axis=-1).reshape(-1, 3), grid_shape=(60, 60))
-    graph = knn_graph(cloud, k_neighbors=32)
+    graph = k_nearest_graph(cloud, k_neighbors=32)
     steps, scale = integer_capacities(capacities(graph.lengths, sigma_c=1.0))
     sources, sinks = np.arange(0, 3600, 60), np.arange(59, 3600, 60)
-    side, flow, joined, kept = min_cut(graph, sources, sinks, tau_knn=2, sigma_c=1.0)
+    side, flow, joined, kept = min_cut_of(graph, sources, sinks, tau_knn=2, sigma_c=1.0)
     assert joined
     assert kept == len(graph.edges)
     assert round(flow * scale) == cut_value(graph, steps, side)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 import numpy as np
 import pytest
 import scipy.linalg
+from at_defaults import cosine_affinity, graph_weights
 from helpers import TOLERANCE, blobs, cosine, dense_second_eigenpair
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -12,7 +13,6 @@ from scipy.sparse.linalg import ArpackNoConvergence
 
 from cuts3d.grids import iou
 from cuts3d.method import ncut
-from cuts3d.method.affinity import cosine_affinity, graph_weights
 from cuts3d.method.ncut import DENSE_BELOW, bipartition, orient, second_eigenvector, spectrum
 
 

@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from at_defaults import cosine_affinity, graph_weights
 from helpers import blobs
 
+import cuts3d.run.scene
 from cuts3d.config import CutS3DConfig
-from cuts3d.extract.first_cuts import first_cuts
-from cuts3d.method.affinity import cosine_affinity, graph_weights
+from cuts3d.depth import estimate_depth
+from cuts3d.extract.first_cuts import provide_first_cuts
+from cuts3d.memo import Memo
 from cuts3d.method.ncut import bipartition
 from cuts3d.method.ncut_batched import bipartitions, second_eigenvectors
 from cuts3d.run.methods import find_masks
 from cuts3d.run.pipeline import run_pipeline
-from cuts3d.run.stages import remembering
 from cuts3d.scenes import SCENES, make_scene
 
 GRID = (14, 17)
@@ -89,7 +91,8 @@ def test_equal_blocks_whose_eigenvalues_coincide_are_cut_between_them():
 def test_a_run_takes_the_first_cut_of_the_batch_and_makes_the_others_itself(embedded_network, region):
     config = CutS3DConfig().replace(image_size=224, crf=False, region=region)
     images = [make_scene(name, size=(120, 160)).image for name in SCENES]
-    memos = first_cuts(images, [remembering() for _ in images], config, "cpu")
+    memos = [Memo() for _ in images]
+    provide_first_cuts(images, memos, config, "cpu")
     for image, memo in zip(images, memos, strict=True):
         cuts = [step.value for step in run_pipeline(image, config, memo=memo) if step.stage == "ncut"]
         plain = [step.value for step in run_pipeline(image, config) if step.stage == "ncut"]
@@ -100,19 +103,25 @@ def test_a_run_takes_the_first_cut_of_the_batch_and_makes_the_others_itself(embe
         assert [m.mask.tobytes() for m in find_masks(image, config, memo=memo)]
 
 
-def test_a_photo_whose_stages_fail_keeps_its_memo_and_spoils_no_other(pixel_config):
-    def fails(stage, key, compute):
-        if stage == "depth":
-            raise ZeroDivisionError("by hand")
-        return compute()
+def fails_on_boxes(image, name, *, features):
+    if (image == make_scene("two boxes", size=(60, 80)).image).all():
+        raise ZeroDivisionError("by hand")
+    return estimate_depth(image, name, features=features)
 
-    images = [make_scene(name, size=(60, 80)).image for name in list(SCENES)[:3]]
-    given = [remembering(), fails, remembering()]
-    memos = first_cuts(images, given, pixel_config, "cpu")
-    assert memos[1] is fails
-    assert memos[0] is not given[0]
-    assert memos[2] is not given[2]
-    assert first_cuts(images[:1], [fails], pixel_config, "cpu") == [fails]
+
+def test_a_photo_whose_stages_fail_gets_no_cut_and_spoils_no_other(pixel_config, monkeypatch):
+    failing = make_scene("two boxes", size=(60, 80)).image
+    monkeypatch.setattr(cuts3d.run.scene, "estimate_depth", fails_on_boxes)
+    images = [make_scene("three balls", size=(60, 80)).image, failing, make_scene("four cans", size=(60, 80)).image]
+    memos = [Memo() for _ in images]
+    provide_first_cuts(images, memos, pixel_config, "cpu")
+    for image, memo in zip(images, memos, strict=True):
+        if image is not failing:
+            list(run_pipeline(image, pixel_config.replace(region="once", max_instances=1), memo=memo))
+            assert memo.calls["ncut"] == 0
+    provide_first_cuts(images[1:2], memos[1:2], pixel_config, "cpu")
+    with pytest.raises(ZeroDivisionError):
+        list(run_pipeline(failing, pixel_config, memo=memos[1]))
 
 
 @pytest.mark.gpu

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
+from at_defaults import back_project, normalise_depth, send_to_background
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cuts3d.config import CloudConfig
-from cuts3d.depth import normalise_depth
 from cuts3d.grids import sample_map
-from cuts3d.method.point_cloud import back_project, photo_cloud, send_to_background
+from cuts3d.method.point_cloud import photo_cloud
 from cuts3d.types import DepthMap
 
 seeds = st.integers(0, 1000)

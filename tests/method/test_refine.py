@@ -16,7 +16,7 @@ def test_the_crf_brings_a_coarse_mask_nearer_to_the_object(scene, name):
     made = scene(name)
     truth = made.labels == 1
     rough = resize_mask(resize_mask(truth, (12, 16)), truth.shape)
-    refined, reason = refine_mask(made.image, rough, RefineConfig())
+    refined, reason = refine_mask(rough, RefineConfig(), PhotoCRF(made.image, RefineConfig()))
     assert reason == ""
     assert refined.dtype == np.bool_
     assert iou(refined, truth) > iou(rough, truth) + 0.02
@@ -46,7 +46,7 @@ def ring(size: int = 40) -> np.ndarray:
 
 
 def test_holes_are_filled_without_the_crf_too():
-    refined, reason = refine_mask(np.zeros((40, 40, 3), np.uint8), ring(), RefineConfig(crf=False))
+    refined, reason = refine_mask(ring(), RefineConfig(), None)
     assert reason == ""
     assert refined[5:-5, 5:-5].all()
     assert refined.sum() == 30 * 30
@@ -56,7 +56,7 @@ def test_a_mask_without_holes_is_unchanged_without_the_crf():
     mask = np.zeros((20, 30), bool)
     mask[3:9, 4:22] = True
     mask[12:15, 5:8] = True
-    refined, _ = refine_mask(np.zeros((20, 30, 3), np.uint8), mask, RefineConfig(crf=False))
+    refined, _ = refine_mask(mask, RefineConfig(), None)
     assert (refined == mask).all()
 
 
@@ -66,17 +66,17 @@ def test_a_mask_that_the_crf_changes_too_much_is_dropped_with_a_reason():
     image[10:50, 10:50] = 220
     mask = np.zeros((60, 60), bool)
     mask[10:50, 10:38] = True
-    refined, reason = refine_mask(image, mask, RefineConfig(crf_min_iou=0.9))
+    refined, reason = refine_mask(mask, RefineConfig(crf_min_iou=0.9), PhotoCRF(image, RefineConfig()))
     assert "CRF changed it too much" in reason
     assert f"{iou(mask, refined):.2f}" in reason
-    assert refine_mask(image, mask, RefineConfig(crf_min_iou=0.5))[1] == ""
+    assert refine_mask(mask, RefineConfig(crf_min_iou=0.5), PhotoCRF(image, RefineConfig()))[1] == ""
 
 
 def test_a_mask_of_which_nothing_is_left_is_dropped_with_a_reason():
     image = np.full((40, 40, 3), 128, np.uint8)
     mask = np.zeros((40, 40), bool)
     mask[20, 20] = True
-    refined, reason = refine_mask(image, mask, RefineConfig())
+    refined, reason = refine_mask(mask, RefineConfig(), PhotoCRF(image, RefineConfig()))
     assert not refined.any()
     assert "nothing was left" in reason
 
@@ -84,7 +84,7 @@ def test_a_mask_of_which_nothing_is_left_is_dropped_with_a_reason():
 def test_the_overlap_is_not_asked_for_where_the_crf_is_off():
     mask = ring()
     mask[6:-6, 6:-6] = False  # a thin frame: filling changes it beyond any IoU
-    refined, reason = refine_mask(np.zeros((40, 40, 3), np.uint8), mask, RefineConfig(crf=False, crf_min_iou=0.9))
+    refined, reason = refine_mask(mask, RefineConfig(crf_min_iou=0.9), None)
     assert reason == ""
     assert refined.sum() == 900
 

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from at_defaults import cosine_affinity, normalise_features, sharpen_affinity
 
-from cuts3d.method.affinity import cosine_affinity, normalise_features
-from cuts3d.method.importance import sharpen_affinity
 from cuts3d.method.tiles import TILE, row_sums, symmetric_matrix
 
 SIZES = (1, TILE - 1, TILE, TILE + 1, 2 * TILE + 37)

@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from at_defaults import normalise_features
 from helpers import pixel_spec
 
 from cuts3d import ConfigError, CutS3D, CutS3DConfig, DepthMap, Explorer
@@ -12,7 +13,6 @@ from cuts3d.baselines.maskcut import maskcut
 from cuts3d.config import parameter_stages
 from cuts3d.depth import DepthSpec
 from cuts3d.depth import registry as depth_registry
-from cuts3d.method.affinity import normalise_features
 from cuts3d.types import Segmentation
 
 EARLY = ("features", "depth", "importance", "affinity", "sharpened")
@@ -43,7 +43,7 @@ def same(a: Segmentation, b: Segmentation) -> bool:
 def test_the_first_run_computes_every_stage(photo, pixel_config):
     opened = Explorer(photo.image, pixel_config.replace(depth="none"))
     assert computed(opened) == Counter(
-        features=1, depth=1, importance=1, affinity=1, sharpened=1, **{k: opened.calls[k] for k in LATE}
+        features=1, depth=1, z=1, importance=1, affinity=1, weights=1, cloud=1, **{k: opened.calls[k] for k in LATE}
     )
     assert all(opened.calls[k] >= 1 for k in LATE)
 
@@ -59,15 +59,15 @@ def test_a_depth_map_of_one_s_own_is_never_estimated(explorer):
 @pytest.mark.parametrize(
     ("params", "touched"),
     [
-        ({"beta": 0.2}, {"importance", "sharpened", *LATE}),
-        ({"sigma": 5.0}, {"importance", "sharpened", *LATE}),
-        ({"pair_rule": "mean"}, {"sharpened", *LATE}),
-        ({"direction": "lower"}, {"sharpened", *LATE}),
-        ({"tau_ncut": 0.4}, set(LATE)),
-        ({"epsilon": 1e-4}, set(LATE)),
+        ({"beta": 0.2}, {"importance", "sharpened", "weights", *LATE}),
+        ({"sigma": 5.0}, {"importance", "sharpened", "weights", *LATE}),
+        ({"pair_rule": "mean"}, {"sharpened", "weights", *LATE}),
+        ({"direction": "lower"}, {"sharpened", "weights", *LATE}),
+        ({"tau_ncut": 0.4}, {"weights", *LATE}),
+        ({"epsilon": 1e-4}, {"weights", *LATE}),
         ({"k_neighbors": 20}, {"graph", "local_cut", "confidence", "refine"}),
-        ({"depth_scale": 2.0}, {"graph", "local_cut", "confidence", "refine"}),
-        ({"camera": "perspective"}, {"graph", "local_cut", "confidence", "refine"}),
+        ({"depth_scale": 2.0}, {"cloud", "graph", "local_cut", "confidence", "refine"}),
+        ({"camera": "perspective"}, {"cloud", "graph", "local_cut", "confidence", "refine"}),
         ({"sigma_c": 0.1}, {"local_cut", "confidence", "graph", "refine"}),
         ({"num_cuts": 3}, {"confidence"}),
         ({"tau_knn_min": 0.01}, {"confidence"}),
@@ -139,11 +139,13 @@ def test_every_parameter_has_a_change_to_try():
     assert set(CHANGES) == set(parameter_stages())
 
 
+@pytest.mark.parametrize("region", ["exhaust", "recursive"])
 @pytest.mark.parametrize("name", sorted(CHANGES))
-def test_remembered_stages_never_change_the_result(monkeypatch, photo, pixel_config, name):
+def test_remembered_stages_never_change_the_result(monkeypatch, photo, pixel_config, name, region):
     """The law behind the cache keys: an update equals a run from scratch, whatever was computed before."""
     monkeypatch.setitem(registry._SPECS, "coarse pixels", pixel_spec("coarse pixels", image_size=128))
     base = pixel_config.replace(
+        region=region,
         crf=True,
         tau_knn=0.2,
         min_area=0.06,  # above the bar: a larger one changes the fallback only
@@ -207,7 +209,7 @@ def test_what_is_remembered_is_bounded(photo, pixel_config):
         opened.update(k_neighbors=k, num_cuts=1, max_instances=1)
     for beta in np.linspace(0.1, 0.9, 5):
         opened.update(beta=float(beta))
-    sizes = {stage: len(kept) for stage, kept in opened._memory.items()}
+    sizes = {stage: len(kept) for stage, kept in opened._memo._results.items()}
     assert sizes["sharpened"] <= 2
     assert sizes["affinity"] == 1
     assert max(sizes.values()) <= 48

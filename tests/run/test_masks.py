@@ -9,13 +9,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-import cuts3d.run.masks
-from cuts3d.config import CutS3DConfig
-from cuts3d.method.refine import refine_mask
+import cuts3d.method.refine
+from cuts3d.config import CutS3DConfig, RefineConfig
+from cuts3d.memo import Keyed, Memo, forgetful
 from cuts3d.run.explorer import Explorer
 from cuts3d.run.masks import photo_masks
-from cuts3d.run.search import Iteration
-from cuts3d.run.stages import compute_always
+from cuts3d.run.scene import Scene
+from cuts3d.run.search import FoundCut
 from cuts3d.types import Dropped, Instance, LocalCut, SpatialConfidence
 
 GRID, PHOTO = (20, 20), (60, 80)
@@ -40,26 +40,28 @@ def cut(mask: np.ndarray) -> LocalCut:
     )  # fmt: skip
 
 
-def finished(masks: list[np.ndarray], config: CutS3DConfig, memo: Any = compute_always) -> Iteration:
-    """A finished iteration with these cuts, one NCut each, all of confidence 0.8."""
+def finished(masks: list[np.ndarray], config: CutS3DConfig) -> tuple[Scene, list[FoundCut]]:
+    """A scene and cuts of it, one NCut each, all of confidence 0.8, ranked by the order of cutting."""
     image = np.random.default_rng(0).integers(0, 256, (*PHOTO, 3), dtype=np.uint8)
     taus = np.array([config.local_cut.tau_knn])
-    confidences = [
-        SpatialConfidence(values=np.full(GRID, 0.8, np.float32), cuts=m[None], taus=taus, mean=0.8) for m in masks
+    cuts = [
+        FoundCut(
+            ncut=ncut,
+            cut=cut(mask),
+            confidence=SpatialConfidence(values=np.full(GRID, 0.8, np.float32), cuts=mask[None], taus=taus, mean=0.8),
+        )
+        for ncut, mask in enumerate(masks)
     ]
-    made = SimpleNamespace(
-        image=image,
-        config=config,
-        memo=memo,
-        cuts=list(enumerate(map(cut, masks))),
-        confidences=confidences,
-        score=lambda _, confidence, number: confidence.mean / number,
-    )
-    return cast(Iteration, made)
+    scene = SimpleNamespace(photo=Keyed("photo", lambda: image), config=config.replace(score="order"))
+    return cast(Scene, scene), cuts
+
+
+def found_masks(masks: list[np.ndarray], config: CutS3DConfig, options: RefineConfig, memo: Memo) -> list[Any]:
+    return list(photo_masks(*finished(masks, config), options, memo))
 
 
 def made(masks: list[np.ndarray], config: CutS3DConfig) -> tuple[list[Instance], list[Dropped]]:
-    found = list(photo_masks(finished(masks, config), config.refine))
+    found = found_masks(masks, config, config.refine, forgetful())
     dropped = [one for one in found if isinstance(one, Dropped)]
     return [one[0] for one in found if not isinstance(one, Dropped)], dropped
 
@@ -131,11 +133,11 @@ def test_holes_of_a_mask_are_filled(config):
 
 
 def test_what_the_refinement_dropped_says_why(config, monkeypatch):
-    def refuse_second(image, mask, options, *, crf):
+    def refuse_second(mask, options, crf):
         lies_right = mask[:, 2 * mask.shape[1] // 3 :].sum() > 0.1 * mask.size
         return (mask, "the CRF changed it too much (IoU 0.10)" if lies_right else "")
 
-    monkeypatch.setattr(cuts3d.run.masks, "refine_mask", refuse_second)
+    monkeypatch.setattr(cuts3d.method.refine, "refine_mask", refuse_second)
     instances, dropped = made([LEFT, RIGHT], config)
     assert [i.number for i in instances] == [1]
     assert [d.reason for d in dropped] == ["the CRF changed it too much (IoU 0.10)"]
@@ -178,31 +180,13 @@ def test_no_crf_is_built_where_none_is_wanted(photo, pixel_config):
 def test_a_shared_crf_gives_each_mask_what_one_of_its_own_gives(config):
     """The CRF is used for one mask after another: nothing of an earlier mask may stay in it."""
     options = dataclasses.replace(config.refine, crf=True, crf_iterations=3, crf_min_iou=0.0)
-    remembered: dict[Any, Any] = {}
-
-    def memo(stage, key, compute):
-        if (stage, key) not in remembered:
-            remembered[stage, key] = compute()
-        return remembered[stage, key]
-
     masks = [LEFT, RIGHT, BELOW, LEFT | BELOW]
-    wide = config.replace(max_overlap=1.0)
-    shared = list(photo_masks(finished(masks, wide, memo), options))
-    own = list(photo_masks(finished(masks, wide), options))
-    assert len([key for key in remembered if key[0] == "crf"]) == 1
+    wide, memo = config.replace(max_overlap=1.0, region="recursive"), Memo()
+    shared = found_masks(masks, wide, options, memo)
+    own = [found_masks([mask], wide, options, forgetful())[0] for mask in masks]
+    assert memo.calls["crf"] == 1
     assert len(shared) == len(own)
     for ours, plain in zip(shared, own, strict=True):
         assert isinstance(ours, Dropped) == isinstance(plain, Dropped)
         if not isinstance(ours, Dropped) and not isinstance(plain, Dropped):
             np.testing.assert_array_equal(ours[0].mask, plain[0].mask)
-
-
-def test_a_crf_at_hand_is_not_built_when_it_is_off(config):
-    def never():
-        raise AssertionError("built for nothing")
-
-    mask = np.zeros((40, 40), dtype=bool)
-    mask[5:20, 5:20] = True
-    refined, reason = refine_mask(np.zeros((40, 40, 3), np.uint8), mask, config.refine, crf=never)
-    np.testing.assert_array_equal(refined, mask)
-    assert reason == ""

@@ -12,27 +12,24 @@ from cuts3d.arrays import ImageArray
 from cuts3d.baselines import BASELINES
 from cuts3d.config import CutS3DConfig
 from cuts3d.errors import ConfigError
+from cuts3d.memo import Keyed, Memo
 from cuts3d.run.methods import METHODS, OURS, check_method, find_masks, needed_features
-from cuts3d.run.stages import Stage
 from cuts3d.types import FoundMask
 
 SMALL = CutS3DConfig().replace(image_size=224, crf=False)
 
 
-class Recorder:
-    """A memo that remembers features only, and which of them were asked for."""
+class Recorder(Memo):
+    """Remembers features only, and which of them were requested."""
 
     def __init__(self) -> None:
-        self.asked: list[Hashable] = []
-        self._known: dict[Hashable, Any] = {}
+        super().__init__({"features": 8}, otherwise=0)
+        self.requested: list[Hashable] = []
 
-    def __call__(self, stage: Stage, key: Hashable, compute: Callable[[], Any]) -> Any:
-        if stage != "features":
-            return compute()
-        self.asked.append(key)
-        if key not in self._known:
-            self._known[key] = compute()
-        return self._known[key]
+    def __call__(self, stage: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Keyed[Any]:
+        if stage == "features":
+            self.requested.append(args[1:])
+        return super().__call__(stage, function, *args, **kwargs)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +43,7 @@ def small_photo(scene) -> ImageArray:
 
 
 def find(photo: ImageArray, method: str, recorder: Recorder) -> list[FoundMask]:
-    recorder.asked.clear()
+    recorder.requested.clear()
     return find_masks(photo, SMALL, method=method, memo=recorder)
 
 
@@ -70,7 +67,7 @@ def test_a_method_asks_for_exactly_the_features_that_it_declares(method, small_p
     find(small_photo, method, recorder)
     needed = needed_features(method, SMALL)
     assert len(set(needed)) == len(needed)
-    assert set(recorder.asked) == set(needed)
+    assert set(recorder.requested) == set(needed)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -83,7 +80,7 @@ def test_a_method_finds_the_same_masks_twice(method, small_photo, recorder, embe
 
 
 @pytest.mark.parametrize("method", BASELINES)
-def test_a_neighbours_masks_come_best_first_and_keep_the_least_area(method, small_photo, recorder, embedded_network):
+def test_a_baselines_masks_come_best_first_and_keep_the_smallest_area(method, small_photo, recorder, embedded_network):
     found = find(small_photo, method, recorder)
     scores = [one.score for one in found]
     assert scores == sorted(scores, reverse=True)
@@ -98,7 +95,7 @@ def test_a_photo_of_one_colour_is_no_error(method, embedded_network):
         assert one.mask.shape == (60, 80)
 
 
-def test_every_neighbour_names_its_paper_and_year():
+def test_every_baseline_names_its_paper_and_year():
     assert list(METHODS) == [OURS, *BASELINES]
     for baseline in BASELINES.values():
         assert any(f"{year})" in baseline.title for year in range(2020, 2027)), baseline.title

@@ -13,7 +13,7 @@ from cuts3d.backbones import registry
 from cuts3d.errors import ConfigError, InputError
 from cuts3d.grids import iou
 from cuts3d.run.pipeline import run_pipeline
-from cuts3d.run.search import cut_grid
+from cuts3d.run.scene import cut_grid
 from cuts3d.types import Instance
 
 

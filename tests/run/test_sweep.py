@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from at_defaults import sweep_thresholds
 
 from cuts3d.errors import ConfigError
-from cuts3d.method.confidence import sweep_thresholds
 from cuts3d.run.sweep import confidence_sweep, read_sweep
 
 

@@ -5,12 +5,12 @@ from functools import cache
 
 import numpy as np
 import pytest
+from at_defaults import normalise_features
 from helpers import best_iou
 
 from cuts3d import CutS3D, CutS3DConfig, Segmentation
 from cuts3d.baselines import maskcut
 from cuts3d.grids import resize_mask
-from cuts3d.method.affinity import normalise_features
 from cuts3d.scenes import SCENES, SyntheticScene
 
 PARAMETERS = {"depth_scale": 3.0, "tau_knn": 0.06, "k_neighbors": 12, "max_instances": 5, "crf": False}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from at_defaults import cosine_affinity
 from PIL import Image
 
 from cuts3d.backbones.features import photo_vectors
@@ -17,7 +18,6 @@ from cuts3d.errors import InputError
 from cuts3d.grids import resize_mask
 from cuts3d.io.coco import encode_rle
 from cuts3d.io.photos import read_image
-from cuts3d.method.affinity import cosine_affinity
 from cuts3d.method.score import mask_factors
 from training.rank import main
 from training.self_training.merge_labels import merge_labels

@@ -11,14 +11,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from at_defaults import back_project, k_nearest_graph, normalise_depth
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from cuts3d.config import CutS3DConfig
-from cuts3d.depth import normalise_depth
-from cuts3d.method.knn_graph import knn_graph
-from cuts3d.method.point_cloud import back_project
 from cuts3d.scenes import make_scene
 from cuts3d.types import KnnGraph, LocalCut, SpatialConfidence
 from ui.viewer import (
@@ -48,7 +46,7 @@ def unpack(text: str, kind: str = "u1") -> np.ndarray:
 
 
 def flat_graph(k: int = 24) -> KnnGraph:
-    return knn_graph(back_project(np.zeros(GRID), GRID), k_neighbors=k)
+    return k_nearest_graph(back_project(np.zeros(GRID), GRID), k_neighbors=k)
 
 
 def half_mask() -> np.ndarray:

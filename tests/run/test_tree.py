@@ -7,9 +7,10 @@ import pytest
 from helpers import best_iou
 
 from cuts3d import CutS3D
+from cuts3d.config import LocalCutConfig
 from cuts3d.grids import iou
 from cuts3d.run.explorer import Explorer
-from cuts3d.run.recursion import WHOLE, Candidate, candidates, keep_best
+from cuts3d.run.tree import WHOLE, Candidate, candidates, connected_parts, keep_best
 from cuts3d.types import Bipartition, LocalCut
 
 GRID = (8, 8)
@@ -37,10 +38,9 @@ def cut_of(mask: np.ndarray, fallback: str = "") -> LocalCut:
 def tree(max_depth: int, ncut=halves, cuts=lambda side: iter(()), min_area: float = 0.01) -> list[Candidate]:
     return candidates(
         ncut,
-        cuts,
+        lambda side: (*cuts(side), *connected_parts(side, GRID, LocalCutConfig())),
         lambda mask: float(mask.mean()),
         grid_shape=GRID,
-        shape=GRID,
         min_area=min_area,
         max_depth=max_depth,
     )
@@ -85,7 +85,7 @@ def test_what_is_too_small_or_nearly_everything_is_no_candidate():
 def test_the_best_are_kept_and_none_repeats_a_better_one():
     offered = tree(3)
     for limit in (0.0, 0.5, 1.0):
-        kept = keep_best(offered, count=6, max_overlap=limit)
+        kept = [offered[place] for place in keep_best(offered, count=6, max_overlap=limit)]
         scores = [c.score for c in kept]
         assert scores == sorted(scores, reverse=True)
         masks = [c.cut.mask for c in kept]
