@@ -12,13 +12,11 @@ from benchmarks.dev_set import HEAD, Masks, Method, lines, run_method
 from cuts3d.arrays import ImageArray
 from cuts3d.baselines import BASELINES
 from cuts3d.config import ADAPTIVE, LITERAL, CutS3DConfig
-from cuts3d.depth import estimate_depth, normalise_depth
-from cuts3d.grids import resize_map
-from cuts3d.method.affinity import cosine_affinity
-from cuts3d.method.score import mask_factors
+from cuts3d.memo import Memo
+from cuts3d.method.score import distinctness
 from cuts3d.run.methods import find_masks
-from cuts3d.run.pipeline import photo_features
-from cuts3d.run.stages import Memo
+from cuts3d.run.scene import open_scene
+from cuts3d.run.stages import returned
 
 OURS = CutS3DConfig()
 KEYS = OURS.replace(feature="key", tau_ncut=0.15)
@@ -58,9 +56,6 @@ def all_alike(method: Method) -> Method:
 
 def maskcut_with_our_score(image: ImageArray, memo: Memo) -> Masks:
     """MaskCut's masks, ranked as ours are."""
-    features, key = photo_features(image, OURS, None, memo)
-    affinity = cosine_affinity(features.vectors, center=features.center)
-    depth = memo("depth", (OURS.depth, key), lambda: estimate_depth(image, OURS.depth.depth, features=features))
-    z = resize_map(normalise_depth(depth, clip_percent=OURS.cloud.depth_clip), features.grid_shape)
+    scene = returned(open_scene(image, OURS, memo))
     found = find_masks(image, OURS, method="maskcut", memo=memo)
-    return [(m.mask, mask_factors(m.coarse_mask, affinity, z).distinctness) for m in found]
+    return [(m.mask, distinctness(m.coarse_mask, scene.affinity.value, scene.z.value)) for m in found]

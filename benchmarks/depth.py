@@ -26,8 +26,8 @@ from cuts3d.depth import estimate_depth, get_depth
 from cuts3d.depth.embedded import WEIGHTS
 from cuts3d.depth.loaded import loaded_estimator
 from cuts3d.io.photos import read_image
+from cuts3d.memo import Memo
 from cuts3d.run.methods import find_masks
-from cuts3d.run.stages import Memo
 from cuts3d.types import DepthMap
 from training.depth_head.evaluate import rgbd_figures
 

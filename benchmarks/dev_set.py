@@ -24,8 +24,8 @@ from cuts3d.config import CutS3DConfig
 from cuts3d.evaluate import evaluate
 from cuts3d.io.coco import encode_rle
 from cuts3d.io.photos import read_image
+from cuts3d.memo import Memo
 from cuts3d.run.methods import find_masks
-from cuts3d.run.stages import Memo, remembering
 
 Masks = list[tuple[BoolArray, float]]  # masks at the photo's size, with scores
 Method = Callable[[ImageArray, Memo], Masks]
@@ -106,7 +106,7 @@ def _photo(work: tuple[str, Path]) -> dict[str, tuple[list[dict[str, Any]], floa
     module, path = work
     torch.set_num_threads(1)
     image = read_image(path)
-    memo = remembering()
+    memo = Memo()
     results = {}
     for name, method in _methods(module).items():
         networks = _SharedNetworks(memo)
@@ -117,17 +117,18 @@ def _photo(work: tuple[str, Path]) -> dict[str, tuple[list[dict[str, Any]], floa
     return results
 
 
-class _SharedNetworks:
-    """A memo that shares what the networks made among the methods, and nothing else, and counts their time."""
+class _SharedNetworks(Memo):
+    """A memo that shares the networks' results among the methods, and nothing else, and counts their time."""
 
     def __init__(self, shared: Memo) -> None:
-        self.shared, self.own, self.spent = shared, remembering(), 0.0
+        super().__init__()
+        self.shared, self.spent = shared, 0.0
 
-    def __call__(self, stage: Any, key: Any, compute: Any) -> Any:
+    def remembered(self, stage: str, key: Any, compute: Any) -> Any:
         if stage not in ("features", "depth"):
-            return self.own(stage, key, compute)
+            return super().remembered(stage, key, compute)
         start = time.process_time()
-        value = self.shared(stage, key, compute)
+        value = self.shared.remembered(stage, key, compute)
         self.spent += time.process_time() - start
         return value
 

@@ -20,11 +20,12 @@ import numpy as np
 import skimage.data
 import torch
 
-from cuts3d.arrays import BoolArray, ImageArray
-from cuts3d.backbones import get_backbone
+from cuts3d.arrays import BoolArray, FloatArray, ImageArray
+from cuts3d.backbones.features import feature_request, photo_vectors, tau_ncut_of
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import estimate_depth, normalise_depth
 from cuts3d.grids import resize_image, resize_map, resize_mask
+from cuts3d.memo import Memo
 from cuts3d.method.affinity import cosine_affinity, graph_weights
 from cuts3d.method.confidence import spatial_confidence
 from cuts3d.method.importance import sharpen_affinity, spatial_importance
@@ -34,8 +35,8 @@ from cuts3d.method.min_cut import capacities, integer_capacities, min_cut
 from cuts3d.method.ncut import bipartition
 from cuts3d.method.point_cloud import photo_cloud, send_to_background
 from cuts3d.method.refine import PhotoCRF, refine_mask
-from cuts3d.run.pipeline import photo_features, run_pipeline
-from cuts3d.run.stages import remembering
+from cuts3d.run.pipeline import run_pipeline
+from cuts3d.run.stages import last_value
 from cuts3d.types import Bipartition, DepthMap, KnnGraph, PatchFeatures
 
 LEAST_REPEATS, MOST_REPEATS = 2, 5
@@ -68,45 +69,63 @@ class Watch:
 def patches(side: int) -> dict[str, dict[str, Any]]:
     """All stages of a photo at `side`×`side` patches, as the product runs them."""
     image, config, watch = skimage.data.astronaut(), CutS3DConfig().replace(image_size=14 * side), Watch()
-    known = watch("networks", lambda: _networks(image, config), least=1)
-    features, depth = known.values()
+    features, depth = watch("networks", lambda: _networks(image, config), least=1)
     partition = _ncut(watch, config, features, depth)
     _cuts(watch, config, depth, partition, features.grid_shape)
     _crf(watch, image, config, partition.mask)
-    watch("all after the networks", lambda: [None for _ in run_pipeline(image, config, memo=remembering(known))])
+
+    def rest() -> None:
+        memo = Memo()
+        photo = memo.given(image)
+        known = memo.provide(features, "features", photo_vectors, photo, *feature_request(config.features))
+        memo.provide(depth, "depth", estimate_depth, photo, config.depth.depth, features=known)
+        last_value(run_pipeline(image, config, memo=memo))
+
+    watch("all after the networks", rest)
     return watch.costs
 
 
 def points(side: int) -> dict[str, dict[str, Any]]:
     """The stages in 3D on a cloud of `side`×`side` points over the default patches; and a flow that must be found."""
     image, config, watch = skimage.data.astronaut(), CutS3DConfig(), Watch()
-    features, depth = _networks(image, config).values()
+    features, depth = _networks(image, config)
     affinity = cosine_affinity(features.vectors, center=features.center)
-    weights = graph_weights(affinity, tau_ncut=get_backbone(config.features.backbone).tau_ncut)
+    weights = _weights(affinity, config)
     partition = bipartition(weights, features.grid_shape)
     shape = (side, side)
     _cuts(watch, config, depth, partition, shape)
     if side <= LARGEST_FLOW:  # the background stays where it is: else truncation at τ_knn has always decided
         graph = knn_graph(photo_cloud(depth, (512, 512), shape, config.cloud), k_neighbors=config.graph.k_neighbors)
-        sources, sinks = choose_terminals(eigenvector_on(partition, shape), resize_mask(partition.mask, shape))
+        options = config.local_cut
+        sources, sinks = choose_terminals(
+            eigenvector_on(partition, shape),
+            resize_mask(partition.mask, shape),
+            terminals=options.terminals,
+            fraction=options.terminal_fraction,
+        )
 
         def cut() -> tuple[BoolArray, float, bool, int]:
-            return min_cut(graph, sources, sinks, tau_knn=FLOW_TAU, sigma_c=FLOW_SIGMA)
+            return min_cut(graph, sources, sinks, tau_knn=FLOW_TAU, sigma_c=FLOW_SIGMA, capacity=options.capacity)
 
         _, flow, joined, kept = watch("max-flow", cut, least=1)
         assert joined, "there was no flow to be found"
         if importlib.util.find_spec("ortools"):  # tried, and no part of the product
-            values, steps = integer_capacities(capacities(graph.lengths[:kept], sigma_c=FLOW_SIGMA))
+            values, steps = integer_capacities(
+                capacities(graph.lengths[:kept], sigma_c=FLOW_SIGMA, form=options.capacity)
+            )
             theirs = watch("max-flow, OR-tools", lambda: _or_tools(graph, values, sources, sinks), least=1)
             assert theirs == round(flow * steps), "the two solvers disagree"
     return watch.costs
 
 
-def _networks(image: ImageArray, config: CutS3DConfig) -> dict[Any, Any]:
-    """Features and depth, by the stage and key they are remembered by."""
-    features, key = photo_features(image, config, None, remembering())
-    depth = estimate_depth(image, config.depth.depth, features=features)
-    return {("features", key): features, ("depth", (config.depth, key)): depth}
+def _networks(image: ImageArray, config: CutS3DConfig) -> tuple[PatchFeatures, DepthMap]:
+    features = photo_vectors(image, *feature_request(config.features))
+    return features, estimate_depth(image, config.depth.depth, features=features)
+
+
+def _weights(affinity: FloatArray, config: CutS3DConfig) -> FloatArray:
+    options = config.affinity
+    return graph_weights(affinity, tau_ncut=tau_ncut_of(config), epsilon=options.epsilon, mode=options.affinity)
 
 
 def _ncut(watch: Watch, config: CutS3DConfig, features: PatchFeatures, depth: DepthMap) -> Bipartition:
@@ -116,11 +135,11 @@ def _ncut(watch: Watch, config: CutS3DConfig, features: PatchFeatures, depth: De
     def importance() -> Any:
         found = spatial_importance(z, beta=config.importance.beta, sigma=config.importance.sigma)
         assert found is not None, "a photo's depth is never flat"
-        return sharpen_affinity(affinity, found)
+        o = config.importance
+        return sharpen_affinity(affinity, found, pair_rule=o.pair_rule, direction=o.direction)
 
     sharpened = watch("importance", importance)
-    tau = get_backbone(config.features.backbone).tau_ncut
-    return watch("NCut", lambda: bipartition(graph_weights(sharpened, tau_ncut=tau), features.grid_shape))
+    return watch("NCut", lambda: bipartition(_weights(sharpened, config), features.grid_shape))
 
 
 def _cuts(watch: Watch, config: CutS3DConfig, depth: DepthMap, partition: Bipartition, shape: tuple[int, int]) -> None:
@@ -133,15 +152,18 @@ def _cuts(watch: Watch, config: CutS3DConfig, depth: DepthMap, partition: Bipart
         cloud, region, background_depth=options.background_depth, depth_scale=options.depth_scale
     )
     graph = watch("k-NN graph", lambda: knn_graph(behind, k_neighbors=config.graph.k_neighbors, among=region))
-    cut = watch("LocalCut", lambda: local_cut(graph, eigenvector, region))
-    watch("confidence, T = 6", lambda: spatial_confidence(graph, cut, region))
+    least = config.masks.min_area
+    cut = watch(
+        "LocalCut", lambda: local_cut(graph, eigenvector, region, config.local_cut, min_area=least, component=None)
+    )
+    watch("confidence, T = 6", lambda: spatial_confidence(graph, cut, config.confidence, config.local_cut))
 
 
 def _crf(watch: Watch, image: ImageArray, config: CutS3DConfig, mask: BoolArray) -> None:
     options, network = config.refine, config.features.image_size or 1
     small = resize_image(image, (options.crf_size, options.crf_size))
     rough, scale = resize_mask(mask, small.shape[:2]), options.crf_size / network
-    watch("CRF", lambda: refine_mask(small, rough, options, crf=lambda: PhotoCRF(small, options, scale=scale)))
+    watch("CRF", lambda: refine_mask(rough, options, PhotoCRF(small, options, scale=scale)))
 
 
 def _or_tools(graph: KnnGraph, values: np.ndarray, sources: np.ndarray, sinks: np.ndarray) -> int:

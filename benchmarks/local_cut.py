@@ -26,30 +26,33 @@ def run() -> list[str]:
     config = CutS3DConfig().replace(image_size=GRID * 14, crf=False, max_instances=1)
     partition = Explorer(scene.image, config, depth=scene.depth_map).update().bipartitions[0]
     depth = sample_map(1 - scene.depth / scene.depth.max(), (GRID, GRID))
-    cloud = back_project(depth, (360, 480))
-    k, sigma = config.graph.k_neighbors, config.local_cut.sigma_c
+    cloud = back_project(depth, (360, 480), camera="orthographic", field_of_view=55.0, depth_scale=1.0)
+    k, options = config.graph.k_neighbors, config.replace(tau_knn=TAU).local_cut
+    strength = {"sigma_c": options.sigma_c, "capacity": options.capacity}
     eigenvector = eigenvector_on(partition, (GRID, GRID))
 
     # source and sink must be joined for a flow to compare: the background stays at its own depth here
     graph = knn_graph(cloud, k_neighbors=k)
-    sources, sinks = choose_terminals(eigenvector, partition.mask)
-    fast = measure(lambda: min_cut(graph, sources, sinks, tau_knn=TAU, sigma_c=sigma))
-    _, flow, connected, kept = min_cut(graph, sources, sinks, tau_knn=TAU, sigma_c=sigma)
-    values, steps = integer_capacities(capacities(graph.lengths[:kept], sigma_c=sigma))
+    terminals = {"terminals": options.terminals, "fraction": options.terminal_fraction}
+    sources, sinks = choose_terminals(eigenvector, partition.mask, **terminals)
+    fast = measure(lambda: min_cut(graph, sources, sinks, tau_knn=TAU, **strength))
+    _, flow, connected, kept = min_cut(graph, sources, sinks, tau_knn=TAU, **strength)
+    values, steps = integer_capacities(capacities(graph.lengths[:kept], sigma_c=options.sigma_c, form=options.capacity))
     network = _networkx(graph.edges[:kept], values, sources, sinks)
     slow = measure(lambda: dinitz(network, "source", "sink"), repeats=1, warm_up=0)
     reference = dinitz(network, "source", "sink").graph["flow_value"] / steps
 
-    behind = send_to_background(cloud, partition.mask)
+    behind = send_to_background(cloud, partition.mask, background_depth=2.0, depth_scale=1.0)
+    least = config.masks.min_area
 
     def once() -> None:
         g = knn_graph(behind, k_neighbors=k)
-        local_cut(g, eigenvector, partition.mask, tau_knn=TAU, sigma_c=sigma)
+        local_cut(g, eigenvector, partition.mask, options, min_area=least, component=None)
 
     def sweep() -> None:
         g = knn_graph(behind, k_neighbors=k)
-        cut = local_cut(g, eigenvector, partition.mask, tau_knn=TAU, sigma_c=sigma)
-        spatial_confidence(g, cut, partition.mask, tau_knn=TAU, num_cuts=6, sigma_c=sigma)
+        cut = local_cut(g, eigenvector, partition.mask, options, min_area=least, component=None)
+        spatial_confidence(g, cut, config.confidence, options)
 
     one, six = measure(once, repeats=9), measure(sweep, repeats=9)
     return [

@@ -19,7 +19,8 @@ def run() -> list[str]:
     spec = get_backbone("dinov2_vits14_focus")
     image = make_scene("three balls").image
     features = extract_features(loaded_backbone(spec.name), spec, image, image_size=GRID * spec.patch_size)
-    weights = graph_weights(cosine_affinity(features.vectors, center=features.center), tau_ncut=spec.tau_ncut)
+    affinity = cosine_affinity(features.vectors, center=features.center)
+    weights = graph_weights(affinity, tau_ncut=spec.tau_ncut, epsilon=1e-5, mode="binary")
     degree = weights.sum(axis=1, dtype=np.float64)
     laplacian = np.diag(degree) - weights
 

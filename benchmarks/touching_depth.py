@@ -42,7 +42,7 @@ def run() -> list[str]:
         for pair in members:
             masks = [coco.annToMask(coco.anns[a]).astype(bool) for a in pair["ann_ids"]]
             for name, depth in maps.items():
-                found[name].append(step_between(normalise_depth(depth), *masks))
+                found[name].append(step_between(normalise_depth(depth, clip_percent=1.0), *masks))
     return [_line(name, np.array(steps)) for name, steps in found.items()]
 
 

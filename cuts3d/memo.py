@@ -94,7 +94,7 @@ class Memo:
         def compute() -> T:
             return function(*map(_value, args), **{name: _value(arg) for name, arg in kwargs.items()})
 
-        return Keyed(key, lambda: self._remembered(stage, key, compute))
+        return Keyed(key, lambda: self.remembered(stage, key, compute))
 
     def key(self, stage: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Hashable:
         """The key of a result."""
@@ -113,7 +113,8 @@ class Memo:
         self._results.setdefault(stage, OrderedDict())[key] = value
         return Keyed(key, lambda: value)
 
-    def _remembered(self, stage: str, key: Hashable, compute: Callable[[], T]) -> T:
+    def remembered(self, stage: str, key: Hashable, compute: Callable[[], T]) -> T:
+        """The result under a key, computed where it is not remembered."""
         results = self._results.setdefault(stage, OrderedDict())
         if key in results:
             results.move_to_end(key)

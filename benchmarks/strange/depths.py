@@ -128,7 +128,7 @@ def _checked(source: Any, kind: Any, photo: Any) -> FloatArray:
     depth = read_depth(source, kind=kind, photo_shape=photo)
     assert depth.values.ndim == 2
     assert depth.values.dtype == np.float32
-    z = depth_range(depth).z
+    z = depth_range(depth, clip_percent=1.0).z
     assert z.shape == depth.values.shape
     assert np.isfinite(z).all()
     assert 0 <= z.min() <= z.max() <= 1
