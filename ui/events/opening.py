@@ -140,7 +140,7 @@ def _explorer(source: Source) -> Explorer:
         check_size(source.depth, "depth map")
     explorer = Explorer(photo, depth=source.depth or depth, depth_kind=source.depth_kind, max_side=MAX_SIDE)
     if explorer.depth is not None:
-        normalise_depth(explorer.depth)  # raises where no value can be used
+        normalise_depth(explorer.depth, clip_percent=0.0)  # raises where no value can be used
     return explorer
 
 
