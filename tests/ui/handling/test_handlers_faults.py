@@ -21,7 +21,7 @@ from made_handling import (
 )
 from PIL import Image
 
-import cuts3d.run.search
+import cuts3d.run.regions
 from cuts3d.config import parameter_type
 from ui import controls
 from ui.controls import ALL
@@ -110,7 +110,7 @@ def test_looking_round_after_a_failed_run_raises_nothing(opened, values, monkeyp
         list(opening.change("ann", moved(values, image_size=101)))
     else:
         with monkeypatch.context() as patch:
-            patch.setattr(cuts3d.run.search, "local_cut", refuse)
+            patch.setattr(cuts3d.run.regions, "local_cut", refuse)
             list(opening.change("ann", moved(values, beta=0.1)))
     assert isinstance(look(), dict)
 
@@ -119,7 +119,7 @@ def test_an_error_in_the_middle_of_the_stages_is_one_sentence_and_the_next_chang
     files, values, monkeypatch, sessions
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(cuts3d.run.search, "local_cut", refuse)
+        patch.setattr(cuts3d.run.regions, "local_cut", refuse)
         updates = list(open_squares("ann", files, values))
     assert is_error(updates[-1])
     assert text(updates[-1]) == "This cloud cannot be cut; choose another <photo>."
@@ -135,7 +135,7 @@ def test_a_fault_of_ours_is_one_sentence_without_its_innards_and_the_next_change
         raise ZeroDivisionError("/secret/place <b>")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cuts3d.run.search, "local_cut", stumble)
+        patch.setattr(cuts3d.run.regions, "local_cut", stumble)
         updates = list(opening.change("ann", moved(values, beta=0.1)))
     assert is_error(updates[-1])
     assert "secret" not in text(updates[-1])
