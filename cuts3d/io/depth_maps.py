@@ -1,4 +1,4 @@
-"""A depth map of the user's own, in place of an estimator."""
+"""Reading a depth map of the user, which replaces the depth estimator."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from cuts3d.io.photos import DRAWINGS, MAX_PIXELS
 from cuts3d.types import DepthKind, DepthMap
 
 DepthInput = str | Path | np.ndarray | DepthMap
-WORKING_SIDE = 1024  # depth is used on grids of at most 240 points
+WORKING_SIDE = 1024  # enough: depth is used on grids of at most 240 points a side
 
 
 def read_depth(
@@ -23,17 +23,17 @@ def read_depth(
 
     Args:
         source: PNG or TIFF of 8 or 16 bit (one channel, or three equal ones), `.npy`, `.exr` (where the OpenEXR
-            package is installed), an array [H', W'], or a `DepthMap`, which is passed through. In integer files 0 means
-            unknown when `kind` is metric.
-        kind: What the values mean.
-        photo_shape: (H, W) of the photo; the depth map must have its aspect ratio.
+            package is installed), an array [H', W'], or a `DepthMap`, which is returned as it is. In integer files 0
+            means unknown if `kind` is metric.
+        kind: What the values mean; see `DepthMap`.
+        photo_shape: (H, W) of the photo; the depth map must have the same aspect ratio.
 
     Returns:
-        The depth map, reduced by whole steps to a longer side near 1,024.
+        The depth map; a large one is subsampled to a longer side between 1,024 and 2,047.
 
     Raises:
         InputError: It cannot be read or does not fit the photo.
-        ConfigError: `kind` is none of the three.
+        ConfigError: `kind` is not one of the three.
     """
     if isinstance(source, DepthMap):
         return source
@@ -49,19 +49,19 @@ def read_depth(
         values = values[..., 0]
     if not numbers or values.ndim != 2 or min(values.shape) < 2:
         raise InputError(
-            f"Your {name} must hold one number a pixel, [H, W]; it is {list(values.shape)} {values.dtype}."
+            f"Your {name} must hold one number per pixel, [H, W]; it is {list(values.shape)} {values.dtype}."
         )
     if photo_shape is not None:
         _check_aspect(name, values.shape, photo_shape)
     step = max(1, max(values.shape) // WORKING_SIDE)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is unknown
+    with np.errstate(over="ignore"):  # values beyond float32 become infinite, then unknown
         values = values[::step, ::step].astype(np.float32)
     values[~np.isfinite(values)] = np.nan
     return DepthMap(values=values, kind=kind, estimator=f"your {name}")
 
 
 def _equal_channels(values: np.ndarray) -> bool:
-    """Whether the last axis repeats one value, or holes in its place."""
+    """Whether all channels are equal; NaN equals NaN."""
     first = values[..., :1]
     return bool(((values == first) | (np.isnan(values) & np.isnan(first))).all())
 
@@ -85,7 +85,7 @@ def _read_file(path: Path) -> np.ndarray:
             return _read_exr(path)
         with Image.open(path) as image:
             if image.format in DRAWINGS:
-                raise ValueError("another program would have to run it")
+                raise ValueError("it is a drawing")
             if image.width * image.height > MAX_PIXELS:
                 raise InputError(f"{shown(path.name)} is too large; the limit is {MAX_PIXELS // 10**6} megapixels.")
             return np.asarray(image.convert("RGB") if image.mode in ("P", "RGBA", "LA") else image)
@@ -94,12 +94,12 @@ def _read_file(path: Path) -> np.ndarray:
     except Exception as error:
         raise InputError(
             f"{shown(path.name)} is not a depth map that can be read ({type(error).__name__}); "
-            "give PNG, TIFF, NPY or EXR."
+            "use PNG, TIFF, NPY or EXR."
         ) from error
 
 
 def _read_npy(path: Path) -> np.ndarray:
-    with path.open("rb") as file:  # `np.load` would open an archive of arrays under this name too
+    with path.open("rb") as file:  # `np.load` would also open an archive of arrays with this name
         return np.lib.format.read_array(file, allow_pickle=False)
 
 

@@ -1,4 +1,4 @@
-"""Masks drawn over the photo, in colours that colour-blind readers can tell apart."""
+"""Masks drawn over the photo, in colours that colour-blind readers can distinguish."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy import ndimage
 from cuts3d.arrays import BoolArray, ImageArray, IntArray
 from cuts3d.types import Segmentation
 
-# Okabe and Ito's colours, told apart by colour-blind readers too, then lighter and darker ones
+# first the colours of Okabe and Ito, which colour-blind readers can distinguish, then lighter and darker ones
 PALETTE = np.array(
     [
         [230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178], [213, 94, 0], [204, 121, 167],
@@ -21,12 +21,12 @@ PALETTE = np.array(
 
 
 def instance_colour(index: int) -> ImageArray:
-    """Colour of the index-th instance, uint8 [3]."""
+    """Colour of the instance with this index, from 0; uint8 [3]."""
     return PALETTE[index % len(PALETTE)]
 
 
 def label_map(result: Segmentation) -> IntArray:
-    """Instance of every pixel: 0 none, i + 1 the i-th instance; int32 [H, W]."""
+    """The instance of each pixel, int32 [H, W]: 0 none, i + 1 the i-th instance."""
     labels = np.zeros(result.image.shape[:2], dtype=np.int32)
     for index, instance in result.back_to_front:
         labels[instance.mask] = index
@@ -34,11 +34,11 @@ def label_map(result: Segmentation) -> IntArray:
 
 
 def draw_overlay(result: Segmentation, *, opacity: float = 0.5) -> ImageArray:
-    """The photo with its masks: filled, with a solid outline.
+    """The photo with its masks, filled and with a solid outline.
 
     Args:
         result: What was found.
-        opacity: Of the fill, in [0, 1].
+        opacity: Opacity of the fill, in [0, 1].
 
     Returns:
         uint8 [H, W, 3].
@@ -48,12 +48,12 @@ def draw_overlay(result: Segmentation, *, opacity: float = 0.5) -> ImageArray:
 
 
 def draw_masks(image: ImageArray, masks: Iterable[tuple[int, BoolArray]], *, opacity: float = 0.5) -> ImageArray:
-    """A photo with masks over it: filled, with a solid outline.
+    """A photo with masks drawn over it, filled and with a solid outline.
 
     Args:
         image: uint8 [H, W, 3].
-        masks: The number of each colour, from 0, and a mask, bool [H, W]; later ones lie on top.
-        opacity: Of the fill, in [0, 1].
+        masks: Pairs of a colour index, from 0, and a mask, bool [H, W]; later masks cover earlier ones.
+        opacity: Opacity of the fill, in [0, 1].
 
     Returns:
         uint8 [H, W, 3].

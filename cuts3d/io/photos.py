@@ -1,4 +1,4 @@
-"""Photos in: any file that Pillow knows, any mode, any orientation, to one honest uint8 RGB array."""
+"""Reading photos: any file format, mode and orientation that Pillow knows, as a uint8 RGB array."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from cuts3d.errors import InputError, shown
+from cuts3d.grids import fit_longer_side
 
 ImageInput = str | Path | Image.Image | np.ndarray
 
-MAX_PIXELS = 120_000_000  # beyond this a file is refused before it is decoded
-WORKING_SIDE = 2048  # masks and overlays of larger photos are made at this longer side
-MIN_SIDE = 8
-DRAWINGS = ("EPS", "WMF")  # Pillow would have another program run them
+MAX_PIXELS = 120_000_000  # larger files are refused before they are decoded
+WORKING_SIDE = 2048  # longer side to which larger photos are reduced, pixels
+MIN_SIDE = 8  # pixels
+DRAWINGS = ("EPS", "WMF")  # to read them, Pillow would run another program
 
 
 def read_image(source: ImageInput, *, max_side: int | None = WORKING_SIDE) -> NDArray[np.uint8]:
     """Read a photo as RGB.
 
-    EXIF orientation is applied, transparency is laid over white, 16-bit and float images are scaled to their range,
-    the first frame of an animation is taken.
+    The EXIF orientation is applied, transparent pixels are blended with white, 16-bit and float images are scaled to
+    their range, and of an animation the first frame is taken.
 
     Args:
         source: Path, PIL image, or array: uint8/uint16/float [H, W], [H, W, 1], [H, W, 3] or [H, W, 4]
             (float in [0, 1]).
-        max_side: Longer photos are reduced to this longer side, in pixels, the shorter one to 8 at least; None keeps
+        max_side: Larger photos are reduced to this longer side in pixels, with a shorter side of at least 8; None keeps
             the size.
 
     Returns:
         uint8 [H, W, 3].
 
     Raises:
-        InputError: The file is missing, no image, damaged, too large or too small.
+        InputError: The file is missing, not an image, damaged, too large or too small.
     """
     if isinstance(source, Image.Image):
         return _decoded(source, "The photo", max_side)
@@ -63,21 +64,21 @@ def _decoded(image: Image.Image, name: str, max_side: int | None) -> NDArray[np.
             image.draft("RGB", (max_side, max_side))  # lets the JPEG decoder skip pixels
         image = _reduced(_upright(image), max_side)
         return np.array(_to_rgb(image), dtype=np.uint8)
-    except Exception as error:  # decoders raise their own kinds: AVIF's is RuntimeError
+    except Exception as error:  # decoders raise various errors; AVIF's is RuntimeError
         raise InputError(f"The photo could not be decoded: the file is damaged or incomplete ({error}).") from error
 
 
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # damaged EXIF costs the orientation, not the photo; damaged pixels are found when they are used
+    except Exception:  # with damaged EXIF data the photo is still usable; damaged pixels raise later
         return image
 
 
 def _open(path: Path) -> Image.Image:
     try:
-        if path.is_fifo():  # opening one waits until somebody writes
-            raise InputError(f"{shown(path.name)} is a pipe; give the file of one photo.")
+        if path.is_fifo():  # opening one blocks until another process writes to it
+            raise InputError(f"{shown(path.name)} is a pipe; choose an image file.")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(path)
@@ -86,10 +87,10 @@ def _open(path: Path) -> Image.Image:
     except FileNotFoundError:
         raise InputError(f"There is no file {shown(path.name)}.") from None
     except IsADirectoryError:
-        raise InputError(f"{shown(str(path))} is a folder; give one photo.") from None
+        raise InputError(f"{shown(str(path))} is a folder; choose one photo.") from None
     except Image.DecompressionBombError:
         raise InputError(f"{shown(path.name)} is too large; the limit is {MAX_PIXELS // 10**6} megapixels.") from None
-    except Exception as error:  # decoders raise their own kinds
+    except Exception as error:  # decoders raise various errors
         raise InputError(f"{shown(path.name)} is not an image that can be read ({type(error).__name__}).") from error
 
 
@@ -112,11 +113,12 @@ def _from_array(array: np.ndarray) -> Image.Image:
 def _reduced(image: Image.Image, max_side: int | None) -> Image.Image:
     if max_side is None or max(image.size) <= max_side:
         return image
-    scale = max_side / max(image.size)
-    size = (max(MIN_SIDE, round(image.width * scale)), max(MIN_SIDE, round(image.height * scale)))
+    height, width = fit_longer_side((image.height, image.width), max_side, least=MIN_SIDE)
     if image.mode == "P":
         image = image.convert("RGBA")
-    return image.resize(size, Image.Resampling.BOX if image.mode.startswith("I") else Image.Resampling.LANCZOS)
+    return image.resize(
+        (width, height), Image.Resampling.BOX if image.mode.startswith("I") else Image.Resampling.LANCZOS
+    )
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

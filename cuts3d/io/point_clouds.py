@@ -1,4 +1,4 @@
-"""A dense point cloud of a photo, and its PLY file."""
+"""The dense point cloud of a photo, and PLY files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from cuts3d.arrays import FloatArray, ImageArray, IntArray
 from cuts3d.config import CutS3DConfig
-from cuts3d.grids import resize_image, resize_mask
+from cuts3d.grids import fit_longer_side, resize_image, resize_mask
 from cuts3d.io.files import write_atomically
 from cuts3d.method.point_cloud import photo_cloud
 from cuts3d.types import Segmentation
@@ -19,13 +19,19 @@ CLOUD_SIDE = 240  # points along the longer side of an exported cloud
 def dense_cloud(
     result: Segmentation, config: CutS3DConfig, *, side: int = CLOUD_SIDE
 ) -> tuple[FloatArray, ImageArray, IntArray]:
-    """One point per pixel of the reduced photo: positions [n, 3], colours uint8 [n, 3], labels int32 [n].
+    """One point for each pixel of the reduced photo, with y up and z towards the viewer, as 3D viewers expect.
 
-    y points up and the viewer looks along −z, as 3D viewers expect.
+    Args:
+        result: What was found in the photo.
+        config: Its parameters; those of the point cloud are used.
+        side: Points along the longer side.
+
+    Returns:
+        Positions float64 [n, 3], colours uint8 [n, 3], and labels int32 [n]: 0 none, i + 1 the i-th instance.
     """
     h, w = result.image.shape[:2]
-    shape = (max(1, round(side * h / max(h, w))), max(1, round(side * w / max(h, w))))
-    # the method's own scale is for cutting; a cloud to look at keeps natural proportions
+    shape = fit_longer_side((h, w), side)
+    # the depth scale of the method is made for cutting; for viewing, natural proportions are kept
     cloud = photo_cloud(result.depth, (h, w), shape, config.cloud, depth_scale=1.0)
     labels = np.zeros(shape, dtype=np.int32)
     for index, instance in result.back_to_front:
@@ -35,7 +41,7 @@ def dense_cloud(
 
 
 def write_ply(path: Path, points: FloatArray, colours: ImageArray, labels: IntArray) -> None:
-    """Binary PLY with x, y, z, red, green, blue and the integer property `label` (0 none)."""
+    """Write a binary PLY file with x, y, z, red, green, blue and the integer property `label` (0 none), atomically."""
     fields = [
         ("x", "<f4"),
         ("y", "<f4"),

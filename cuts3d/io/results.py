@@ -1,4 +1,4 @@
-"""Results out: overlay, COCO JSON, point cloud, arrays. Every file is written whole or not at all."""
+"""The result files of one photo: overlay, COCO JSON, point cloud, arrays. Each is written atomically."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cuts3d.types import Segmentation
 
 
 def stage_arrays(result: Segmentation) -> dict[str, np.ndarray]:
-    """Arrays of all stages, under the names that `stages.npz` has."""
+    """Arrays of all stages, under their names in `stages.npz`."""
     arrays: dict[str, np.ndarray] = {
         "features": result.features.vectors.astype(np.float16),
         "grid_shape": np.array(result.features.grid_shape),

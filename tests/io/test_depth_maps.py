@@ -76,7 +76,7 @@ def test_three_equal_channels_may_have_holes():
     values = RAMP.astype(np.float32)
     values[2, 3] = np.nan
     np.testing.assert_array_equal(read_depth(np.dstack([values] * 3)).values, values)
-    with pytest.raises(InputError, match="one number a pixel"):
+    with pytest.raises(InputError, match="one number per pixel"):
         read_depth(np.dstack([values, values, RAMP.astype(np.float32)]))
 
 
@@ -84,7 +84,7 @@ def test_three_equal_channels_may_have_holes():
 def test_a_colour_picture_is_no_depth_map_whichever_channel_differs(odd):
     channels = [RAMP, RAMP, RAMP]
     channels[odd] = RAMP[::-1]
-    with pytest.raises(InputError, match="one number a pixel"):
+    with pytest.raises(InputError, match="one number per pixel"):
         read_depth(np.dstack(channels))
 
 
@@ -94,13 +94,13 @@ def test_a_colour_picture_is_no_depth_map_whichever_channel_differs(odd):
     ids=lambda a: str(a.shape),
 )
 def test_arrays_of_another_shape_are_refused(array):
-    with pytest.raises(InputError, match="one number a pixel"):
+    with pytest.raises(InputError, match="one number per pixel"):
         read_depth(np.asarray(array))
 
 
 @pytest.mark.parametrize("dtype", [bool, "U3", object, complex])
 def test_arrays_of_what_is_no_real_number_are_refused(dtype):
-    with pytest.raises(InputError, match="one number a pixel"):
+    with pytest.raises(InputError, match="one number per pixel"):
         read_depth(np.ones((6, 8)).astype(dtype))
 
 
