@@ -19,7 +19,7 @@ from cuts3d.backbones.features import batch_vectors
 from cuts3d.config import ADAPTIVE, CutS3DConfig
 from cuts3d.depth import estimate_depth
 from cuts3d.extract import Job
-from cuts3d.extract.engine_local import available_processors, one_thread_each, pool
+from cuts3d.extract.engine_local import available_processors, one_thread_each, worker_pool
 from cuts3d.extract.manifest import Shard
 from cuts3d.extract.shard import run_shard
 from cuts3d.extract.sources import entries
@@ -40,7 +40,7 @@ def run() -> list[str]:
     }
     alone: list[float] = []
     rates: dict[str, list[float]] = {name: [] for name in jobs}
-    with one_thread_each(), pool(cores) as workers:
+    with one_thread_each(), worker_pool(cores) as workers:
 
         def run_all(work: Callable[[Job, Shard], Any], job: Job) -> tuple[float, list[Any]]:
             start = time.perf_counter()

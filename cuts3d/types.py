@@ -5,6 +5,7 @@ Arrays are NumPy, row first. Small letters [h, w] are the patch grid (or the cut
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray, IntArray
 
+Progress = Callable[[int, int], None]  # called with the items done and the number of items
 DepthKind = Literal["metric", "relative", "disparity"]
 
 

@@ -1,4 +1,4 @@
-"""`python -m cuts3d compare-depth photo.jpg --estimators embedded,file:depth.png,none --out out/`."""
+"""`cuts3d compare-depth photo.jpg --estimators embedded,file:depth.png,none --out out/`."""
 
 from __future__ import annotations
 
@@ -6,16 +6,35 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from cuts3d.errors import ConfigError, InputError
+from cuts3d.cli.options import add_photo, check_photo, read_config
+from cuts3d.errors import ConfigError
 
 FILE = "file:"
 
 
+def add_compare_depth(commands: Any) -> None:
+    """Add the command to the subparsers of `build_parser`."""
+    parser = commands.add_parser(
+        "compare-depth",
+        help="masks of one photo with several depth estimators",
+        description="Segment one photo with each of several depth estimators, and compare depth, point clouds and "
+        "masks.",
+    )
+    parser.add_argument(
+        "--estimators",
+        default="embedded,none",
+        metavar="A,B,…",
+        help="names of depth estimators; file:PATH is your own depth map (default: embedded,none)",
+    )
+    add_photo(parser)
+    parser.set_defaults(run=run_compare_depth)
+
+
 def parse_estimators(text: str) -> tuple[list[str], Path | None]:
-    """Names of estimators from one word, and the depth map behind `file:PATH`.
+    """The names of the estimators, and the path of `file:PATH`.
 
     Raises:
-        ConfigError: No name, or more than one file.
+        ConfigError: There is no name, or more than one file.
     """
     words = [word.strip() for word in text.split(",") if word.strip()]
     files = [Path(word.removeprefix(FILE)) for word in words if word.startswith(FILE)]
@@ -26,11 +45,11 @@ def parse_estimators(text: str) -> tuple[list[str], Path | None]:
     return ["file" if word.startswith(FILE) else word for word in words], files[0] if files else None
 
 
-def run_compare(options: argparse.Namespace, config: Any) -> int:
+def run_compare_depth(options: argparse.Namespace) -> int:
     """Compare, write, print; see `cuts3d.run.compare`. Returns the exit code."""
+    config = read_config(options)
     names, depth = parse_estimators(options.estimators)
-    if not options.photo.exists():
-        raise InputError(f"There is no file '{options.photo}'.")
+    check_photo(options.photo)
     from cuts3d.run.compare import compare_depth
     from cuts3d.run.compare_report import text_table, write_comparison
 

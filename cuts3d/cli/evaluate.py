@@ -1,4 +1,4 @@
-"""`python -m cuts3d evaluate --gt instances_val2017.json --pred out/instances.json`."""
+"""`cuts3d evaluate --gt instances_val2017.json --pred labels.json`."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ def add_evaluate(commands: Any) -> None:
     """Add the command to the subparsers of `build_parser`."""
     parser = commands.add_parser(
         "evaluate",
-        help="class-agnostic AP and AR against a COCO truth",
-        description="Class-agnostic COCO figures of masks and boxes, CorLoc, and touching pairs.",
+        help="class-agnostic AP and AR against a COCO ground truth",
+        description="Compute class-agnostic COCO figures of masks and boxes, CorLoc, and separated touching pairs.",
     )
-    parser.add_argument("--gt", type=Path, required=True, metavar="FILE", help="the truth, a COCO document")
+    parser.add_argument("--gt", type=Path, required=True, metavar="FILE", help="the ground truth, a COCO document")
     parser.add_argument(
-        "--pred", type=Path, required=True, metavar="FILE", help="COCO document with scores, or COCO's list of results"
+        "--pred",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="COCO document with scores, or COCO's list of results",
     )
-    parser.add_argument("--pairs", type=Path, metavar="FILE", help="JSON with touching pairs of the truth")
-    parser.add_argument("--image-ids", type=Path, metavar="FILE", help="text with an image id or file name a line")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="where to write the figures as JSON")
-    parser.add_argument("--quiet", action="store_true", help="no table")
+    parser.add_argument("--pairs", type=Path, metavar="FILE", help="JSON with touching pairs of the ground truth")
+    parser.add_argument(
+        "--image-ids", type=Path, metavar="FILE", help="text file with one image id or file name per line"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this JSON file")
+    parser.add_argument("--quiet", action="store_true", help="print no table")
     parser.set_defaults(run=run_evaluate)
 
 

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
-from cuts3d.arrays import ImageArray
 from cuts3d.detector.api import Detector, check_score
 from cuts3d.detector.detect import detections
 from cuts3d.detector.results import annotation, checkpoint_info
 from cuts3d.errors import ConfigError, InputError
-from cuts3d.extract.sources import Entry, entries
+from cuts3d.extract.sources import entries, read_entry
 from cuts3d.io.coco import ImageRecord, write_document
-from cuts3d.io.photos import read_image
+from cuts3d.types import Progress
 
 Record = dict[str, Any]
-Progress = Callable[[int, int], None]  # photos done, photos in all
 
 
 def predict(
@@ -80,19 +76,3 @@ def predict(
             progress(number, len(listed))
 
     return write_document(out, info, {"annotations": annotations(), "images": images, "failures": failures})
-
-
-def read_entry(entry: Entry) -> ImageArray:
-    """A photo of a folder or of a tar file, uint8 [H, W, 3], at its full size.
-
-    Raises:
-        InputError: It cannot be read.
-    """
-    source = entry.open()
-    if isinstance(source, Path):
-        return read_image(source, max_side=None)
-    try:
-        with Image.open(source) as image:
-            return read_image(image, max_side=None)
-    except (OSError, Image.DecompressionBombError) as error:
-        raise InputError(f"'{entry.name}' is not an image that can be read ({type(error).__name__}).") from error

@@ -1,4 +1,4 @@
-"""What an extraction does, in one record that travels to every worker and names the result."""
+"""The settings of an extraction, in one record that is sent to every worker."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from cuts3d.run.methods import check_method, needed_features
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """The settings that decide every byte of the result, beside the images themselves.
+    """The settings that, together with the images, determine every byte of the result.
 
     Attributes:
         method: One of `cuts3d.run.methods.METHODS`.
         config: All parameters.
-        images_per_shard: Images of one unit of work: what a worker takes at once, and what a kill can cost.
-        batch: Images of one pass of a network.
+        images_per_shard: Images of one unit of work: what a worker does at a time, and what is lost if it is killed.
+        batch: Images of one forward pass of a network.
     """
 
     method: str
@@ -33,7 +33,7 @@ class Job:
     batch: int = 4
 
     def __post_init__(self) -> None:
-        """Check what can be checked without a network.
+        """Check what can be checked without loading a network.
 
         Raises:
             ConfigError: An unknown method, backbone or depth, or a number below 1.
@@ -47,7 +47,7 @@ class Job:
 
     @cached_property
     def info(self) -> dict[str, Any]:
-        """What the result says about its making: version, method, networks, configuration and their hash."""
+        """The `info` of the result: version, method, networks, configuration, and a hash of them."""
         networks = {options.backbone: get_backbone(options.backbone).source for options, _ in self.needs}
         info = {
             "description": "CutS3D Explorer pseudo-labels",
@@ -61,9 +61,9 @@ class Job:
 
     @property
     def needs(self) -> Any:
-        """Features that the method reads; see `needed_features`."""
+        """The features that the method needs; see `needed_features`."""
         return needed_features(self.method, self.config)
 
     def settings(self) -> dict[str, Any]:
-        """What must be equal for shards of two runs to belong together."""
+        """What must be equal for shards of two runs to be parts of one result."""
         return {**self.info, "images_per_shard": self.images_per_shard, "batch": self.batch}

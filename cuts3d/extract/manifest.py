@@ -1,4 +1,4 @@
-"""The list of images of one extraction, written once, so that a folder that grows meanwhile changes nothing."""
+"""The list of images of one extraction, written once, so that files which are added later change nothing."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Shard:
     """A unit of work.
 
     Attributes:
-        number: Its place among the shards, from 0.
-        first: Place of its first image among all images, from 0.
+        number: Its index among the shards, from 0.
+        first: Index of its first image among all images, from 0.
         entries: Its images.
     """
 
@@ -38,9 +38,9 @@ class Manifest:
     """The images of an extraction in their order, on disk.
 
     Attributes:
-        path: JSON lines: the job and the count first, then an image a line.
-        job: What is done with them.
-        count: How many there are.
+        path: JSON lines: first the settings and the count, then one image on each line.
+        job: The settings.
+        count: The number of images.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class Manifest:
 
     @property
     def num_shards(self) -> int:
-        """Units of work."""
+        """Number of shards."""
         return -(-self.count // self.job.images_per_shard)
 
     def shards(self, wanted: frozenset[int] | set[int]) -> Iterator[Shard]:
@@ -63,23 +63,23 @@ class Manifest:
             next(lines)
             for number in range(self.num_shards):
                 count = min(size, self.count - number * size)
-                own = list(islice(lines, count))
+                listed = list(islice(lines, count))
                 if number in wanted:
-                    with _damage_named(self.path):
-                        images = tuple(Entry(**json.loads(line)) for line in own)
+                    with _name_damage(self.path):
+                        images = tuple(Entry(**json.loads(line)) for line in listed)
                         if len(images) < count:
                             raise ValueError("it was cut off")
                     yield Shard(number, number * size, images)
 
 
 def open_manifest(folder: Path, source: Path, job: Job, *, limit: int | None = None) -> Manifest:
-    """The manifest of an earlier run that is gone on with, or a new one.
+    """The manifest of an earlier run that is resumed, or a new one.
 
     Args:
-        folder: Where the shards lie.
+        folder: Folder of the shards.
         source: See `sources.entries`.
         job: The settings.
-        limit: Only the first so many images.
+        limit: Use only the first `limit` images.
 
     Raises:
         InputError: The source holds no image, the folder belongs to an extraction with other settings, or its
@@ -89,14 +89,14 @@ def open_manifest(folder: Path, source: Path, job: Job, *, limit: int | None = N
     head = {"source": str(source), "limit": limit, "job": job.settings()}
     if not path.exists():
         _write(path, head, islice(entries(source), limit))
-    with path.open("rb") as lines, _damage_named(path):
+    with path.open("rb") as lines, _name_damage(path):
         found: dict[str, Any] = json.loads(lines.readline())
         count = int(found.pop("count"))
     if found != head:
         differs = ", ".join(sorted(_differences(found, head)))
         raise InputError(
-            f"'{folder}' holds an unfinished extraction with other settings ({differs}): go on with those, give "
-            "--overwrite to begin again, or choose another --out."
+            f"'{folder}' holds an unfinished extraction with other settings ({differs}): use those, give "
+            "--overwrite to start again, or choose another --out."
         )
     if not count:
         path.unlink()
@@ -120,11 +120,11 @@ def _write(path: Path, head: dict[str, Any], images: Iterable[Entry]) -> None:
 
 
 @contextmanager
-def _damage_named(path: Path) -> Iterator[None]:
+def _name_damage(path: Path) -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise InputError(f"'{path}' is damaged ({error}); give --overwrite to begin again.") from error
+        raise InputError(f"'{path}' is damaged ({error}); give --overwrite to start again.") from error
 
 
 def _differences(a: dict[str, Any], b: dict[str, Any]) -> Iterator[str]:

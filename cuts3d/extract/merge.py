@@ -1,4 +1,4 @@
-"""All shards in one COCO document, one shard in memory at a time."""
+"""All shards in one COCO document, with one shard in memory at a time."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from cuts3d.extract.manifest import Manifest
 from cuts3d.extract.shard import read_shard
 from cuts3d.io.coco import write_document
 
-NAMED = 5  # missing shards that an error names
+MOST_NAMED = 5  # missing shards that an error lists
 
 
 def shard_path(folder: Path, number: int) -> Path:
-    """File of a shard."""
+    """The file of a shard."""
     return folder / f"shard-{number:06d}.json.gz"
 
 
 def missing(folder: Path, manifest: Manifest) -> list[int]:
-    """Shards that are not there yet."""
+    """The numbers of the shards that do not exist yet."""
     return [n for n in range(manifest.num_shards) if not shard_path(folder, n).exists()]
 
 
@@ -28,22 +28,22 @@ def merge(folder: Path, manifest: Manifest, out: Path) -> dict[str, int]:
     """Write the result.
 
     Args:
-        folder: Where the shards lie.
-        manifest: What must be there.
+        folder: Folder of the shards.
+        manifest: The images that the shards must cover.
         out: The COCO file.
 
     Returns:
-        How many images, annotations and failures there are.
+        The numbers of `images`, `annotations` and `failures`.
 
     Raises:
         InputError: A shard is missing or damaged, or the result cannot be written.
     """
     absent = missing(folder, manifest)
     if absent:
-        named = ", ".join(str(n) for n in absent[:NAMED]) + (", …" if len(absent) > NAMED else "")
+        named = ", ".join(str(n) for n in absent[:MOST_NAMED]) + (", …" if len(absent) > MOST_NAMED else "")
         raise InputError(
             f"{len(absent)} of {manifest.num_shards} shards are missing ({named}); run the same command again, "
-            "or the parts that have not ended, before the merge."
+            "or finish the other parts, and merge then."
         )
     fields = {"images": _images, "annotations": _annotations, "failures": _failures}
     lists = {name: _records(folder, manifest, pick) for name, pick in fields.items()}

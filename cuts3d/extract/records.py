@@ -13,8 +13,8 @@ from cuts3d.errors import InputError, shown
 from cuts3d.io import coco
 from cuts3d.types import FoundMask
 
-LEVELS = 255  # of the quantised confidence
-LONGEST_SIDE = 4096  # of a confidence map: a few bytes must not ask for gigabytes
+LEVELS = 255  # steps of the quantised confidence
+LONGEST_SIDE = 4096  # of a confidence map: a few bytes must not request gigabytes of memory
 
 
 def annotation(found: FoundMask) -> dict[str, Any]:
@@ -34,10 +34,10 @@ def annotation(found: FoundMask) -> dict[str, Any]:
 
 
 def encode_confidence(values: FloatArray) -> dict[str, Any]:
-    """A confidence map in 255 steps, deflated, as base64 text.
+    """A confidence map, quantised to 255 steps, deflated, as base64 text.
 
     Args:
-        values: float [h, w] in [0, 1] on the cut's grid, 1 outside the mask.
+        values: float [h, w] in [0, 1] on the grid of the cut, 1 outside the mask.
     """
     levels = np.rint(np.clip(values, 0.0, 1.0) * LEVELS).astype(np.uint8)
     return {"size": list(levels.shape), "zlib": base64.b64encode(zlib.compress(levels.tobytes(), 9)).decode("ascii")}
@@ -50,7 +50,7 @@ def decode_confidence(record: dict[str, Any]) -> FloatArray:
         float32 [h, w] in [0, 1].
 
     Raises:
-        InputError: It is no such record.
+        InputError: It is not such a record.
     """
     try:
         h, w = (int(side) for side in record["size"])
@@ -60,4 +60,4 @@ def decode_confidence(record: dict[str, Any]) -> FloatArray:
         content = unpacker.decompress(base64.b64decode(record["zlib"], validate=True), h * w + 1)
         return np.frombuffer(content, dtype=np.uint8).reshape(h, w).astype(np.float32) / LEVELS
     except (KeyError, TypeError, ValueError, OverflowError, zlib.error) as error:
-        raise InputError(f"This is no confidence map as 'cuts3d extract' writes it ({error}).") from error
+        raise InputError(f"This is no confidence map in the format of 'cuts3d extract' ({error}).") from error

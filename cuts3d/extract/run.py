@@ -1,10 +1,10 @@
-"""From a source of images to one COCO file: list, work on what is missing, merge."""
+"""From a folder of images to one COCO file: list the images, run the missing shards, merge."""
 
 from __future__ import annotations
 
 import glob
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,21 +17,21 @@ from cuts3d.extract.manifest import MANIFEST, Manifest, Shard, open_manifest
 from cuts3d.extract.merge import merge, missing, shard_path
 from cuts3d.io.files import remove_unfinished, write_atomically
 from cuts3d.io.locks import exclusive_lock
+from cuts3d.types import Progress
 
-START_SECONDS = 30.0  # that a run waits for others which start at the same time
-Progress = Callable[[int, int, int], None]  # images done now, done before, in all
+START_SECONDS = 30.0  # how long a run waits for others that start at the same time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionOptions:
-    """What an extraction runs on; no byte of the result depends on it.
+    """How an extraction is executed; the result does not depend on it.
 
     Attributes:
-        workers: Processes of this machine; None: one per processor.
+        workers: Number of processes on this machine; None: one per processor.
         engine: `local`, or `ray` for a cluster.
-        address: Of the Ray cluster.
-        gpus_per_worker: Share of a GPU for each Ray task.
-        part: (i, n): only the i-th of n parts of the work, from 1, without the merge.
+        address: Address of the Ray cluster.
+        gpus_per_worker: GPUs of each Ray task; a fraction is possible.
+        part: (i, n): run only the i-th of n parts, from 1, and do not merge.
     """
 
     workers: int | None = None
@@ -49,75 +49,79 @@ def extract(
     *,
     limit: int | None = None,
     overwrite: bool = False,
-    progress: Progress = lambda now, before, total: None,
+    progress: Progress = lambda done, total: None,
 ) -> dict[str, int]:
-    """Make pseudo-labels; go on where an interrupted run stopped.
+    """Make pseudo-labels of all images of a source. An interrupted run is resumed.
 
     Args:
         source: Folder, list of paths or tar file; see `sources.entries`.
-        out: COCO file of the result; unfinished work lies beside it in `<out>.parts`.
+        out: COCO file of the result; unfinished work is kept next to it in `<out>.parts`.
         job: The settings.
-        options: What it runs on.
-        limit: Only the first so many images.
-        overwrite: Throw away what is there.
-        progress: Told after every shard.
+        options: How it is executed; None: on all processors of this machine.
+        limit: Use only the first `limit` images.
+        overwrite: Delete an earlier result and unfinished work first.
+        progress: Called at the start and after every shard with the images done, those of an earlier run included.
 
     Returns:
-        Counts of images, annotations and failures; empty where only a part was done.
+        The numbers of `images`, `annotations` and `failures`; empty if only a part was run.
 
     Raises:
-        InputError: No image, a result that is there already, unfinished work of other settings, another run in the
-            same place, a full disk.
-        ConfigError: The execution options do not exist or do not fit each other.
-        WeightsUnavailableError: A network's weights cannot be had.
+        InputError: There is no image, the result exists, there is unfinished work with other settings, another run
+            works on the same result, or the disk is full.
+        ConfigError: The execution options cannot be used.
+        WeightsUnavailableError: The weights of a network are not available.
     """
     options = options or ExecutionOptions()
     part, parts = options.part
-    if not 1 <= part <= parts:
-        raise ConfigError(f"--part must be I/N with 1 ≤ I ≤ N; it is {part}/{parts}.")
-    if overwrite and parts > 1:
-        raise ConfigError("--overwrite would throw away what other parts have made; delete their folder yourself.")
+    _check_part(part, parts, overwrite=overwrite)
     folder = parts_folder(out)
     with _exclusive(out, part, parts):
         if parts == 1:
-            _tidy(folder, out, everything=overwrite)
+            _remove_leftovers(folder, out, everything=overwrite)
         if out.exists() and not (folder / MANIFEST).exists():
-            raise InputError(f"'{out}' is there already; give --overwrite to make it anew.")
+            raise InputError(f"'{out}' exists already; give --overwrite to replace it.")
         manifest = open_manifest(folder, source, job, limit=limit)
-        own = {n for n in missing(folder, manifest) if n % parts == part - 1}
-        if own:
+        numbers = {n for n in missing(folder, manifest) if n % parts == part - 1}
+        if numbers:
             _load_networks(job)
-            _work(folder, manifest, own, options, progress)
-        if parts > 1:
-            return {}
-        return _finish(folder, manifest, out)
+            _run_shards(folder, manifest, numbers, options, progress)
+        return {} if parts > 1 else _merge_and_remove(folder, manifest, out)
+
+
+def _check_part(part: int, parts: int, *, overwrite: bool) -> None:
+    if not 1 <= part <= parts:
+        raise ConfigError(f"--part must be I/N with 1 ≤ I ≤ N; it is {part}/{parts}.")
+    if overwrite and parts > 1:
+        raise ConfigError("--overwrite would delete the work of other parts; delete the folder yourself.")
 
 
 def merge_parts(source: Path, out: Path, job: Job, *, limit: int | None = None) -> dict[str, int]:
-    """Merge what parts on several machines have made; see `extract`."""
+    """Merge the parts that several machines have made; see `extract`."""
     folder = parts_folder(out)
     if not folder.exists():
         raise InputError(f"There is nothing to merge: '{folder}' does not exist.")
     with _exclusive(out, 1, 1):
-        _tidy(folder, out, everything=False)
-        return _finish(folder, open_manifest(folder, source, job, limit=limit), out)
+        _remove_leftovers(folder, out, everything=False)
+        return _merge_and_remove(folder, open_manifest(folder, source, job, limit=limit), out)
 
 
 def parts_folder(out: Path) -> Path:
-    """Where unfinished work lies."""
+    """The folder of unfinished work."""
     return out.with_name(out.name + ".parts")
 
 
-def _work(folder: Path, manifest: Manifest, own: set[int], options: ExecutionOptions, progress: Progress) -> None:
+def _run_shards(
+    folder: Path, manifest: Manifest, numbers: set[int], options: ExecutionOptions, progress: Progress
+) -> None:
     size = manifest.job.images_per_shard
-    total = sum(min(size, manifest.count - n * size) for n in range(manifest.num_shards) if n in own)
-    before = manifest.count - total if options.part == (1, 1) else 0
-    progress(0, before, before + total)
-    done = 0
-    for shard, content in _engine(manifest.job, manifest.shards(own), options):
+    missing_images = sum(min(size, manifest.count - n * size) for n in numbers)
+    total = manifest.count if options.part == (1, 1) else missing_images
+    done = total - missing_images
+    progress(done, total)
+    for shard, content in _engine(manifest.job, manifest.shards(numbers), options):
         write_atomically(shard_path(folder, shard.number), lambda p, c=content: p.write_bytes(c))
         done += len(shard.entries)
-        progress(done, before, before + total)
+        progress(done, total)
 
 
 def _engine(job: Job, shards: Iterator[Shard], options: ExecutionOptions) -> Iterator[tuple[Shard, bytes]]:
@@ -132,7 +136,7 @@ def _engine(job: Job, shards: Iterator[Shard], options: ExecutionOptions) -> Ite
 
 
 def _load_networks(job: Job) -> None:
-    """Fail here, with one clear sentence, rather than in every worker; embedded weights are unpacked once."""
+    """Load the networks once here, so that an error is raised once and embedded weights are unpacked once."""
     from cuts3d.backbones.loaded import loaded_backbone
     from cuts3d.depth.loaded import loaded_estimator
     from cuts3d.run.methods import OURS
@@ -143,20 +147,20 @@ def _load_networks(job: Job) -> None:
         loaded_estimator(job.config.depth.depth)
 
 
-def _finish(folder: Path, manifest: Manifest, out: Path) -> dict[str, int]:
+def _merge_and_remove(folder: Path, manifest: Manifest, out: Path) -> dict[str, int]:
     counts = merge(folder, manifest, out)
-    folder.rename(_done(folder))  # at once, so that a kill now leaves no half of the shards
-    shutil.rmtree(_done(folder), ignore_errors=True)
+    folder.rename(_merged_folder(folder))  # in one step, so that a kill while deleting leaves no incomplete folder
+    shutil.rmtree(_merged_folder(folder), ignore_errors=True)
     return counts
 
 
-def _done(folder: Path) -> Path:
+def _merged_folder(folder: Path) -> Path:
     return folder.with_name(folder.name + ".done")
 
 
-def _tidy(folder: Path, out: Path, *, everything: bool) -> None:
-    """Remove what an earlier run that was killed while it wrote or tidied has left, or all that is there."""
-    shutil.rmtree(_done(folder), ignore_errors=True)
+def _remove_leftovers(folder: Path, out: Path, *, everything: bool) -> None:
+    """Remove what a run left that was killed while it wrote or deleted files, or everything that exists."""
+    shutil.rmtree(_merged_folder(folder), ignore_errors=True)
     remove_unfinished(out)
     if everything:
         out.unlink(missing_ok=True)
@@ -172,8 +176,8 @@ def _exclusive(out: Path, part: int, parts: int) -> Iterator[None]:
     """
     refused = f"Another run works on '{out}'. Wait for it, or choose another --out."
 
-    def lock_file(what: str) -> Path:
-        return out.with_name(f"{out.name}.{what}.lock")
+    def lock_file(name: str) -> Path:
+        return out.with_name(f"{out.name}.{name}.lock")
 
     with ExitStack() as locks:
         with exclusive_lock(lock_file("start"), refused=refused, wait=START_SECONDS):
@@ -184,10 +188,10 @@ def _exclusive(out: Path, part: int, parts: int) -> Iterator[None]:
             locks.enter_context(exclusive_lock(own, refused=refused))
             for other in others:
                 with exclusive_lock(other, refused=refused):
-                    pass  # nobody has it
+                    pass  # it is free
         try:
             yield
         finally:
             if parts == 1:
                 with suppress(OSError):
-                    parts_folder(out).rmdir()  # it is empty where nothing was begun
+                    parts_folder(out).rmdir()  # it is empty if no work was started

@@ -1,4 +1,4 @@
-"""One unit of work: images in, one block of bytes out, the same on any worker."""
+"""One unit of work: from the images of a shard to one block of bytes, which is the same on every worker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 
 from cuts3d.arrays import ImageArray
 from cuts3d.backbones.features import batch_vectors, photo_vectors
@@ -20,24 +19,23 @@ from cuts3d.extract.first_cuts import provide_first_cuts
 from cuts3d.extract.job import Job
 from cuts3d.extract.manifest import Shard
 from cuts3d.extract.records import annotation
-from cuts3d.extract.sources import Entry
+from cuts3d.extract.sources import Entry, read_entry
 from cuts3d.io.coco import ImageRecord
-from cuts3d.io.photos import read_image
 from cuts3d.memo import Memo
 from cuts3d.run.methods import OURS, find_masks
 
-OUT_OF_MEMORY = 137  # exit status, as of a process that the kernel has killed
+OUT_OF_MEMORY = 137  # exit status, the same as of a process that the kernel has killed
 
 
 def run_shard(job: Job, shard: Shard) -> bytes:
-    """Find the masks of a shard's images.
+    """Find the masks of the images of a shard.
 
     Args:
         job: The settings.
         shard: The images.
 
     Returns:
-        What `read_shard` reads.
+        The content of the shard file; `read_shard` reads it.
 
     Raises:
         ConfigError: A parameter cannot be used with any image.
@@ -54,7 +52,7 @@ def run_shard(job: Job, shard: Shard) -> bytes:
 
 
 def run_in_worker(job: Job, shard: Shard) -> bytes:
-    """`run_shard` for a process of an engine, which ends where memory runs out: a fresh one tries the shard again."""
+    """`run_shard` in a worker. If memory runs out, the worker ends, and a new one tries the shard again."""
     try:
         return run_shard(job, shard)
     except Exception as error:
@@ -64,10 +62,10 @@ def run_in_worker(job: Job, shard: Shard) -> bytes:
 
 
 def read_shard(path: Path) -> list[dict[str, Any]]:
-    """The records of a finished shard, an image each.
+    """The records of a finished shard, one for each image.
 
     Raises:
-        InputError: The file is missing, damaged, or no shard.
+        InputError: The file is missing, damaged, or not a shard.
     """
     try:
         content = json.loads(gzip.decompress(path.read_bytes()))
@@ -82,12 +80,12 @@ def read_shard(path: Path) -> list[dict[str, Any]]:
 
 
 def _run_batch(job: Job, part: dict[int, Entry]) -> Iterator[dict[str, Any]]:
-    """Records of the images of one pass of the networks, in their order."""
+    """The records of the images of one forward pass, in their order."""
     photos: dict[int, ImageArray] = {}
     records: dict[int, dict[str, Any]] = {}
     for image_id, entry in part.items():
         try:
-            photos[image_id] = _read(entry)
+            photos[image_id] = read_entry(entry)
         except Exception as error:
             records[image_id] = _failure(image_id, entry, error)
     for (image_id, image), memo in zip(photos.items(), _memos(job, list(photos.values())), strict=True):
@@ -109,26 +107,18 @@ def _memos(job: Job, images: list[ImageArray]) -> list[Memo]:
     return memos
 
 
-def _read(entry: Entry) -> ImageArray:
-    source = entry.open()
-    if isinstance(source, Path):
-        return read_image(source, max_side=None)
-    with Image.open(source) as image:
-        return read_image(image, max_side=None)
-
-
 def _record(job: Job, image_id: int, entry: Entry, image: ImageArray, memo: Memo) -> dict[str, Any]:
     try:
         found = find_masks(image, job.config, method=job.method, memo=memo)
         annotations = [annotation(one) for one in found]
     except Exception as error:
         return _failure(image_id, entry, error)
-    identity = ImageRecord(image_id, entry.name, image.shape[:2])
-    return {"image": identity.to_coco(), "annotations": annotations}
+    image_record = ImageRecord(image_id, entry.name, image.shape[:2])
+    return {"image": image_record.to_coco(), "annotations": annotations}
 
 
 def _failure(image_id: int, entry: Entry, error: Exception) -> dict[str, Any]:
-    """The record of an error, which is raised again where it is no fault of the image."""
+    """The record of an error. An error that is not caused by the image is raised again."""
     if isinstance(error, ConfigError | WeightsUnavailableError) or out_of_memory(error):
         raise error
     reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"

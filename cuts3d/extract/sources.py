@@ -1,4 +1,4 @@
-"""Images of a folder, a text file of paths, or WebDataset tar files, in one order, without opening any."""
+"""The images of a folder, a text file of paths, or WebDataset tar files, in a fixed order; none is opened."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
+from cuts3d.arrays import ImageArray
 from cuts3d.errors import InputError
+from cuts3d.io.photos import read_image
 
 SUFFIXES = frozenset((".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"))
 TAR = ".tar"
@@ -18,13 +22,13 @@ TAR = ".tar"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where one image lies.
+    """Where one image is stored.
 
     Attributes:
-        name: What the result calls it: its path inside the source, with `/`.
-        path: Its file, or the tar file that holds it.
-        offset: Where its bytes begin in the tar file; None for a file of its own.
-        size: Its bytes in the tar file.
+        name: Its name in the result: its path inside the source, with `/`.
+        path: Its file, or the tar file that contains it.
+        offset: First byte of the image in the tar file; None if `path` is the image itself.
+        size: Number of bytes in the tar file.
     """
 
     name: str
@@ -33,10 +37,10 @@ class Entry:
     size: int = 0
 
     def open(self) -> Path | io.BytesIO:
-        """What the image can be read from.
+        """The path of the image, or its bytes.
 
         Raises:
-            InputError: The tar file is not what it was when it was listed.
+            InputError: The tar file has changed since it was listed.
         """
         if self.offset is None:
             return Path(self.path)
@@ -47,24 +51,40 @@ class Entry:
         except OSError as error:
             raise InputError(f"'{self.name}' could not be read from its tar file ({error.strerror}).") from error
         if len(content) != self.size:
-            raise InputError(f"'{self.name}' is cut off: its tar file ends before it does.")
+            raise InputError(f"'{self.name}' is cut off: its tar file ends too early.")
         return io.BytesIO(content)
 
     def to_dict(self) -> dict[str, Any]:
-        """Without what is empty, for JSON."""
-        place = {} if self.offset is None else {"offset": self.offset, "size": self.size}
-        return {"name": self.name, "path": self.path, **place}
+        """The entry for JSON, without empty fields."""
+        inside = {} if self.offset is None else {"offset": self.offset, "size": self.size}
+        return {"name": self.name, "path": self.path, **inside}
+
+
+def read_entry(entry: Entry) -> ImageArray:
+    """Read an image of a source at its full size, uint8 [H, W, 3].
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    source = entry.open()
+    if isinstance(source, Path):
+        return read_image(source, max_side=None)
+    try:
+        with Image.open(source) as image:
+            return read_image(image, max_side=None)
+    except (OSError, Image.DecompressionBombError) as error:
+        raise InputError(f"'{entry.name}' is not an image that can be read ({type(error).__name__}).") from error
 
 
 def entries(source: Path) -> Iterator[Entry]:
-    """All images of a source, in an order that depends on their names only.
+    """All images of a source, in an order that depends only on their names.
 
     Args:
-        source: A folder (searched to its end, tar files in it included), a tar file, or a text file with one path a
-            line, relative to itself; empty lines and lines that begin with `#` count for nothing.
+        source: A folder (with all folders and tar files inside it), a tar file, or a text file with one path on each
+            line, relative to the text file; empty lines and lines that begin with `#` are skipped.
 
     Raises:
-        InputError: There is no such source, or it cannot be listed.
+        InputError: The source does not exist or cannot be listed.
     """
     if source.is_dir():
         yield from _of_folder(source, "", set())
@@ -78,8 +98,8 @@ def entries(source: Path) -> Iterator[Entry]:
 
 def _of_folder(folder: Path, prefix: str, above: set[tuple[int, int]]) -> Iterator[Entry]:
     status = folder.stat()
-    place = (status.st_dev, status.st_ino)
-    if place in above:  # a link that leads back up
+    identity = (status.st_dev, status.st_ino)
+    if identity in above:  # a link to a folder above
         return
     try:
         found = sorted(os.scandir(folder), key=lambda one: one.name)
@@ -88,7 +108,7 @@ def _of_folder(folder: Path, prefix: str, above: set[tuple[int, int]]) -> Iterat
     for one in found:
         name, suffix = prefix + one.name, os.path.splitext(one.name)[1].lower()
         if one.is_dir():
-            yield from _of_folder(Path(one.path), f"{name}/", above | {place})
+            yield from _of_folder(Path(one.path), f"{name}/", above | {identity})
         elif suffix == TAR:
             yield from _of_tar(Path(one.path), f"{name}/")
         elif suffix in SUFFIXES and not one.name.startswith("."):
@@ -101,9 +121,9 @@ def _of_tar(path: Path, prefix: str) -> Iterator[Entry]:
             for member in archive:
                 if member.isreg() and os.path.splitext(member.name)[1].lower() in SUFFIXES:
                     yield Entry(prefix + member.name, str(path), member.offset_data, member.size)
-                archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue] - it would remember them all
+                archive.members.clear()  # pyright: ignore[reportAttributeAccessIssue] - it would keep all of them in memory
     except tarfile.TarError as error:
-        raise InputError(f"'{path}' is no plain tar file ({error}); unpack a compressed one first.") from error
+        raise InputError(f"'{path}' is no plain tar file ({error}); decompress it first.") from error
 
 
 def _of_list(path: Path) -> Iterator[Entry]:
@@ -114,4 +134,6 @@ def _of_list(path: Path) -> Iterator[Entry]:
                 if name and not name.startswith("#"):
                     yield Entry(name=name, path=str(path.parent / name))
     except UnicodeDecodeError:
-        raise InputError(f"'{path}' is no text file of paths; give a folder, a list of paths or a tar file.") from None
+        raise InputError(
+            f"'{path}' is no text file of paths; choose a folder, a list of paths or a tar file."
+        ) from None

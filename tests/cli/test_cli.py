@@ -9,7 +9,8 @@ import pytest
 from helpers import REPO
 from PIL import Image
 
-from cuts3d.cli.main import build_parser, main, read_config
+from cuts3d.cli.main import build_parser, main
+from cuts3d.cli.options import read_config
 from cuts3d.config import CutS3DConfig, parameter_stages
 
 OUTPUTS = ["cloud.ply", "instances.json", "overlay.png", "stages.npz"]
@@ -33,7 +34,7 @@ def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_help_comes_without_the_heavy_imports():
     code = (
         "import sys\n"
-        "from cuts3d.cli import main\n"
+        "from cuts3d.cli.main import main\n"
         "try:\n"
         "    main(['segment', '--help'])\n"
         "except SystemExit as stop:\n"
@@ -111,7 +112,7 @@ def test_options_of_every_kind_reach_the_configuration():
     assert config == CutS3DConfig().replace(**expected)
 
 
-def test_options_go_before_the_file_and_the_file_before_the_defaults(tmp_path):
+def test_options_override_the_file_and_the_file_overrides_the_defaults(tmp_path):
     (tmp_path / "c.json").write_text(json.dumps({"beta": 0.1, "num_cuts": 3}))
     config = parsed("--config", str(tmp_path / "c.json"), "--beta", "0.2")
     assert config == CutS3DConfig().replace(beta=0.2, num_cuts=3)
@@ -158,7 +159,7 @@ def test_wrong_use_ends_with_2_and_the_usage(arguments, capsys):
         ('{"beta": "x"}', "beta must be a finite number"),
         ('{"beta": NaN}', "beta must be a finite number"),
         ("\udcff", "not a readable JSON file"),
-        (None, "not a readable JSON file"),
+        (None, "There is no file"),
     ],
 )
 def test_a_bad_configuration_file_ends_with_2_and_one_line(photo_file, tmp_path, capsys, content, said):

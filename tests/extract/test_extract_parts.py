@@ -76,7 +76,7 @@ def test_no_changed_byte_of_a_shard_goes_unseen(data):
 
 
 @pytest.mark.parametrize(
-    ("means", "says"),
+    ("options", "says"),
     [
         (ExecutionOptions(part=(0, 2)), "--part"),
         (ExecutionOptions(part=(3, 2)), "--part"),
@@ -84,9 +84,9 @@ def test_no_changed_byte_of_a_shard_goes_unseen(data):
         (ExecutionOptions(workers=0), "--workers"),
     ],
 )
-def test_means_that_do_not_exist_are_refused(here, folder, job, tmp_path, means, says):
+def test_execution_options_that_cannot_be_used_are_refused(here, folder, job, tmp_path, options, says):
     with pytest.raises(ConfigError, match=says):
-        extract(folder, tmp_path / "labels.json", job, means)
+        extract(folder, tmp_path / "labels.json", job, options)
 
 
 @pytest.mark.parametrize("wrong", [{"method": "cutler"}, {"images_per_shard": 0}, {"batch": 0}])

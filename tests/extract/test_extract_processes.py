@@ -123,7 +123,7 @@ def test_a_worker_that_dies_costs_no_shard(job, shards):
 
 
 def test_a_shard_that_kills_its_worker_every_time_is_named(job, shards, monkeypatch):
-    monkeypatch.setattr("cuts3d.extract.engine_local._begin", die)
+    monkeypatch.setattr("cuts3d.extract.engine_local._start_worker", die)
     with pytest.raises(InputError, match=r"shard 0 \('0.png' to '1.png'\) was killed 3 times"):
         list(run_local(job, shards, workers=1))
 
@@ -151,9 +151,9 @@ def test_a_ray_cluster_that_loses_a_node_half_way_makes_the_same_bytes(folder, j
         cluster.wait_for_nodes()
         killed: list[int] = []
 
-        def kill_one(now: int, before: int, total: int) -> None:
-            if now and not killed:
-                killed.append(now)
+        def kill_one(done: int, total: int) -> None:
+            if done and not killed:
+                killed.append(done)
                 cluster.remove_node(second, allow_graceful=False)
 
         out = tmp_path / "labels.json"

@@ -14,7 +14,7 @@ from cuts3d.extract.run import parts_folder
 
 
 @pytest.mark.parametrize("stop_after", [0, 1, 2])
-def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(here, folder, job, tmp_path, whole, stop_after):
+def test_a_killed_run_is_resumed_and_ends_with_the_same_bytes(here, folder, job, tmp_path, whole, stop_after):
     out = tmp_path / "labels.json"
     here.stop_after = stop_after
     with pytest.raises(Killed):
@@ -22,11 +22,12 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(here, folder, job, tm
     assert not out.exists()
     save_photo(folder / "a0.png")  # what comes meanwhile is not taken in
     here.stop_after = None
-    told: list[tuple[int, int, int]] = []
-    extract(folder, out, job, progress=lambda *counts: told.append(counts))
+    calls: list[tuple[int, int]] = []
+    extract(folder, out, job, progress=lambda done, total: calls.append((done, total)))
     assert here.shards == list(range(stop_after, 3))
-    assert told[0] == (0, 2 * stop_after, 5)
-    assert told[-1] == (5 - 2 * stop_after, 2 * stop_after, 5)
+    assert calls[0] == (2 * stop_after, 5)
+    assert calls[-1] == (5, 5)
+    assert len(calls) == 4 - stop_after
     assert out.read_bytes() == whole
     assert not parts_folder(out).exists()
 
@@ -64,8 +65,8 @@ def test_a_result_is_never_overwritten_unasked(here, folder, job, tmp_path, whol
 def test_a_second_run_in_the_same_place_is_refused(here, folder, job, tmp_path):
     out = tmp_path / "labels.json"
 
-    def second(now, before, total):
-        if now == 0:
+    def second(done, total):
+        if done == 0:
             with pytest.raises(InputError, match="Another run"):
                 extract(folder, out, job)
 
@@ -75,7 +76,7 @@ def test_a_second_run_in_the_same_place_is_refused(here, folder, job, tmp_path):
 def test_a_run_that_begins_again_does_not_throw_away_the_work_of_one_that_is_at_it(here, folder, job, tmp_path, whole):
     out = tmp_path / "labels.json"
 
-    def second(now, before, total):
+    def second(done, total):
         with pytest.raises(InputError, match="Another run"):
             extract(folder, out, job, overwrite=True)
 
@@ -87,8 +88,8 @@ def test_a_part_runs_beside_other_parts_but_not_beside_the_whole_or_the_merge(he
     out = tmp_path / "labels.json"
     tried = []
 
-    def others(now, before, total):
-        if now == 0:
+    def others(done, total):
+        if done == 0:
             for run in (
                 lambda: extract(folder, out, job),
                 lambda: extract(folder, out, job, ExecutionOptions(part=(1, 2))),
@@ -107,7 +108,7 @@ def test_a_part_runs_beside_other_parts_but_not_beside_the_whole_or_the_merge(he
 def test_a_part_is_refused_while_the_whole_is_at_work(here, folder, job, tmp_path):
     out = tmp_path / "labels.json"
 
-    def second(now, before, total):
+    def second(done, total):
         with pytest.raises(InputError, match="Another run"):
             extract(folder, out, job, ExecutionOptions(part=(2, 2)))
 

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from cuts3d import CutS3D, CutS3DConfig
-from cuts3d.cli.main import build_parser, read_config
+from cuts3d.cli.main import build_parser
+from cuts3d.cli.options import read_config
 from cuts3d.config import parameter_field, parameter_stages
 from cuts3d.depth import read_depth
 from cuts3d.types import DepthMap

@@ -13,13 +13,13 @@ from typing import Any
 from cuts3d.arrays import ImageArray
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import normalise_depth
-from cuts3d.detector.predict import Progress, read_entry
 from cuts3d.errors import InputError
-from cuts3d.extract.sources import Entry, entries
+from cuts3d.extract.sources import Entry, entries, read_entry
 from cuts3d.grids import resize_map, resize_mask
 from cuts3d.io.coco import RLE, CocoDocument, DocumentInput, ImageRecord, decode_rle, read_document, to_rle
 from cuts3d.method.score import mask_factors
 from cuts3d.run.pipeline import run_pipeline
+from cuts3d.types import Progress
 from training.self_training.merge_labels import Record, name_and_size
 from training.self_training.scores import DETECTOR_SCORE, detector_score
 
