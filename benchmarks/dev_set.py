@@ -1,4 +1,4 @@
-"""Methods on COCO dev, 315 images in two halves: one to tune on (every other image), one to quote."""
+"""Methods on COCO dev, 315 images in two halves: one to tune on (every other image), one to report."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ HEAD = "AP / AP50 / AR1 / AR10 / AR100 / pairs separated / masks a photo / ms a 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One method's figures on one half; shares in percent."""
+    """The figures of one method on one half, in percent."""
 
     ap: float
     ap50: float
@@ -46,29 +46,29 @@ class Row:
     milliseconds: float
 
     def __str__(self) -> str:
-        shares = (self.ap, self.ap50, self.ar1, self.ar10, self.ar100, self.pairs)
-        return " / ".join([*(f"{x:.2f}" for x in shares), f"{self.per_photo:.1f}", f"{self.milliseconds:.0f}"])
+        percentages = (self.ap, self.ap50, self.ar1, self.ar10, self.ar100, self.pairs)
+        return " / ".join([*(f"{x:.2f}" for x in percentages), f"{self.per_photo:.1f}", f"{self.milliseconds:.0f}"])
 
 
 def run_method(config: CutS3DConfig, name: str = "cuts3d") -> Method:
-    """A method of the product with its own scores."""
+    """A method of the product, with its own scores."""
     return lambda image, memo: [(m.mask, m.score) for m in find_masks(image, config, method=name, memo=memo)]
 
 
 HALVES = {"first": slice(None, None, 2), "second": slice(1, None, 2)}
-PARTS = {**HALVES, "quarter": slice(None, None, 4)}  # the last a part of the first
+PARTS = {**HALVES, "quarter": slice(None, None, 4)}  # the last is a part of the first
 
 
 def measure(module: str, *, halves: Sequence[str] = tuple(HALVES), workers: int = 2) -> dict[str, dict[str, Row]]:
     """Run the methods of a benchmark over `$CUTS3D_COCO_DEV`, one thread each.
 
     Args:
-        module: Its `methods()` gives names and methods.
-        halves: Some of `PARTS`; "first" is tuned on, "second" to quote.
-        workers: Processes.
+        module: A module whose `methods()` returns names and methods.
+        halves: Some of `PARTS`; "first" is for tuning, "second" for reports.
+        workers: Number of processes.
 
     Returns:
-        By half and name.
+        The figures by half and name.
     """
     folder = Path(os.environ["CUTS3D_COCO_DEV"])
     truth = json.loads((folder / "instances.json").read_text())
@@ -91,7 +91,7 @@ def measure(module: str, *, halves: Sequence[str] = tuple(HALVES), workers: int 
 
 
 def lines(module: str, *, halves: Sequence[str] = tuple(HALVES)) -> Iterator[str]:
-    """The rows of `measure` as lines of a table."""
+    """The result of `measure` as lines of a table."""
     for half, rows in measure(module, halves=halves).items():
         for name, row in rows.items():
             yield f"| {half}{' half' if half in HALVES else ''}: {name} | {row} |"
@@ -118,7 +118,7 @@ def _photo(work: tuple[str, Path]) -> dict[str, tuple[list[dict[str, Any]], floa
 
 
 class _SharedNetworks(Memo):
-    """A memo that shares the networks' results among the methods, and nothing else, and counts their time."""
+    """A memo that shares only the results of the networks between the methods, and measures their time."""
 
     def __init__(self, shared: Memo) -> None:
         super().__init__()
@@ -135,9 +135,16 @@ class _SharedNetworks(Memo):
 
 def _row(truth: Any, folder: Path, masks: list[Any], part: list[int], seconds: dict[int, float]) -> Row:
     found = evaluate(truth, masks, pairs=folder / "touching_pairs.json", image_ids=part)
-    assert found.mask is not None, "the truth of COCO dev has masks"
-    shares = (found.mask.ap, found.mask.ap50, found.mask.ar1, found.mask.ar10, found.mask.ar100, found.pairs_separated)
-    ap, ap50, ar1, ar10, ar100, pairs = (math.nan if x is None else 100 * x for x in shares)
+    assert found.mask is not None, "the ground truth of COCO dev has masks"
+    fractions = (
+        found.mask.ap,
+        found.mask.ap50,
+        found.mask.ar1,
+        found.mask.ar10,
+        found.mask.ar100,
+        found.pairs_separated,
+    )
+    ap, ap50, ar1, ar10, ar100, pairs = (math.nan if x is None else 100 * x for x in fractions)
     return Row(
         ap,
         ap50,

@@ -1,4 +1,4 @@
-"""Ten thousand inputs of strangers: each must give a result or one clear sentence. Small photos, on a toy backbone.
+"""Ten thousand untrusted inputs: each must return a result or raise one clear error. Small photos, a toy backbone.
 
 python -m benchmarks fuzz, or python -m benchmarks.fuzz --inputs 10000 --seed 0
 """
@@ -28,8 +28,8 @@ from benchmarks.strange.case import Maker
 from cuts3d.errors import CutS3DError
 
 INPUTS = 10_000
-LIMIT = 60  # seconds that one input may take
-LONGEST = 2500  # characters of a sentence; the one about an unknown parameter lists them all
+LIMIT = 60  # seconds for one input
+LONGEST = 2500  # characters of an error message; the one about an unknown parameter lists all parameters
 KINDS: Mapping[str, tuple[Maker, float]] = {
     "photo files": (photos.whole_photo, 0.14),
     "damaged photo files": (photos.damaged_photo, 0.18),
@@ -43,24 +43,24 @@ KINDS: Mapping[str, tuple[Maker, float]] = {
     "links": (method.link, 0.04),
     "calls of the endpoints": (method.api_call, 0.06),
     "whole method": (method.whole_method, 0.06),
-    "labels of strangers": (documents.label_file, 0.08),
-    "detectors of strangers": (documents.detector_file, 0.025),
-    "detectors of odd weights": (documents.detector_of_odd_weights, 0.004),
+    "untrusted labels": (documents.label_file, 0.08),
+    "untrusted detectors": (documents.detector_file, 0.025),
+    "detectors with unusual weights": (documents.detector_of_odd_weights, 0.004),
 }
-"""What is made, and its share of all inputs."""
+"""How each kind is made, and its fraction of all inputs."""
 FORBIDDEN = frozenset(("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect"))
 WRITES = frozenset(("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate"))
 
 
 @dataclasses.dataclass
 class Watch:
-    """What the process did that no input may make it do; Python tells of every such event."""
+    """What the process did although no input may cause it; Python's audit reports every such event."""
 
     folder: Path | None = None
     seen: list[str] = dataclasses.field(default_factory=list)
 
     def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """An event of the interpreter's audit."""
+        """Record a forbidden event of the interpreter's audit."""
         if self.folder is None:
             return
         if event in FORBIDDEN:
@@ -87,20 +87,20 @@ class Count:
 
     @property
     def tried(self) -> int:
-        """All of them."""
+        """The number of all inputs of the kind."""
         return self.results + self.refused + len(self.faults)
 
 
 @dataclasses.dataclass
 class Campaign:
-    """What came of all inputs.
+    """The outcome of all inputs.
 
     Attributes:
         counts: By kind.
         memory: Resident MB after a tenth of the inputs, at the end, and at its highest.
         files: Open file descriptors after a tenth, and at the end.
-        left: Files in the folder that no input was made as.
-        sentences: How many different beginnings the refusals have.
+        left: Files in the folder that are no inputs.
+        sentences: The number of error messages with different beginnings.
     """
 
     counts: dict[str, Count]
@@ -111,30 +111,30 @@ class Campaign:
 
     @property
     def faults(self) -> list[str]:
-        """Every input that ended in neither a result nor a sentence, and what else must not be."""
+        """Every input that gave neither a result nor a clear error, and every file that was left."""
         return [fault for count in self.counts.values() for fault in count.faults] + self.left
 
 
 def campaign(inputs: int, *, seed: int = 0, kinds: tuple[str, ...] = tuple(KINDS)) -> Campaign:
-    """Try inputs of all kinds in turns, in a folder of its own.
+    """Try inputs of all kinds in random order, in a temporary folder.
 
     Args:
-        inputs: About how many, shared out by `KINDS`; at least one of each kind.
-        seed: The same one makes the same inputs.
-        kinds: Only these.
+        inputs: About how many; `KINDS` has the fraction of each kind, of which at least one is made.
+        seed: The same seed makes the same inputs.
+        kinds: Only these kinds.
     """
     counts = {kind: Count() for kind in kinds}
     sentences: Counter[str] = Counter()
     total = sum(KINDS[kind][1] for kind in kinds)
-    turns = [(kind, n) for kind in kinds for n in range(max(1, round(inputs * KINDS[kind][1] / total)))]
-    np.random.default_rng(seed).shuffle(turns)
+    order = [(kind, n) for kind in kinds for n in range(max(1, round(inputs * KINDS[kind][1] / total)))]
+    np.random.default_rng(seed).shuffle(order)
     numbers = {kind: number for number, kind in enumerate(KINDS)}
     early = (0.0, 0)
     with _sandbox() as folder:
-        for done, (kind, n) in enumerate(turns):
+        for done, (kind, n) in enumerate(order):
             rng = np.random.default_rng((seed, numbers[kind], int(n)))
             _try(KINDS[kind][0], rng, folder, counts[kind], sentences)
-            if done == len(turns) // 10:
+            if done == len(order) // 10:
                 early = (_memory("VmRSS"), _open_files())
         left = [f"it was left: {p}" for p in sorted(folder.rglob("*")) if p.parent != folder or p.name == "victim"]
         memory = (early[0], _memory("VmRSS"), _memory("VmHWM"))
@@ -161,17 +161,17 @@ def _try(make: Maker, rng: np.random.Generator, folder: Path, count: Count, sent
         WATCH.folder = None
     seconds = time.perf_counter() - start
     if WATCH.seen and not fault:
-        fault, count.results = f"it did what it must not: {WATCH.seen}", count.results - 1
+        fault, count.results = f"forbidden event: {WATCH.seen}", count.results - 1
     if fault:
-        count.faults.append(f"{case.words}\n{fault}")
+        count.faults.append(f"{case.description}\n{fault}")
     count.seconds += seconds
-    count.slowest = max(count.slowest, (seconds, case.words))
+    count.slowest = max(count.slowest, (seconds, case.description))
 
 
 def wrong_sentence(sentence: str) -> str:
-    """Empty where a person can read it, and any channel can send it; else what is wrong with it."""
+    """What is wrong with an error message; empty if a person can read it and every channel can send it."""
     if not sentence.strip() or "\n" in sentence or "Traceback" in sentence:
-        return f"no one sentence: {sentence[:300]!r}"
+        return f"not one sentence: {sentence[:300]!r}"
     if len(sentence) > LONGEST:
         return f"a sentence of {len(sentence)} characters: {sentence[:300]!r}"
     try:
@@ -183,12 +183,12 @@ def wrong_sentence(sentence: str) -> str:
 
 @contextmanager
 def _sandbox() -> Iterator[Path]:
-    """A temporary folder that is also home, cache and working folder; too slow inputs are interrupted."""
+    """A temporary folder that is also home, cache and working folder; inputs that take too long are interrupted."""
 
     def too_slow(*_: object) -> None:
         raise TimeoutError(f"more than {LIMIT} seconds")
 
-    kept, place = dict(os.environ), Path.cwd()
+    kept, working_folder = dict(os.environ), Path.cwd()
     before = signal.signal(signal.SIGALRM, too_slow)
     with (
         tempfile.TemporaryDirectory(prefix="cuts3d-fuzz-") as name,
@@ -202,7 +202,7 @@ def _sandbox() -> Iterator[Path]:
             os.chdir(folder)
             yield folder
         finally:
-            os.chdir(place)
+            os.chdir(working_folder)
             os.environ.clear()
             os.environ |= kept
             signal.signal(signal.SIGALRM, before)
@@ -225,10 +225,10 @@ def _open_files() -> int:
 
 
 def rows(found: Campaign) -> list[str]:
-    """A campaign as rows of a table."""
+    """The rows of a table."""
     lines = []
     for kind, count in found.counts.items():
-        ends = f"{count.results:,} results, {count.refused:,} sentences, {len(count.faults)} faults"
+        ends = f"{count.results:,} results, {count.refused:,} clear errors, {len(count.faults)} faults"
         lines.append(f"| {kind}: {count.tried:,} | {ends}; slowest {count.slowest[0]:.2f} s |")
     tried, seconds = (sum(getattr(c, name) for c in found.counts.values()) for name in ("tried", "seconds"))
     early, late, peak = found.memory
@@ -245,7 +245,7 @@ def run() -> list[str]:
 
 
 def main() -> int:
-    """Run a campaign, print it and its faults; 1 where there is one."""
+    """Run a campaign and print it and its faults. Returns 1 if there is a fault, else 0."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fuzz")
     parser.add_argument("--inputs", type=int, default=INPUTS)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,4 +1,4 @@
-"""Inputs as strangers send them, made from a seed: each is a call of the product that must give a result or a sentence.
+"""Untrusted inputs, made from a seed. Each is a call of the product that must return a result or raise a clear error.
 
 `benchmarks.fuzz` runs ten thousand of them, the tests a few hundred.
 """

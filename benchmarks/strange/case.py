@@ -1,4 +1,4 @@
-"""One input, ready to be tried."""
+"""One untrusted input, ready to be tried."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Rng = np.random.Generator
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Case:
-    """One input, and the call of the product that it is for.
+    """One input, and the call of the product that receives it.
 
     Attributes:
-        words: What it is, for a fault's report.
-        call: Gives the input to the product and checks what comes back; an `AssertionError` is a wrong result.
+        description: What the input is, for the report of a fault.
+        call: Calls the product with the input and checks the result; an `AssertionError` means a wrong result.
     """
 
-    words: str
+    description: str
     call: Callable[[], Any]
 
 
@@ -30,10 +30,10 @@ Maker = Callable[[Rng, Path], Case]
 
 
 def one_of(rng: Rng, choices: Any) -> Any:
-    """One of a list, any of them as often as another."""
+    """An element of a list, each with the same probability."""
     return choices[int(rng.integers(len(choices)))]
 
 
-def chance(rng: Rng, share: float) -> bool:
-    """True in so many of all cases."""
-    return bool(rng.random() < share)
+def chance(rng: Rng, probability: float) -> bool:
+    """True with a probability."""
+    return bool(rng.random() < probability)

@@ -1,4 +1,4 @@
-"""Files that are not what they were, or never were what they are called."""
+"""Damaged files, and files whose content does not fit their name."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from benchmarks.strange.case import Rng, one_of
 
-HEADER = 300  # bytes in which a flipped one does most harm
+HEADER = 300  # bytes at the start, where a changed byte has the most effect
 
 
 class Harmful:
-    """A pickle of it makes a file when it is read by code that should not read it."""
+    """Its pickle creates a file when it is loaded, which must never happen."""
 
     def __init__(self, victim: Path) -> None:
         self.victim = victim
@@ -28,12 +28,12 @@ class Harmful:
 
 
 def cut_off(rng: Rng, content: bytes) -> bytes:
-    """Ends too early."""
+    """The content, cut off somewhere."""
     return content[: int(rng.integers(len(content) + 1))]
 
 
 def flipped(rng: Rng, content: bytes) -> bytes:
-    """A few bytes of its beginning, or anywhere, are others."""
+    """The content with a few bytes changed, near the start or anywhere."""
     changed = bytearray(content)
     reach = one_of(rng, (HEADER, len(changed)))
     for place in rng.integers(min(reach, len(changed)), size=int(rng.integers(1, 9))):
@@ -42,14 +42,14 @@ def flipped(rng: Rng, content: bytes) -> bytes:
 
 
 def spliced(rng: Rng, content: bytes) -> bytes:
-    """A piece is missing, doubled, or replaced by noise."""
+    """The content with a piece removed, doubled, or replaced by noise."""
     start, end = sorted(rng.integers(len(content) + 1, size=2).tolist())
     piece = one_of(rng, (b"", content[start:end] * 2, rng.bytes(end - start)))
     return content[:start] + piece + content[end:]
 
 
 def lying(rng: Rng, content: bytes) -> bytes:
-    """A number of its header says something else: sizes, counts and offsets of two or four bytes."""
+    """The content with a wrong number in its header, such as a size, a count or an offset of two or four bytes."""
     width = one_of(rng, (2, 4))
     place = int(rng.integers(max(1, min(HEADER, len(content)) - width)))
     number = one_of(rng, (0, 1, 2**15, 2 ** (8 * width) - 1, 2 ** (8 * width - 1), int(rng.integers(2**16))))
@@ -57,7 +57,7 @@ def lying(rng: Rng, content: bytes) -> bytes:
 
 
 def with_a_tail(rng: Rng, content: bytes) -> bytes:
-    """Something else hangs on it."""
+    """The content with other bytes appended."""
     return content + one_of(rng, (b"\0" * 1000, b"<script>alert(1)</script>", rng.bytes(500), content))
 
 
@@ -65,7 +65,7 @@ DAMAGES = (cut_off, flipped, flipped, spliced, lying, lying, with_a_tail)
 
 
 def damaged(rng: Rng, content: bytes) -> bytes:
-    """A file after one accident, or two."""
+    """The content, damaged once or twice."""
     for _ in range(int(rng.integers(1, 3))):
         if content:
             content = one_of(rng, DAMAGES)(rng, content)
@@ -73,7 +73,7 @@ def damaged(rng: Rng, content: bytes) -> bytes:
 
 
 def claimed_png(width: int, height: int) -> bytes:
-    """A PNG of a few bytes that says it is that large."""
+    """A PNG of a few bytes whose header claims a size."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
@@ -83,12 +83,12 @@ def claimed_png(width: int, height: int) -> bytes:
 
 
 def claimed_bmp(width: int, height: int) -> bytes:
-    """A BMP of 54 bytes that says it is that large."""
+    """A BMP of 54 bytes whose header claims a size."""
     return b"BM" + struct.pack("<IHHIIiiHHIIiiII", 54, 0, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
 
 
 def claimed_gif(width: int, height: int) -> bytes:
-    """A GIF whose one frame says it is that large."""
+    """A GIF whose only frame claims a size."""
     size = struct.pack("<HH", width % 65536, height % 65536)
     return b"GIF89a" + size + b"\x80\0\0" + bytes(6) + b"," + bytes(4) + size + b"\0\x02\x02\x4c\x01\0;"
 
@@ -102,11 +102,11 @@ def _zipped(names: dict[str, bytes]) -> bytes:
 
 
 def imposter(rng: Rng, victim: Path) -> bytes:
-    """A file of another kind, whatever its name will be.
+    """A file of another kind than its name will say.
 
     Args:
-        rng: Chooses.
-        victim: A file that must never be made: code in the file would make it.
+        rng: Chooses the kind.
+        victim: A file that must never be created; code in the imposter would create it.
     """
     width, height = rng.integers(1, 2 ** int(rng.integers(4, 31)), size=2).tolist()
     return one_of(

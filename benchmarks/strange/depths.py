@@ -1,4 +1,4 @@
-"""Depth maps of every type, with holes, of the wrong size, damaged, or none at all."""
+"""Depth maps of every type, with holes, of the wrong size, damaged, or not depth maps at all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TYPES = ("u1", "u2", "i4", "i8", "f2", "f4", "f8", ">f4", "f16", "?", "c8", "U3"
 
 
 def depth_values(rng: Rng, shape: tuple[int, ...]) -> FloatArray:
-    """float64 of a shape: a ramp, noise, flat, negative, huge or tiny, with holes of several kinds."""
+    """float64 of a shape: a ramp, noise, flat, negative, huge or tiny values, in half of the cases with holes."""
     ramp = np.linspace(0.1, 10, int(np.prod(shape))).reshape(shape)
     chosen = one_of(
         rng,
@@ -56,7 +56,7 @@ def encoded(rng: Rng, suffix: str, values: FloatArray) -> bytes:
 
 
 def lying_npy(rng: Rng) -> bytes:
-    """An `.npy` whose header is no plain array's: other shapes than its bytes, code, records, or an archive."""
+    """An `.npy` file whose header is wrong: a shape that does not fit the bytes, objects, records, or an archive."""
     shape = one_of(rng, ("(10**9, 10**9)", "(-1, 5)", "(0, 0)", "(100000, 100000)", "(4,)", "()", "('a',)", "(2.5, 2)"))
     descr = one_of(
         rng, ("'<f4'", "'<f8'", "'|O'", "'|V8'", "[('a', '<f4')]", "'|S1000000'", "3", "'nonsense'", "'<m8'")
@@ -71,7 +71,7 @@ def lying_npy(rng: Rng) -> bytes:
 
 
 def whole_depth(rng: Rng, folder: Path) -> Case:
-    """A depth file as it should be; whether its values can be used is another matter."""
+    """A valid depth file; its values may still be unusable."""
     suffix = one_of(rng, SUFFIXES)
     shape = tuple(int(v) for v in rng.integers(1, 80, size=2))
     shape = one_of(rng, (shape, shape, shape, (*shape, 3), (*shape, 1))) if suffix == "npy" else shape
@@ -82,7 +82,7 @@ def whole_depth(rng: Rng, folder: Path) -> Case:
 
 
 def damaged_depth(rng: Rng, folder: Path) -> Case:
-    """A depth file after an accident, or of another kind than its name says."""
+    """A damaged depth file, or one whose content does not fit its suffix."""
     suffix = one_of(rng, SUFFIXES)
     shape = (int(rng.integers(2, 60)), int(rng.integers(2, 60)))
     content = one_of(
@@ -99,16 +99,16 @@ def damaged_depth(rng: Rng, folder: Path) -> Case:
 
 
 def array_depth(rng: Rng, folder: Path) -> Case:
-    """An array of any type and shape, or no array at all; what it means may be nonsense too."""
+    """An array of any type and shape, or something that is no array; its kind may be wrong, too."""
     del folder
     odd = tuple(int(v) for v in rng.integers(0, 50, size=int(rng.integers(0, 5))))
     with np.errstate(all="ignore"):
         array: Any = depth_values(rng, odd if chance(rng, 0.2) else (30, 40)).astype(one_of(rng, (*TYPES, "O")))
     source: Any = one_of(rng, (array,) * 9 + (7, b"depth.png", [[1.0]], "", "\0", "x" * 5000))
     kind = one_of(rng, (*KINDS, *KINDS, "metres", None, 3, [], np.nan))
-    words = f"array {array.dtype} {array.shape}" if source is array else f"a {type(source).__name__}"
+    description = f"array {array.dtype} {array.shape}" if source is array else f"a {type(source).__name__}"
     photo = one_of(rng, (None, None, (30, 40), (60, 80), (40, 30)))
-    return Case(f"{words}, {kind!r}, for {photo}", lambda: _checked(source, kind, photo))
+    return Case(f"{description}, {kind!r}, for {photo}", lambda: _checked(source, kind, photo))
 
 
 def _pickled(victim: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Files that training and evaluation take from others: labels, predictions, detectors."""
+"""Untrusted files that training and evaluation read: labels, predictions, detectors."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from training.self_training.merge_labels import merge_labels
 from training.self_training.rank import rank_detections
 
 SIDE = 24  # pixels of the labelled photos
-SMALL = CutS3DConfig().replace(image_size=112, depth="none")  # quick to rank by
-LENGTH = 8  # bytes at the beginning of a safetensors file that say how long its header is
+SMALL = CutS3DConfig().replace(image_size=112, depth="none")  # for quick ranking
+LENGTH = 8  # bytes at the start of a safetensors file that state the length of its header
 Json = dict[str, Any]
 
 
 @cache
 def labels() -> Json:
-    """A good document of labels of three photos."""
+    """A valid document of labels of three photos."""
     mask = np.zeros((SIDE, SIDE), bool)
     mask[4:14, 6:20] = True
     polygon = [[2.0, 2.0, 20.0, 3.0, 18.0, 20.0]]
@@ -61,18 +61,18 @@ def labels() -> Json:
 
 
 def label_file(rng: Rng, folder: Path) -> Case:
-    """Labels in which a few places hold something else; read for training, measured, merged, ranked."""
+    """Labels with a few wrong values, which are read for training, evaluated, merged or ranked."""
     for n in range(3):
         path = folder / f"{n}.png"
         if not path.exists():
             Image.fromarray(pixels(np.random.default_rng(n), (SIDE, SIDE))).save(path)
     document: Any = mangled(rng, labels(), int(rng.integers(1, 4)))
-    words = f"labels {json.dumps(document)[:1500]}"
+    description = f"labels {json.dumps(document)[:1500]}"
     if chance(rng, 0.5):
         content = json.dumps(document).encode()
         source = folder / "labels.json"
         source.write_bytes(damaged(rng, content) if chance(rng, 0.3) else content)
-        document, words = source, f"{words} as a file"
+        document, description = source, f"{description} as a file"
     what = one_of(rng, ("train", "predictions", "truth", "merge", "rank"))
     calls = {
         "train": lambda: _loaded(folder, document),
@@ -81,13 +81,13 @@ def label_file(rng: Rng, folder: Path) -> Case:
         "merge": lambda: merge_labels(document, labels(), score=0.3),
         "rank": lambda: _ranked(folder, document),
     }
-    return Case(f"{what}: {words}", calls[what])
+    return Case(f"{what}: {description}", calls[what])
 
 
 def detector_file(rng: Rng, folder: Path) -> Case:
-    """A detector whose description, shapes, bytes or weights are not what they should be."""
+    """A detector file with a wrong description, header or bytes."""
     good = _detector(folder)
-    content, words = one_of(
+    content, description = one_of(
         rng,
         (
             lambda: (_described(rng, good), "another description"),
@@ -101,11 +101,11 @@ def detector_file(rng: Rng, folder: Path) -> Case:
     )()
     path = folder / f"detector.{one_of(rng, ('safetensors', 'safetensors', 'safetensors', 'pth'))}"
     path.write_bytes(content)
-    return Case(f"{path.name}, {words}: {content[:60]!r}", lambda: _found(path))
+    return Case(f"{path.name}, {description}: {content[:60]!r}", lambda: _found(path))
 
 
 def detector_of_odd_weights(rng: Rng, folder: Path) -> Case:
-    """A detector that is one, with weights that no training leaves behind."""
+    """A valid detector file with weights that no training would produce."""
     path = folder / "odd.safetensors"
     network = made_network(int(rng.integers(5)))
     factor = float(one_of(rng, (0.0, 1e3, 1e10, 1e30, -1.0, 1e-30)))

@@ -1,4 +1,4 @@
-"""Parameters, links and calls of the endpoints; and the whole method on odd photos with odd depth."""
+"""Parameters, links and calls of the endpoints; and the whole method on unusual photos with unusual depth."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REQUEST = gr.Request(headers={})
 
 @contextmanager
 def toy_backbone() -> Iterator[None]:
-    """A backbone `pixels` whose features are mean colours: the whole method in milliseconds."""
+    """A backbone `pixels` whose features are mean colours, so that the whole method takes milliseconds."""
     spec = pixel_spec()
     register_backbone(spec)
     try:
@@ -43,14 +43,14 @@ def toy_backbone() -> Iterator[None]:
 
 
 def configuration(rng: Rng, folder: Path) -> Case:
-    """Parameters as a file or a script holds them; what is taken must come back from JSON."""
+    """Parameters from a file or a script; a configuration that is accepted must survive a round trip through JSON."""
     del folder
     params = parameters(rng)
     return Case(f"parameters {params!r:.300}", lambda: _round_trip(params))
 
 
 def link(rng: Rng, folder: Path) -> Case:
-    """The query of a link; nothing in it is ever an error, and what it gives is a configuration."""
+    """The query of a link; it must never raise an error, and must always give a configuration."""
     del folder
     names = [one_of(rng, (*NAMES, *STRANGE_NAMES, "example", "__theme")) for _ in range(int(rng.integers(1, 6)))]
     query = {name: str(fitting(rng, name) if name in NAMES and chance(rng, 0.5) else _text(rng)) for name in names}
@@ -64,7 +64,7 @@ def link(rng: Rng, folder: Path) -> Case:
 
 
 def api_call(rng: Rng, folder: Path) -> Case:
-    """A call of an endpoint as a script sends it."""
+    """A call of an endpoint by a script."""
     path = folder / "asked.png"
     Image.fromarray(pixels(rng, (40, 32))).save(path)
     photo: Any = one_of(rng, (str(path),) * 8 + (None, str(folder / "gone.png"), str(folder)))
@@ -88,17 +88,17 @@ def api_call(rng: Rng, folder: Path) -> Case:
 
 
 def whole_method(rng: Rng, folder: Path) -> Case:
-    """Segment a photo of any content, with parameters at the ends of their ranges, with and without a depth map."""
+    """Segment any photo with parameters at the ends of their ranges, with and without a depth map."""
     chosen = {name: fitting(rng, name) for name in NAMES if chance(rng, 0.3)}
     params = light(chosen) | FIRST | {"image_size": one_of(rng, SIZES)}
     photo: Any
     if chance(rng, 0.4):
-        words, content = photo_bytes(rng)
+        description, content = photo_bytes(rng)
         photo = folder / "segmented"
         photo.write_bytes(content)
     else:
         size = size_of(rng)
-        words, photo = f"array {size}", pixels(rng, size)
+        description, photo = f"array {size}", pixels(rng, size)
     depth: Any = None
     if chance(rng, 0.6):
         shape = photo.shape[:2] if isinstance(photo, np.ndarray) else (30, 40)
@@ -106,11 +106,11 @@ def whole_method(rng: Rng, folder: Path) -> Case:
         if chance(rng, 0.3):
             depth = DepthMap(values=depth_values(rng, (7, 5)), kind="disparity", estimator="made")
     kind = one_of(rng, KINDS)
-    return Case(f"{words}, depth {depth is not None}, {params!r}", lambda: _segmented(photo, depth, kind, params))
+    return Case(f"{description}, depth {depth is not None}, {params!r}", lambda: _segmented(photo, depth, kind, params))
 
 
 def light(params: dict[str, Any]) -> dict[str, Any]:
-    """The same parameters, none so large that a run takes minutes."""
+    """The same parameters, limited so that a run does not take minutes."""
     most = {name: top for name, top in LIGHT.items() if isinstance(params.get(name), int | float)}
     return params | {name: min(params[name], top) for name, top in most.items() if params[name] > top}
 

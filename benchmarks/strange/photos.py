@@ -1,4 +1,4 @@
-"""Photos of every mode, size, format and accident."""
+"""Photos of every mode, size and format, whole and damaged."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ FORMATS = {
     "qoi": ("RGB", "RGBA"),
 }
 ANIMATED = ("gif", "webp", "tiff", "png")
-ORIENTATION = 0x0112  # of EXIF
-SIDES = (None, None, 2048, 64, 16)  # what photos are reduced to
+ORIENTATION = 0x0112  # the EXIF tag
+SIDES = (None, None, 2048, 64, 16)  # longer sides to which photos are reduced
 
 
 def size_of(rng: Rng) -> tuple[int, int]:
-    """Width and height: mostly small, often at the limit, at times a strip."""
+    """Width and height: mostly small, often at the lower limit, sometimes a strip."""
     side = lambda high: int(rng.integers(1, high))  # noqa: E731
     return one_of(
         rng,
@@ -51,7 +51,7 @@ def size_of(rng: Rng) -> tuple[int, int]:
 
 
 def pixels(rng: Rng, size: tuple[int, int], channels: int = 3) -> ImageArray:
-    """uint8 [h, w, channels]: noise, one colour, two colours, a ramp, or a shape on a ground."""
+    """uint8 [h, w, channels]: noise, one colour, two colours, a ramp, or a disc on a background."""
     w, h = size
     two = rng.integers(256, size=(2, channels))
     y, x = np.mgrid[:h, :w]
@@ -69,7 +69,7 @@ def pixels(rng: Rng, size: tuple[int, int], channels: int = 3) -> ImageArray:
 
 
 def picture(rng: Rng, mode: str, size: tuple[int, int]) -> Image.Image:
-    """An image of a mode."""
+    """An image of a Pillow mode."""
     grey = pixels(rng, size, 1)[..., 0]
     if mode in ("I;16", "I;16B"):
         values = grey.astype(np.uint16) * int(one_of(rng, (1, 257)))
@@ -86,7 +86,7 @@ def picture(rng: Rng, mode: str, size: tuple[int, int]) -> Image.Image:
 
 
 def encoded(rng: Rng, suffix: str, mode: str, size: tuple[int, int]) -> bytes:
-    """A file of an image, with an orientation, a second frame or a transparent colour at times."""
+    """An image file, sometimes with an orientation, a second frame or a transparent colour."""
     content = io.BytesIO()
     options: dict[str, Any] = {}
     if chance(rng, 0.3) and suffix in ("jpg", "png", "webp", "tiff", "avif"):
@@ -100,38 +100,38 @@ def encoded(rng: Rng, suffix: str, mode: str, size: tuple[int, int]) -> bytes:
     formats = {"jpg": "JPEG", "jp2": "JPEG2000"}
     try:
         picture(rng, mode, size).save(content, formats.get(suffix, suffix.upper()), **options)
-    except (OSError, ValueError, TypeError, SyntaxError):  # what Pillow cannot write is asked of it by no product
+    except (OSError, ValueError, TypeError, SyntaxError):  # Pillow cannot write this mode in this format
         picture(rng, mode, size).convert("RGB").save(content, "PNG")
     return content.getvalue()
 
 
 def photo_bytes(rng: Rng) -> tuple[str, bytes]:
-    """A whole photo file, and what it is."""
+    """A description of a photo file, and its bytes."""
     suffix = one_of(rng, tuple(FORMATS))
     mode, size = one_of(rng, FORMATS[suffix]), size_of(rng)
     return f"{suffix} {mode} {size[0]}×{size[1]}", encoded(rng, suffix, mode, size)
 
 
 def whole_photo(rng: Rng, folder: Path) -> Case:
-    """A photo file as it should be, under its own name or another's."""
-    words, content = photo_bytes(rng)
-    return _read(rng, folder, words, content)
+    """A valid photo file, with the right suffix or a wrong one."""
+    description, content = photo_bytes(rng)
+    return _read(rng, folder, description, content)
 
 
 def damaged_photo(rng: Rng, folder: Path) -> Case:
-    """A photo file after an accident."""
-    words, content = photo_bytes(rng)
-    return _read(rng, folder, f"damaged {words}", damaged(rng, content))
+    """A damaged photo file."""
+    description, content = photo_bytes(rng)
+    return _read(rng, folder, f"damaged {description}", damaged(rng, content))
 
 
 def no_photo(rng: Rng, folder: Path) -> Case:
-    """A file that was never a photo, or that claims to be a huge one."""
+    """A file that is no photo, or whose header claims a huge size."""
     content = imposter(rng, folder / "victim")
     return _read(rng, folder, f"imposter {content[:16]!r}", content)
 
 
 def array_photo(rng: Rng, folder: Path) -> Case:
-    """An array of any type and shape, or no array at all."""
+    """An array of any type and shape, or something that is no array."""
     del folder
     dtype = one_of(rng, ("u1", "u1", "u2", "f2", "f4", "f8", "?", "i1", "i8", "c8", "O", "U2", "f16"))
     shape = tuple(int(rng.integers(0, 40)) for _ in range(int(rng.integers(0, 5))))
@@ -142,12 +142,12 @@ def array_photo(rng: Rng, folder: Path) -> Case:
     if array.dtype.kind == "f" and array.size:
         array.ravel()[0] = one_of(rng, (np.nan, np.inf, -np.inf, 1e4))
     source: Any = one_of(rng, (array,) * 12 + (None, 3, b"photo.jpg", [[1, 2]], "", "\0", "x" * 5000, {}))
-    words = f"array {dtype} {shape}" if source is array else f"a {type(source).__name__}"
-    return Case(words, lambda: _checked(source, one_of(rng, SIDES)))
+    description = f"array {dtype} {shape}" if source is array else f"a {type(source).__name__}"
+    return Case(description, lambda: _checked(source, one_of(rng, SIDES)))
 
 
 def large_photo(rng: Rng, folder: Path) -> Case:
-    """A photo of 20 to 100 megapixels, or one a little beyond what is taken."""
+    """A photo of 20 to 100 megapixels, or one just above the limit."""
     megapixels = one_of(rng, (20, 50, 100, 125))
     w = int(1000 * np.sqrt(megapixels) * rng.uniform(0.5, 2))
     size = (w, int(megapixels * 1e6 / w))
@@ -159,11 +159,11 @@ def large_photo(rng: Rng, folder: Path) -> Case:
     return Case(f"{suffix} {mode} of {megapixels} megapixels", lambda: _checked(path, one_of(rng, (None, 2048))))
 
 
-def _read(rng: Rng, folder: Path, words: str, content: bytes) -> Case:
+def _read(rng: Rng, folder: Path, description: str, content: bytes) -> Case:
     path = folder / f"photo.{one_of(rng, ('jpg', 'png', 'tiff', 'gif', 'webp', 'JPEG', 'svg', 'bin'))}"
     path.write_bytes(content)
     side = one_of(rng, SIDES)
-    return Case(f"{words}, as {path.name}, to {side}", lambda: _checked(path, side))
+    return Case(f"{description}, as {path.name}, to {side}", lambda: _checked(path, side))
 
 
 def _checked(source: Any, side: int | None) -> ImageArray:

@@ -1,4 +1,4 @@
-"""Values of every kind where a parameter, or a field of a document, is expected."""
+"""Wrong and unusual values for parameters and for fields of documents."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ STRANGE_NAMES = ("", "betta", "self", "params", "__init__", "features", "x" * 50
 
 
 def strange(rng: Rng) -> Any:
-    """A value that is hardly ever meant."""
+    """A value that hardly any field expects."""
     return copy.deepcopy(one_of(rng, STRANGE))
 
 
 def fitting(rng: Rng, name: str) -> Any:
-    """A value of a parameter inside its range, at its ends in half of the cases."""
+    """A value of a parameter inside its range, in half of the cases at an end of it."""
     kind, optional = parameter_type(name)
     low, high = (parameter_field(name).metadata[end] for end in ("low", "high"))
     if optional and chance(rng, 0.2):
@@ -43,7 +43,7 @@ def fitting(rng: Rng, name: str) -> Any:
 
 
 def beyond(rng: Rng, name: str) -> Any:
-    """A value just outside a parameter's range, or far; of parameters without one, any strange value."""
+    """A value just outside the range of a parameter, or far outside; any strange value if it has no range."""
     low, high = (parameter_field(name).metadata[end] for end in ("low", "high"))
     if low is None:
         return strange(rng)
@@ -51,7 +51,7 @@ def beyond(rng: Rng, name: str) -> Any:
 
 
 def parameters(rng: Rng, *, good: float = 0.4) -> dict[str, Any]:
-    """A few parameters by name: in a share of the cases all good, else with one wrong value or name."""
+    """A few parameters by name: with the probability `good` all valid, else with one wrong value or name."""
     names = [one_of(rng, NAMES) for _ in range(int(rng.integers(0, 8)))]
     found = {name: fitting(rng, name) for name in names}
     if chance(rng, good):
@@ -68,7 +68,7 @@ def parameters(rng: Rng, *, good: float = 0.4) -> dict[str, Any]:
 
 
 def as_text(rng: Rng, params: Any) -> Any:
-    """The same as JSON text in some cases, or text that is none."""
+    """The same parameters, in some cases as JSON text, in others as text that is no JSON."""
     if not chance(rng, 0.4):
         return params
     text = json.dumps(params)
@@ -88,26 +88,26 @@ def as_text(rng: Rng, params: Any) -> Any:
 
 
 def mangled(rng: Rng, document: Any, times: int = 1) -> Any:
-    """A JSON document in which some places hold something else, or nothing.
+    """A copy of a JSON document in which some values are replaced or removed.
 
     Args:
-        rng: Chooses places and values.
-        document: Is left as it is.
-        times: How many places.
+        rng: Chooses the values.
+        document: The document, which is not changed.
+        times: How many values are replaced or removed.
     """
     changed = copy.deepcopy(document)
     for _ in range(times):
-        holder, key = one_of(rng, list(_places(changed)) or [({"": None}, "")])
+        container, key = one_of(rng, list(_positions(changed)) or [({"": None}, "")])
         if chance(rng, 0.2):
-            del holder[key]
+            del container[key]
         else:
-            holder[key] = strange(rng)
+            container[key] = strange(rng)
     return changed
 
 
-def _places(holder: Any) -> Iterator[tuple[Any, Any]]:
-    """Every place of a document: what holds it, and its key or number there."""
-    for key, value in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
-        yield holder, key
+def _positions(container: Any) -> Iterator[tuple[Any, Any]]:
+    """Every value of a document: the object or list that contains it, and its key or index there."""
+    for key, value in list(container.items() if isinstance(container, dict) else enumerate(container)):
+        yield container, key
         if isinstance(value, dict | list):
-            yield from _places(value)
+            yield from _positions(value)
