@@ -1,1 +1,1 @@
-"""Training: the embedded depth head now, the detector later. Never imported by `cuts3d`."""
+"""Training of the detector and of the embedded depth head. It imports `cuts3d`, which never imports it."""

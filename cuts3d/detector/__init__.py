@@ -1,1 +1,1 @@
-"""The class-agnostic detector: network, checkpoints, detection."""
+"""The class-agnostic detector: its network, its checkpoints, and detection. Training is in the package `training`."""

@@ -1,4 +1,4 @@
-"""Anchors as detectron2 lays them: unrounded, centred on multiples of each level's stride."""
+"""Anchors as in detectron2: not rounded, centred on multiples of each level's stride."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ RATIOS = (0.5, 1.0, 2.0)  # height over width
 
 
 class Anchors(nn.Module):
-    """Anchors of one size and three ratios a level; stands in for torchvision's `AnchorGenerator`.
+    """Anchors of one size and three aspect ratios per level; it replaces torchvision's `AnchorGenerator`.
 
-    Torchvision rounds its anchors and takes the stride from the padded photo's size, which is off where a level's size
-    is odd.
+    Torchvision rounds anchors and computes the stride from the padded photo's size, which is wrong for levels of odd
+    size.
 
     Args:
-        sizes: Square root of the anchors' area, in pixels, one a level.
-        strides: Of the levels, in pixels.
+        sizes: Square root of the anchors' area, in pixels, by level.
+        strides: Strides of the levels, in pixels.
     """
 
     def __init__(self, sizes: tuple[int, ...], strides: tuple[int, ...]) -> None:
@@ -25,11 +25,11 @@ class Anchors(nn.Module):
         self.sizes, self.strides = sizes, strides
 
     def num_anchors_per_location(self) -> list[int]:
-        """Anchors at one place of each level."""
+        """Number of anchors at each cell, by level."""
         return [len(RATIOS)] * len(self.sizes)
 
     def forward(self, images: ImageList, features: list[Tensor]) -> list[Tensor]:
-        """Anchors of each photo of a batch, float32 [sum of h*w*3, 4], xyxy; all photos have the same."""
+        """Anchors of each photo of a batch, float32 [sum of h * w * 3, 4], xyxy; they are the same for all photos."""
         levels = zip(self.sizes, self.strides, features, strict=True)
         anchors = torch.cat([_level(size, stride, f) for size, stride, f in levels])
         return [anchors] * len(images.image_sizes)

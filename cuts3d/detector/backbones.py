@@ -25,7 +25,7 @@ DINO_RESNET = "dino_resnet50"
 
 
 class Pyramid(nn.Module):
-    """A backbone's levels, joined from coarse to fine, and one coarser level more.
+    """A backbone with a feature pyramid (FPN), and one more, coarser level.
 
     Args:
         config: Backbone, levels, width, norms.
@@ -48,7 +48,7 @@ class Pyramid(nn.Module):
         return list(self.fpn(named).values())
 
     def train(self, mode: bool = True) -> Pyramid:
-        """As in `nn.Module`; frozen norms, and those of frozen blocks, keep their running statistics."""
+        """Like `nn.Module.train`, but frozen norms and the norms of frozen blocks keep their running statistics."""
         super().train(mode)
         for part in [self.body] if self.freeze_norm else _first_parts(self.body, self.frozen_blocks):
             for module in part.modules():
@@ -69,7 +69,7 @@ def _lite0(levels: tuple[int, ...]) -> tuple[nn.Module, list[int]]:
 
 
 def _first_parts(body: nn.Module, blocks: int) -> list[nn.Module]:
-    """The stem and the first blocks; nothing for 0."""
+    """The stem and the first `blocks` blocks; nothing if `blocks` is 0."""
     children = dict(body.named_children())
     if "blocks" in children:  # EfficientNet
         parts = [children["conv_stem"], children["bn1"], *children["blocks"].children()]
@@ -128,14 +128,14 @@ def _lite0_state() -> dict[str, Tensor]:
     return dict(zip(keys, values, strict=True))
 
 
-MEANS: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
+NORMALISATION: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "resnet50": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375)),
     "efficientnet_lite0": ((127.0, 127.0, 127.0), (128.0, 128.0, 128.0)),
 }
-"""Mean and deviation of a channel that each backbone's input is normalised by, of values 0 to 255."""
+"""Mean and standard deviation of the channels that each backbone's input is normalised with, on the scale 0 to 255."""
 
 
 def normaliser(backbone: str) -> tuple[Tensor, Tensor]:
-    """Mean and deviation for images in [0, 1], each float32 [3, 1, 1]."""
-    mean, std = (torch.tensor(values).view(3, 1, 1) / 255 for values in MEANS[backbone])
+    """Mean and standard deviation for images in [0, 1], each float32 [3, 1, 1]."""
+    mean, std = (torch.tensor(values).view(3, 1, 1) / 255 for values in NORMALISATION[backbone])
     return mean, std

@@ -1,4 +1,4 @@
-"""Detectors on disk: safetensors with the network's description inside, or detectron2's layout."""
+"""Detectors on disk: safetensors with the network's configuration in the metadata, or detectron2's format."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError, show
 from cuts3d.weights.files import load_checkpoint, save_safetensors
 from cuts3d.weights.package_data import data_file
 
-KEY = "cuts3d_detector"  # of the metadata
+KEY = "cuts3d_detector"  # of the configuration in the metadata
 LIGHT = "light"
 LIGHT_FILE = "detector_light.safetensors"
 

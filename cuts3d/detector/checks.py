@@ -1,4 +1,4 @@
-"""Checks of a configuration's values, whose sentences a person can act on."""
+"""Checks of the values of a configuration, with errors that say what to change."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from cuts3d.errors import ConfigError, shown
 
-Range = tuple[float, float]  # both ends are allowed
+Range = tuple[float, float]  # both ends are included
 
 
 def check(config: Any, what: str, ranges: dict[str, Range]) -> None:
-    """Hold each field of a configuration to its type and range.
+    """Check the type and range of each field of a configuration.
 
     Args:
         config: A dataclass of plain values, tuples of them, and literals.
-        what: It is called so in errors.
-        ranges: Of numbers, or of each number of a tuple, by field.
+        what: Name of the configuration in errors.
+        ranges: Range of a number, or of each number of a tuple, by field.
 
     Raises:
-        ConfigError: The first field that does not fit, what it must be, and what it is.
+        ConfigError: A field has a wrong value; the message names it and says what it must be.
     """
     for name, kind in _hints(type(config)).items():
         value = getattr(config, name)
@@ -38,7 +38,7 @@ def _hints(kind: type[Any]) -> dict[str, Any]:
 
 
 def _fits(value: Any, kind: Any) -> bool:
-    if isinstance(kind, type):  # first: a file may list a million of them
+    if isinstance(kind, type):  # checked first: an untrusted file may contain a million values
         return type(value) in ((int, float) if kind is float else (kind,))
     of = get_args(kind)
     if get_origin(kind) is Literal:

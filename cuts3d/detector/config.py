@@ -31,38 +31,40 @@ NETWORK_RANGES: dict[str, Range] = {
     "test_short_side": (16, 4096),
     "test_max_side": (16, 8192),
 }
-"""What a number of a network, or each of several, must lie within; generous, yet no file can ask for all memory."""
+"""Allowed range of each number of a network; so an untrusted file cannot make us allocate all memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkConfig:
-    """A class-agnostic Cascade Mask R-CNN; travels with its weights. The defaults are detectron2's R50-FPN (CutLER).
+    """Configuration of a class-agnostic Cascade Mask R-CNN; it is stored in the checkpoint.
+
+    The defaults are those of detectron2's R50-FPN (CutLER).
 
     Attributes:
         backbone: `resnet50`, or `efficientnet_lite0` (small).
         channels: Width of the feature pyramid and of the RPN.
         pyramid_norm: Batch norm in the pyramid.
         freeze_norm: Keep the statistics of the backbone's batch norms (small batches); scale and shift are trained.
-        levels: Levels of the backbone that the pyramid takes, as powers of two of their stride; it adds a coarser one.
-        frozen_blocks: First blocks of the backbone that are not trained, and with them its stem; 0: all is trained.
-        anchor_sizes: Side of the anchors in pixels, one a level of the pyramid.
-        canonical_box: Side of a box that is read at stride 16; larger ones are read coarser.
-        rpn_nms: IoU above which a proposal yields to a better one of its level.
+        levels: Levels of the backbone in the pyramid, by the exponent k of their stride 2^k; the pyramid adds one more.
+        frozen_blocks: The stem and so many first blocks of the backbone are not trained; 0: everything is trained.
+        anchor_sizes: Side of the anchors in pixels, by level of the pyramid.
+        canonical_box: Side of a box that is pooled at stride 16, in pixels; larger boxes are pooled at coarser levels.
+        rpn_nms: IoU above which a proposal is removed in favour of a better one of its level.
         rpn_train: Proposals kept in training, before and after NMS.
-        rpn_test: The same at test.
-        rpn_batch: Anchors of a photo that the RPN's loss looks at.
+        rpn_test: Proposals kept at inference, before and after NMS.
+        rpn_batch: Anchors of a photo that are sampled for the losses of the RPN.
         box_width: Width of the two layers of each stage's box head.
-        box_batch: Proposals of a photo that the cascade's losses look at.
-        mask_width: Width of the mask head.
-        mask_convs: Its convolutions at 14×14.
+        box_batch: Proposals of a photo that are sampled for the losses of the cascade.
+        mask_width: Channels of the mask head.
+        mask_convs: Convolutions of the mask head at 14×14.
         score_threshold: Least score of a detection.
-        box_nms: IoU above which a detection yields to a better one.
-        max_detections: Most detections of a photo.
-        test_short_side: Shorter side of the photo at test, in pixels.
-        test_max_side: Its longer side at most.
+        box_nms: IoU above which a detection is removed in favour of a better one.
+        max_detections: Largest number of detections of a photo.
+        test_short_side: Shorter side of the photo at inference, in pixels.
+        test_max_side: Upper limit of its longer side, in pixels.
 
     Raises:
-        ConfigError: A value is of another kind or out of its range (`NETWORK_RANGES`), or two do not go together.
+        ConfigError: A value has the wrong type or is out of its range (`NETWORK_RANGES`), or two do not fit together.
     """
 
     backbone: Literal["resnet50", "efficientnet_lite0"] = "resnet50"
@@ -88,7 +90,7 @@ class NetworkConfig:
     test_max_side: int = 1333
 
     def __post_init__(self) -> None:
-        """Check all values: a description may come with a file of anybody's, and is built from."""
+        """Check all values: they may come from an untrusted file."""
         check(self, "network", NETWORK_RANGES)
         first, count = self.levels[0] if self.levels else 0, len(self.levels)
         if not count or self.levels != tuple(range(first, first + count)):
@@ -110,11 +112,11 @@ class NetworkConfig:
         """The inverse of `to_dict`.
 
         Raises:
-            ConfigError: These are no values of a network.
+            ConfigError: A field is unknown, or a value cannot be used.
         """
         known = [f.name for f in fields(cls)]
         if not isinstance(values, dict) or set(values) - set(known):
-            raise ConfigError(f"This is no description of a network; its fields are: {', '.join(known)}.")
+            raise ConfigError(f"This is not the configuration of a network; its fields are: {', '.join(known)}.")
         plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
         return cls(**plain)
 
@@ -137,4 +139,4 @@ LIGHT = NetworkConfig(
     test_short_side=352,
     test_max_side=576,
 )
-"""The light network: EfficientNet-Lite0, for two cores; `cuts3d/data/detector_light.safetensors` is one."""
+"""The network of the shipped `detector_light.safetensors`, on EfficientNet-Lite0: for two processor cores."""

@@ -1,4 +1,4 @@
-"""Checkpoints of the field: detectron2's names of a Cascade Mask R-CNN (CutLER, CuVLER, CutS3D) and ours."""
+"""Checkpoints of CutLER, CuVLER and CutS3D: detectron2's tensor names of a Cascade Mask R-CNN, mapped to ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from torch import Tensor
 
-from cuts3d.detector.backbones import MEANS
+from cuts3d.detector.backbones import NORMALISATION
 from cuts3d.detector.config import NetworkConfig
 from cuts3d.errors import InputError
 
@@ -34,15 +34,15 @@ RULES: tuple[tuple[str, str], ...] = (
     (r"roi_heads\.mask_head\.deconv\.(weight|bias)", r"heads.mask_head.8.\1"),
     (r"roi_heads\.mask_head\.predictor\.(weight|bias)", r"heads.mask_head.10.\1"),
 )
-"""Their name, as a pattern, and ours; `{level}`, `{map}` and `{conv}` are counted from the first digit."""
+"""Detectron2's name as a pattern, and ours; `{level}`, `{map}` and `{conv}` are computed from the first digit."""
 
-NOT_LEARNED = re.compile(r"(pixel_mean|pixel_std|.*anchor_generator\..*)")
-PIXEL_TOLERANCE = 0.1  # of 255; half precision rounds by less
-MARK = "backbone.bottom_up.stem.conv1.weight"  # every ResNet-FPN checkpoint of detectron2 has it
+CONSTANTS = re.compile(r"(pixel_mean|pixel_std|.*anchor_generator\..*)")
+PIXEL_TOLERANCE = 0.1  # on the scale 0 to 255; half precision rounds by less
+MARK = "backbone.bottom_up.stem.conv1.weight"  # is in every ResNet-FPN checkpoint of detectron2
 
 
 def our_name(theirs: str) -> str | None:
-    """Our name of a tensor, or None where we have none like it."""
+    """Our name of a tensor, or None if our network has no such tensor."""
     for pattern, ours in RULES:
         found = re.fullmatch(pattern, theirs)
         if found:
@@ -52,17 +52,17 @@ def our_name(theirs: str) -> str | None:
 
 
 def convert(state: dict[str, Tensor], name: str) -> tuple[NetworkConfig, dict[str, Tensor]]:
-    """A detectron2 checkpoint as ours; it must read RGB, and normalise by the same mean and deviation.
+    """Convert a detectron2 checkpoint to ours.
 
     Args:
         state: Tensors by detectron2's names.
-        name: Of the file, for errors.
+        name: Name of the file, for errors.
 
     Returns:
-        The network's description and its tensors.
+        The network's configuration and its tensors.
 
     Raises:
-        InputError: It is another network, or one that reads other pixels.
+        InputError: It is another network, or its input is not RGB normalised with the same mean and deviation.
     """
     if MARK not in state:
         raise InputError(
@@ -70,12 +70,12 @@ def convert(state: dict[str, Tensor], name: str) -> tuple[NetworkConfig, dict[st
             "ResNet-50-FPN (CutLER, CuVLER, CutS3D)."
         )
     _check_pixels(state, name)
-    learned = {k: v for k, v in state.items() if not NOT_LEARNED.fullmatch(k)}
+    learned = {k: v for k, v in state.items() if not CONSTANTS.fullmatch(k)}
     named = {k: our_name(k) for k in learned}
     unknown = [k for k, ours in named.items() if ours is None]
     if unknown:
         raise InputError(
-            f"'{name}' is a detectron2 checkpoint of another network: there is no place for '{unknown[0]}'"
+            f"'{name}' is a detectron2 checkpoint of another network: it has the unknown tensor '{unknown[0]}'"
             f"{f' and {len(unknown) - 1} more' if len(unknown) > 1 else ''}."
         )
     config = NetworkConfig(pyramid_norm="backbone.fpn_lateral2.norm.weight" in state)
@@ -83,14 +83,14 @@ def convert(state: dict[str, Tensor], name: str) -> tuple[NetworkConfig, dict[st
 
 
 def _check_pixels(state: dict[str, Tensor], name: str) -> None:
-    """Refuse the mean of BGR, or another scale, where a checkpoint says so: all would be found a little worse."""
-    for key, wanted in zip(("pixel_mean", "pixel_std"), MEANS["resnet50"], strict=True):
+    """Refuse a checkpoint for BGR input or for another scale: its detections would be silently worse."""
+    for key, wanted in zip(("pixel_mean", "pixel_std"), NORMALISATION["resnet50"], strict=True):
         if key not in state:
             continue
         found = state[key].flatten().tolist() if state[key].numel() == len(wanted) else []
         if not found or not all(abs(a - b) < PIXEL_TOLERANCE for a, b in zip(found, wanted, strict=True)):
             shown = ", ".join(f"{v:g}" for v in found) or "something else"
             raise InputError(
-                f"'{name}' is a detectron2 checkpoint that reads other pixels: its '{key}' must be "
+                f"'{name}' is a detectron2 checkpoint for another input: its '{key}' must be "
                 f"{', '.join(map(str, wanted))} (of RGB); it is {shown}."
             )

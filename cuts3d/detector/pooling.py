@@ -1,4 +1,4 @@
-"""Features of boxes, read from the level of the pyramid that suits their size."""
+"""Features of boxes, pooled from the level of the pyramid that fits their size."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from torch import Tensor, nn
 
 from cuts3d.detector.roi_align import roi_align
 
-SMALL_MAP = 4096  # cells, up to which a CPU is faster with matrix products
+SMALL_MAP = 4096  # cells; up to this size matrix products are faster on a CPU
 
 
 class Pooler(nn.Module):
-    """RoIAlign without the half-pixel shift of torchvision's own pooler (`aligned=True`, as detectron2 has it).
+    """RoIAlign with `aligned=True`, as in detectron2: without the half-pixel shift of torchvision's own pooler.
 
     Args:
         side: Cells along a side of the result.
-        strides: Of the levels, in pixels, each twice the one before.
-        canonical: Side of a box that is read at stride 16, in pixels.
+        strides: Strides of the levels, in pixels, each twice the one before.
+        canonical: Side of a box that is pooled at stride 16, in pixels.
     """
 
     def __init__(self, side: int, strides: tuple[int, ...], canonical: int) -> None:
@@ -25,23 +25,23 @@ class Pooler(nn.Module):
         self.side, self.strides, self.canonical = side, strides, canonical
 
     def forward(self, features: list[Tensor], boxes: list[Tensor]) -> Tensor:
-        """Pooled features, [sum n, C, side, side], of each photo's boxes [n, 4] (xyxy)."""
+        """Pooled features, float32 [sum n, C, side, side], of each photo's boxes [n, 4] (xyxy)."""
         photos = torch.cat([torch.full((len(b), 1), float(i), device=b.device) for i, b in enumerate(boxes)])
         rois = torch.cat((photos, torch.cat(boxes).float()), dim=1)
         pooled = rois.new_zeros((len(rois), features[0].shape[1], self.side, self.side))  # float32 under autocast too
         levels = self._levels(rois[:, 1:])
         for level, (feature, stride) in enumerate(zip(features, self.strides, strict=False)):
             here = torch.nonzero(levels == level)[:, 0]
-            pooled = pooled.index_put((here,), self._read(feature.float(), rois[here], 1 / stride))
+            pooled = pooled.index_put((here,), self._pool(feature.float(), rois[here], 1 / stride))
         return pooled
 
-    def _read(self, feature: Tensor, rois: Tensor, scale: float) -> Tensor:
+    def _pool(self, feature: Tensor, rois: Tensor, scale: float) -> Tensor:
         if feature.device.type == "cpu" and feature.shape[2] * feature.shape[3] <= SMALL_MAP:
             return roi_align(feature, rois, self.side, scale)
         return torchvision.ops.roi_align(feature, rois, self.side, scale, 0, aligned=True)
 
     def _levels(self, boxes: Tensor) -> Tensor:
-        """FPN, Eq. 1: a box of the canonical side at stride 16, one level more for each doubling; int64 [n]."""
+        """Index of each box's level, int64 [n] (FPN, Eq. 1): the canonical side at stride 16, a level up per doubling."""
         sides = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).clamp(min=0).sqrt()
         first = self.strides[0].bit_length() - 1
         levels = torch.floor(4 + torch.log2(sides / self.canonical + 1e-8)).long()

@@ -1,6 +1,6 @@
-"""RoIAlign as two matrix products, one a side: what a bilinear sample reads is a product of a row and a column.
+"""RoIAlign as two matrix products, one per axis: a bilinear sample is a product of row weights and column weights.
 
-On small maps a CPU is several times as fast with them as with torchvision's loop, above all in the gradient
+On small maps this is several times as fast on a CPU as torchvision's loop, above all the gradient
 (`python -m benchmarks roi_align`).
 """
 
@@ -16,9 +16,9 @@ def roi_align(feature: Tensor, rois: Tensor, side: int, scale: float) -> Tensor:
 
     Args:
         feature: float32 [N, C, H, W].
-        rois: Photo (0 to N − 1), then a box in pixels of the photo, xyxy; float32 [n, 5].
+        rois: Index of the photo (0 to N − 1) and a box in pixels of the photo, xyxy; float32 [n, 5].
         side: Cells along a side of the result.
-        scale: Cells of the feature a pixel.
+        scale: Cells of the feature map per pixel.
 
     Returns:
         float32 [n, C, side, side].
@@ -26,8 +26,8 @@ def roi_align(feature: Tensor, rois: Tensor, side: int, scale: float) -> Tensor:
     h, w = feature.shape[2:]
     starts, ends = rois[:, 1:3] * scale - 0.5, rois[:, 3:5] * scale - 0.5
     lengths = ends - starts
-    columns = _shares(starts[:, 0], lengths[:, 0], w, side)
-    rows = _shares(starts[:, 1], lengths[:, 1], h, side)
+    columns = _axis_weights(starts[:, 0], lengths[:, 0], w, side)
+    rows = _axis_weights(starts[:, 1], lengths[:, 1], h, side)
     pooled = feature.new_zeros((len(rois), feature.shape[1], side, side))
     for photo, each in enumerate(feature):
         here = torch.nonzero(rois[:, 0] == photo)[:, 0]
@@ -36,11 +36,11 @@ def roi_align(feature: Tensor, rois: Tensor, side: int, scale: float) -> Tensor:
     return pooled
 
 
-def _shares(start: Tensor, length: Tensor, size: int, side: int) -> Tensor:
-    """What each of a side's cells takes of each of the `size` cells of the map; float32 [n, side, size].
+def _axis_weights(start: Tensor, length: Tensor, size: int, side: int) -> Tensor:
+    """Weight of each of the map's `size` cells in each of the result's `side` cells; float32 [n, side, size].
 
-    A cell is sampled at one point for each cell of the map that it is long, rounded up. Points within one cell of the
-    map's edge read the edge, those further away nothing.
+    A cell of the result is sampled at as many points as it has cells of the map along the axis, rounded up. Points up
+    to one cell outside the map read its edge; points further outside read 0.
     """
     points = torch.ceil(length / side).clamp(min=0)
     most = max(1, int(points.amax())) if len(points) else 1

@@ -1,4 +1,4 @@
-"""Weights in fewer bytes on disk: half precision, or eight bits with a scale for each row."""
+"""Compressed weights on disk: half precision, or eight bits with a scale per row."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 Storage = Literal["float32", "float16", "int8"]
-SCALE = "::scale"  # after a tensor's name: what its rows of whole numbers are multiplied by
-MOST = 127
+SCALE = "::scale"  # suffix of a tensor's name: the factors of its rows of whole numbers
+LARGEST = 127
 
 
 def packed(state: dict[str, Tensor], storage: Storage) -> dict[str, Tensor]:
-    """A state dict as it is stored, on the CPU.
+    """Compress a state dict for a file; the result is on the CPU.
 
     Args:
         state: Weights by name.
@@ -29,14 +29,14 @@ def packed(state: dict[str, Tensor], storage: Storage) -> dict[str, Tensor]:
             out[name] = value.half()
         else:
             rows = value.float().flatten(1)
-            scale = rows.abs().amax(dim=1).clamp(min=torch.finfo(torch.float32).tiny) / MOST
+            scale = rows.abs().amax(dim=1).clamp(min=torch.finfo(torch.float32).tiny) / LARGEST
             out[name] = (rows / scale[:, None]).round().to(torch.int8).view(value.shape)
             out[name + SCALE] = scale
     return out
 
 
 def unpacked(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The inverse: weights in float32.
+    """The inverse of `packed`: weights in float32.
 
     Raises:
         ValueError: A scale does not fit the tensor that it belongs to.

@@ -226,7 +226,9 @@ def test_a_description_cannot_ask_for_more_than_its_file_holds(state, tmp_path, 
     ],
 )
 def test_a_description_of_no_network_is_refused_in_a_sentence(state, tmp_path, not_built, values) -> None:
-    with pytest.raises(InputError, match=r"'net\.safetensors' describes no network that is known here") as refusal:
+    with pytest.raises(
+        InputError, match=r"'net\.safetensors' does not describe a network that this version knows"
+    ) as refusal:
         load_network(described(tmp_path, state, **values))
     assert len(str(refusal.value)) < 600
 
@@ -249,7 +251,7 @@ def test_a_description_of_no_network_is_refused_in_a_sentence(state, tmp_path, n
     ],
 )
 def test_a_description_that_is_not_one_is_refused_in_a_sentence(tmp_path, not_built, text) -> None:
-    with pytest.raises(InputError, match="describes no network that is known here") as refusal:
+    with pytest.raises(InputError, match="does not describe a network that this version knows") as refusal:
         load_network(written(tmp_path, {"a": torch.zeros(1)}, text))
     assert len(str(refusal.value)) < 600
 

@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models import resnet18, resnet50
 
 from cuts3d.detector import backbones as module
-from cuts3d.detector.backbones import BODIES, MEANS, Pyramid, load_pretrained, normaliser
+from cuts3d.detector.backbones import BODIES, NORMALISATION, Pyramid, load_pretrained, normaliser
 from cuts3d.detector.config import NetworkConfig
 from cuts3d.detector.network import build
 from cuts3d.errors import WeightsUnavailableError
@@ -39,7 +39,9 @@ def made_pyramid(backbone: str, levels: tuple[int, ...] = (3, 4, 5), **values: A
 
 
 def test_all_backbones_that_a_description_may_name_are_there() -> None:
-    assert set(get_args(get_type_hints(NetworkConfig)["backbone"])) == set(BODIES) == set(MEANS) == set(BACKBONES)
+    assert (
+        set(get_args(get_type_hints(NetworkConfig)["backbone"])) == set(BODIES) == set(NORMALISATION) == set(BACKBONES)
+    )
 
 
 # levels

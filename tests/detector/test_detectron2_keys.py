@@ -183,7 +183,7 @@ def test_what_is_not_learned_is_left_out(state: State) -> None:
 )
 def test_other_pixels_are_refused(state: State, key: str, value: Tensor, shown: str) -> None:
     """Blue first, as detectron2's own networks have it, would be found a little worse and nobody would know why."""
-    with pytest.raises(InputError, match=rf"'net\.pth' .* reads other pixels: its '{key}' .* it is {shown}\."):
+    with pytest.raises(InputError, match=rf"'net\.pth' .* for another input: its '{key}' .* it is {shown}\."):
         convert(state | {key: value}, "net.pth")
 
 
@@ -192,7 +192,7 @@ def test_unknown_names_are_named_and_counted(state: State) -> None:
     with pytest.raises(InputError, match=r"'net\.pth' .* another network: .* 'roi_heads\.keypoint_head\.weight'\."):
         convert(state, "net.pth")
     state["sem_seg_head.weight"] = state["sem_seg_head.bias"] = torch.zeros(1)
-    with pytest.raises(InputError, match=r"no place for 'roi_heads\.keypoint_head\.weight' and 2 more\."):
+    with pytest.raises(InputError, match=r"unknown tensor 'roi_heads\.keypoint_head\.weight' and 2 more\."):
         convert(state, "net.pth")
 
 
@@ -228,10 +228,10 @@ def test_without_a_stem_it_is_neither_network(state: State) -> None:
 
 OTHER: dict[str, tuple[dict[str, tuple[int, ...]], str]] = {
     "80 classes": ({f"roi_heads.box_predictor.{k}.cls_score.weight": (81, 1024) for k in range(3)}, "0 .* 3 do not"),
-    "one head": ({"roi_heads.box_head.fc1.weight": (1024, 12544)}, "no place for 'roi_heads.box_head.fc1.weight'"),
+    "one head": ({"roi_heads.box_head.fc1.weight": (1024, 12544)}, "unknown tensor 'roi_heads.box_head.fc1.weight'"),
     "ResNet-101": ({"backbone.bottom_up.res4.22.conv1.weight": (256, 1024, 1, 1)}, "'backbone.body.layer3.22.conv1"),
     "four stages": ({"roi_heads.box_head.3.fc1.weight": (1024, 12544)}, "'heads.stages.3.fc1.weight'"),
-    "norms in heads": ({"roi_heads.mask_head.mask_fcn1.norm.weight": (256,)}, "no place for"),
+    "norms in heads": ({"roi_heads.mask_head.mask_fcn1.norm.weight": (256,)}, "unknown tensor"),
 }
 
 

@@ -152,7 +152,7 @@ def test_a_single_photo_gets_nothing_pasted(dataset):
 
 
 def test_more_processes_than_photos_in_a_batch_are_refused(dataset):
-    with pytest.raises(ConfigError, match="batch of 3 cannot be shared by 4 processes"):
+    with pytest.raises(ConfigError, match="batch of 3 cannot be split among 4 processes"):
         next(batches(dataset, RECIPE, world_size=4))
 
 
@@ -161,5 +161,5 @@ def test_a_worker_that_is_killed_is_one_clear_sentence(dataset):
     next(found)
     for worker in multiprocessing.active_children():
         worker.kill()
-    with pytest.raises(InputError, match=r"was killed; out of memory, probably"):
+    with pytest.raises(InputError, match=r"was killed, probably because memory ran out"):
         list(islice(found, 100))

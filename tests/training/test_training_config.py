@@ -106,7 +106,7 @@ def test_what_is_no_network_is_refused_in_a_sentence(values: dict[str, Any], sen
 
 @pytest.mark.parametrize("values", [None, [], "resnet50", 3])
 def test_only_a_table_describes_a_network(values: Any) -> None:
-    with pytest.raises(ConfigError, match="no description of a network"):
+    with pytest.raises(ConfigError, match="not the configuration of a network"):
         NetworkConfig.from_dict(values)
 
 

@@ -1,1 +1,1 @@
-"""Pseudo-labels as training samples."""
+"""From pseudo-labels to batches: reading, resizing, mirroring, copy-paste."""

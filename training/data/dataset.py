@@ -1,4 +1,4 @@
-"""Pseudo-labels and their photos: a COCO file of `cuts3d extract` or of `training.predict`, read as samples."""
+"""Pseudo-labels and their photos as samples, read from a COCO file of `cuts3d extract` or `cuts3d detect`."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from training.data.samples import Sample
 from training.recipes.recipe import Recipe
 
 Record = dict[str, Any]
-ROUNDING = 2  # pixels by which a side of a reduced photo may be off
+ROUNDING = 2  # pixels by which a side of a reduced photo may differ
 
 
 class PseudoLabels:
-    """The photos that have a usable pseudo-label; the others stay out of training, as in CutLER.
+    """The photos with at least one usable pseudo-label; the others are not trained on, as in CutLER.
 
-    Labels stay compressed, all of them in one tensor, so that worker processes share one copy.
+    Labels are kept compressed in one tensor, so that worker processes share one copy.
 
     Args:
         photos: Folder that the labels' file names are relative to.
-        labels: COCO document, or its path. `score`, `mean_confidence` and `confidence` of an annotation count as 1
-            where they are missing.
+        labels: COCO document, or its path. A missing `score`, `mean_confidence` or `confidence` of an annotation is
+            taken as 1.
         min_score: Labels below this score are left out.
-        top_labels: Most labels of a photo, the best scored.
-        score_range: Scores that a sample has as 0 and as 1, those between them in proportion: pseudo-labels' own lie
-            close together, though how often they are right does not.
-        max_side: Photos are read at this longer side at most, in pixels; None: at the size that their labels have.
-        limit: Only so many photos, the first that have a label.
+        top_labels: Largest number of labels of a photo; the best scored are kept.
+        score_range: Scores that are mapped linearly to 0 and 1: the scores of pseudo-labels lie close together,
+            although their precision does not.
+        max_side: Upper limit of the longer side of a photo, in pixels; None: the size of the labels.
+        limit: Only the first `limit` photos that have a label.
 
     Attributes:
         confidence_median: Median over the labels of the mean spatial confidence, in [0, 1]; copy-paste selects by it.
 
     Raises:
-        InputError: The document cannot be used, a photo is missing, or no label is left.
+        InputError: The document is not valid, a photo is missing, or no label is left.
     """
 
     def __init__(
@@ -92,16 +92,16 @@ class PseudoLabels:
         return len(self._ends) - 1
 
     def load(self, index: int, *, short: int | None = None, max_side: int | None = None) -> Sample:
-        """A photo with its labels, best scored first, at once at the size that training wants.
+        """A photo with its labels, best scored first, at the size that training needs.
 
         Args:
-            index: From 0 on.
+            index: Index of the photo, from 0.
             short: Its shorter side, in pixels; None: that of the labels.
-            max_side: Its longer side at most, which makes the shorter one shorter still.
+            max_side: Upper limit of its longer side; it may make the shorter side smaller than `short`.
 
         Raises:
             IndexError: There is no such photo.
-            InputError: The photo cannot be read, or has other proportions than its labels.
+            InputError: The photo cannot be read, or its aspect ratio differs from that of its labels.
         """
         if not 0 <= index < len(self):
             raise IndexError(f"There are {len(self)} photos; number {index} is none of them.")
@@ -115,14 +115,14 @@ class PseudoLabels:
             image=self._read(record["name"], (h, w), shape),
             masks=masks,
             confidence=_confidence(record, masks),
-            scores=stretched([label["score"] for label in record["labels"]], self.score_range),
+            scores=normalised_scores([label["score"] for label in record["labels"]], self.score_range),
             mean_confidence=torch.tensor([label["mean_confidence"] for label in record["labels"]], dtype=torch.float32),
             name=record["name"],
         )
         return remove_small_components(sample)
 
     def _read(self, name: str, stated: Size, shape: Size) -> Tensor:
-        """The photo at a size, float32 [3, *shape]; its own must have the proportions of the one that labels state."""
+        """The photo at a size, float32 [3, *shape]; its aspect ratio must be that of the size that the labels state."""
         try:
             image = read_image(self.photos / name, max_side=max(shape))  # a JPEG is decoded no larger than needed
         except InputError as error:
@@ -131,7 +131,7 @@ class PseudoLabels:
         fits = max(h, w) / max(stated)
         if any(abs(own - fits * side) > ROUNDING for own, side in zip((h, w), stated, strict=True)):
             raise InputError(
-                f"The photo '{name}', read at {w}×{h} pixels, has not the proportions of its labels' "
+                f"The photo '{name}', read at {w}×{h} pixels, does not have the aspect ratio of its labels' "
                 f"{stated[1]}×{stated[0]}: give the photos that the labels were made from."
             )
         return torch.tensor(resize_image(image, shape)).permute(2, 0, 1).float().div_(255).contiguous()
@@ -141,7 +141,7 @@ class PseudoLabels:
         if absent:
             raise InputError(
                 f"{len(absent)} of {len(names)} photos of the labels are missing from '{self.photos}', "
-                f"{shown(absent[0])} for one: give the folder that the labels were made from."
+                f"such as {shown(absent[0])}: give the folder that the labels were made from."
             )
 
 
@@ -152,8 +152,8 @@ def _is_there(path: Path) -> bool:
         return False
 
 
-def stretched(scores: list[float], score_range: tuple[float, float]) -> Tensor:
-    """Scores as weights, from 0 to 1 over a range; float32 [n]."""
+def normalised_scores(scores: list[float], score_range: tuple[float, float]) -> Tensor:
+    """Scores mapped linearly from a range to [0, 1], and clipped; float32 [n]."""
     low, high = score_range
     return ((torch.tensor(scores, dtype=torch.float32) - low) / (high - low)).clamp(0, 1)
 

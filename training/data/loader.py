@@ -1,4 +1,4 @@
-"""Batches without end, each a function of seed, step and rank alone: a run goes on exactly where it was."""
+"""An endless sequence of batches. Each depends only on seed, step and rank, so that a run can be resumed exactly."""
 
 from __future__ import annotations
 
@@ -24,32 +24,34 @@ from training.recipes.recipe import Recipe
 def batches(
     dataset: PseudoLabels, recipe: Recipe, *, start: int = 0, rank: int = 0, world_size: int = 1
 ) -> Iterator[list[Sample]]:
-    """The photos of one step after the other, resized, mirrored and pasted into by a recipe.
+    """The photos of each step, resized, mirrored and with pasted objects as the recipe says.
 
-    Neither `start` nor the number of workers changes what a step holds. Photos come in a new random order each epoch.
+    A step's photos depend neither on `start` nor on the number of workers. Each epoch has a new random order.
 
     Args:
         dataset: The photos.
-        recipe: Batch, sizes, chances, seed, workers (0: photos are loaded in this process).
+        recipe: Batch, sizes, probabilities, seed, workers (0: photos are loaded in this process).
         start: The first step.
-        rank: Of this process.
+        rank: Number of this process.
         world_size: Processes that share a batch, each with `recipe.batch // world_size` photos.
 
     Raises:
         ConfigError: There are more processes than photos in a batch.
-        InputError: A photo cannot be used, or a worker was killed.
+        InputError: A photo cannot be used, or a worker process was killed.
     """
     if recipe.batch < world_size:
-        raise ConfigError(f"A batch of {recipe.batch} cannot be shared by {world_size} processes; use a larger batch.")
-    over = threading.Event()
-    steps: Any = takewhile(lambda _: not over.is_set(), count(start))  # DataLoader takes what its types do not know
+        raise ConfigError(
+            f"A batch of {recipe.batch} cannot be split among {world_size} processes; use a larger batch."
+        )
+    finished = threading.Event()
+    steps: Any = takewhile(lambda _: not finished.is_set(), count(start))  # its type does not allow an iterator
     loader: DataLoader[Any] = DataLoader(
         _Steps(dataset, recipe, rank, world_size),
         batch_size=None,
         sampler=steps,
         num_workers=recipe.workers,
         multiprocessing_context="spawn" if recipe.workers else None,
-        generator=torch.Generator(),  # else it draws from the global one, which a resumed run restores
+        generator=torch.Generator(),  # without it, it would draw from the global generator
     )
     found = iter(loader)
     try:
@@ -58,7 +60,7 @@ def batches(
                 raise batch
             yield batch
     except (GeneratorExit, CutS3DError):
-        over.set()
+        finished.set()
         with suppress(RuntimeError):  # a worker that died with this process
             for _ in found:  # a worker that is stopped while it hands a batch over aborts
                 pass
@@ -67,8 +69,8 @@ def batches(
         if not str(error).startswith("DataLoader worker"):
             raise
         raise InputError(
-            "A process that loads photos was killed; out of memory, probably: use fewer (workers), and go on with the "
-            "same call."
+            "A process that loads photos was killed, probably because memory ran out: use fewer (workers), and run the "
+            "same command again to resume."
         ) from error
 
 
@@ -86,22 +88,22 @@ class _Steps(Dataset[Any]):
 
 
 def make_batch(dataset: PseudoLabels, recipe: Recipe, step: int, *, rank: int = 0, world_size: int = 1) -> list[Sample]:
-    """The photos of one step, as `batches` gives them."""
+    """The photos of one step, as `batches` yields them."""
     each = recipe.batch // world_size
     sides = recipe.short_sides
     short = sides[int(torch.randint(len(sides), (), generator=_generator(recipe.seed, "size", step)))]
-    generators = [_generator(recipe.seed, "photo", step, rank, place) for place in range(each)]
+    generators = [_generator(recipe.seed, "photo", step, rank, index) for index in range(each)]
     first = (step * world_size + rank) * each
     samples = []
-    for place, generator in enumerate(generators):
-        photo = _photo(first + place, len(dataset), recipe.seed)
+    for index, generator in enumerate(generators):
+        photo = _photo(first + index, len(dataset), recipe.seed)
         sample = dataset.load(photo, short=short, max_side=recipe.max_side)
         samples.append(flip(sample) if _happens(recipe.flip, generator) else sample)
     if each == 1:
         return samples
     return [
-        _pasted(sample, samples[place - 1], generator, dataset, recipe)
-        for place, (sample, generator) in enumerate(zip(samples, generators, strict=True))
+        _pasted(sample, samples[index - 1], generator, dataset, recipe)
+        for index, (sample, generator) in enumerate(zip(samples, generators, strict=True))
     ]
 
 
@@ -115,9 +117,9 @@ def _pasted(
 
 
 def _photo(position: int, photos: int, seed: int) -> int:
-    """The photo at a position of the endless row of epochs, each a permutation of its own."""
-    epoch, place = divmod(position, photos)
-    return int(_order(photos, seed, epoch)[place])
+    """Index of the photo at a position of the endless sequence of epochs, each with its own permutation."""
+    epoch, index = divmod(position, photos)
+    return int(_order(photos, seed, epoch)[index])
 
 
 @lru_cache(maxsize=2)
@@ -125,11 +127,11 @@ def _order(photos: int, seed: int, epoch: int) -> torch.Tensor:
     return torch.randperm(photos, generator=_generator(seed, "epoch", epoch))
 
 
-def _happens(chance: float, generator: torch.Generator) -> bool:
-    return float(torch.rand((), generator=generator)) < chance
+def _happens(probability: float, generator: torch.Generator) -> bool:
+    return float(torch.rand((), generator=generator)) < probability
 
 
 def _generator(*key: int | str) -> torch.Generator:
-    """A generator whose numbers depend on the key alone; keys that differ share nothing."""
+    """A generator that depends only on the key; different keys give independent numbers."""
     digest = hashlib.sha256(repr(key).encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)

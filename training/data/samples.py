@@ -16,10 +16,10 @@ class Sample:
     Attributes:
         image: float32 [3, H, W], RGB in [0, 1].
         masks: bool [n, H, W]; none of them empty.
-        confidence: Spatial confidence, float32 [n, H, W] in [0, 1]; 1 outside the mask and where it is not known.
-        scores: Of the pseudo-labels, float32 [n] in [0, 1].
+        confidence: Spatial confidence, float32 [n, H, W] in [0, 1]; 1 outside the mask and where it is unknown.
+        scores: Scores of the pseudo-labels, float32 [n] in [0, 1].
         mean_confidence: Mean spatial confidence inside each mask, float32 [n] in [0, 1].
-        name: Of the photo, for errors.
+        name: Name of the photo, for errors.
     """
 
     image: Tensor
@@ -31,16 +31,16 @@ class Sample:
 
     @property
     def boxes(self) -> Tensor:
-        """float32 [n, 4], xyxy in pixels, the right and lower end one past the last pixel."""
+        """Boxes of the masks, float32 [n, 4], xyxy in pixels; right and bottom are one past the last pixel."""
         return boxes_of(self.masks)
 
     def keep(self, chosen: Tensor) -> Sample:
-        """Only some labels, by bool [n] or index."""
+        """The photo with only some labels, chosen by bool [n] or by index."""
         names = ("masks", "confidence", "scores", "mean_confidence")
         return dataclasses.replace(self, **{name: getattr(self, name)[chosen] for name in names})
 
     def to(self, device: torch.device | str) -> Sample:
-        """The same on another device."""
+        """A copy on another device."""
         names = ("image", "masks", "confidence", "scores", "mean_confidence")
         moved = {name: getattr(self, name).to(device, non_blocking=True) for name in names}
         return dataclasses.replace(self, **moved)
@@ -53,13 +53,13 @@ def boxes_of(masks: Tensor) -> Tensor:
         masks: bool [n, H, W], none empty.
 
     Returns:
-        float32 [n, 4], xyxy; the right and lower end one past the last pixel, as in COCO.
+        float32 [n, 4], xyxy; right and bottom are one past the last pixel, as in COCO.
     """
     if not len(masks):
         return masks.new_zeros((0, 4), dtype=torch.float32)
     ends = []
     for axis in (1, 2):  # columns, then rows
-        hit = masks.view(torch.uint8).amax(dim=axis)  # [n, W] or [n, H]; of bools it takes far longer
+        hit = masks.view(torch.uint8).amax(dim=axis)  # [n, W] or [n, H]; much faster than of bools
         ends.append((hit.argmax(1), hit.shape[1] - hit.flip(1).argmax(1)))
     (x0, x1), (y0, y1) = ends
     return torch.stack((x0, y0, x1, y1), dim=1).float()

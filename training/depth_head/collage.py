@@ -1,7 +1,7 @@
-"""Collages with sharp depth: made things stand in a photo, or on a made floor, with textures of other photos.
+"""Collages with sharp depth: synthetic objects in a photo or in a synthetic room, with textures of other photos.
 
-A teacher's depth is soft at borders. Here depth jumps exactly where a thing ends, flat stickers and shadows have a
-border without a jump, and what is behind keeps the teacher's depth.
+A teacher's depth is soft at borders. Here depth jumps exactly at the border of an object. Flat stickers and shadows
+have a border without a jump. The background keeps the teacher's depth.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ Texture = Callable[[np.random.Generator], ImageArray]  # a random photo
 
 
 def silhouette(side: int, rng: np.random.Generator) -> tuple[BoolArray, FloatArray]:
-    """A random thing's outline: a superellipse, from diamond to box, half of them dented; some are thin.
+    """The outline of a random object: a superellipse, from diamond to box; half of them are dented, some are thin.
 
     Args:
         side: Side of the picture in pixels.
-        rng: Draws its shape and place.
+        rng: Draws its shape and position.
 
     Returns:
-        Inside, bool [side, side], and how far every pixel lies from the middle, 1 on the outline, float [side, side].
+        The object's mask, bool [side, side], and the relative distance of each pixel from its centre, 1 on the outline,
+        float [side, side].
     """
     long = side * rng.uniform(0.06, 0.26)
     half = np.array([long, long * rng.uniform(0.12, 1.0)])
@@ -44,7 +45,7 @@ def silhouette(side: int, rng: np.random.Generator) -> tuple[BoolArray, FloatArr
 
 
 def surface(side: int, radius: FloatArray, texture: Texture, rng: np.random.Generator) -> FloatArray:
-    """A thing's colours: a piece of a photo, or one colour with a little of it; float [side, side, 3] in [0, 255]."""
+    """Colours of an object: a crop of a photo, or a nearly plain colour; float [side, side, 3] in [0, 255]."""
     photo = texture(rng)
     h, w = photo.shape[:2]
     part = rng.uniform(0.2, 0.8)
@@ -54,12 +55,12 @@ def surface(side: int, radius: FloatArray, texture: Texture, rng: np.random.Gene
     if rng.random() < 0.5:  # nearly plain
         mean = colours.mean((0, 1))
         colours = mean + rng.normal(0, 50) + rng.normal(0, 20, 3) + rng.uniform(0.05, 0.4) * (colours - mean)
-    light = 1 - rng.uniform(0, 0.5) * np.clip(radius, 0, 1) ** 2  # darker towards the outline, as round things are
+    light = 1 - rng.uniform(0, 0.5) * np.clip(radius, 0, 1) ** 2  # darker towards the outline, like round objects
     return np.clip(colours * light[..., None] * rng.uniform(0.7, 1.2), 0, 255)
 
 
-def made_room(side: int, texture: Texture, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """A floor that meets a wall: colours float [side, side, 3] and inverse depth float [side, side], 1 the nearest."""
+def synthetic_room(side: int, texture: Texture, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """A floor and a wall: colours, float [side, side, 3], and inverse depth, float [side, side], 1 the nearest."""
     far, horizon = rng.uniform(0.05, 0.4), rng.uniform(0.0, 0.5)
     rows = (np.arange(side) + 0.5) / side
     inverse = np.maximum(far, far + (1 - far) * (rows - horizon) / (1 - horizon))[:, None] * np.ones(side)
@@ -79,7 +80,7 @@ def _shadow(colours: FloatArray, inside: BoolArray, side: int, rng: np.random.Ge
 
 
 def _standing(inverse: FloatArray, inside: BoolArray, radius: FloatArray, rng: np.random.Generator) -> FloatArray:
-    """Inverse depth of a thing in front of all it hides, or where it stands if that is nearer; float [side, side]."""
+    """Inverse depth of an object: in front of what it hides, or at its foot if that is nearer; float [side, side]."""
     low, high = np.percentile(inverse, (2, 98))
     foot = inverse[np.nonzero(inside)[0].max()][inside.any(axis=0)].mean()
     near = max(foot, np.percentile(inverse[inside], 85) + (high - low) * rng.uniform(0.04, 0.45))
@@ -91,13 +92,13 @@ def _standing(inverse: FloatArray, inside: BoolArray, radius: FloatArray, rng: n
 def collage(
     photo: ImageArray, inverse: FloatArray, side: int, texture: Texture, rng: np.random.Generator
 ) -> tuple[ImageArray, FloatArray]:
-    """Put things into a photo, or in a third of the draws into a made room.
+    """Put objects into a photo, or in a third of the cases into a synthetic room.
 
     Args:
         photo: uint8 [h, w, 3].
         inverse: Its inverse depth by the teacher, float [h', w'].
         side: Side of the result.
-        texture: Gives photos to cut surfaces from.
+        texture: Returns photos for the surfaces.
         rng: Draws everything.
 
     Returns:
@@ -105,10 +106,12 @@ def collage(
     """
     colours, depth = resize_image(photo, (side, side)).astype(np.float32), resize_map(inverse, (side, side))
     if rng.random() < 1 / 3:
-        colours, depth = made_room(side, texture, rng)
+        colours, depth = synthetic_room(side, texture, rng)
     blur = rng.uniform(0.4, 1.1)
-    things = sorted((silhouette(side, rng) for _ in range(rng.integers(2, 8))), key=lambda t: np.nonzero(t[0])[0].max())
-    for inside, radius in things:
+    objects = sorted(
+        (silhouette(side, rng) for _ in range(rng.integers(2, 8))), key=lambda t: np.nonzero(t[0])[0].max()
+    )
+    for inside, radius in sorted(objects, key=lambda one: np.nonzero(one[0])[0].max()):
         if np.count_nonzero(inside) < 30:
             continue
         paint = surface(side, radius, texture, rng)

@@ -1,4 +1,4 @@
-"""What the head's sharpening does, on collages whose depth is known to the pixel.
+"""Measures the sharpening of the head on collages whose depth is known at every pixel.
 
 `python -m training.depth_head.sharpening --photos FOLDER... --teacher onnx:FILE` prints the border F-score of the
 head's smooth and of its sharpened depth on 24 collages of held-out photos. The constants in `cuts3d.depth.head` were
@@ -23,9 +23,9 @@ from cuts3d.depth.embedded import load_head
 from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, DepthHead, sharpen
 from cuts3d.grids import resize_image, resize_map
 from cuts3d.io.photos import read_image
-from training.depth_head.__main__ import find_photos
 from training.depth_head.collage import collage
 from training.depth_head.teachers import Teacher, load_teacher
+from training.depth_head.views import find_photos
 
 COUNT = 24
 SIDE = 476
@@ -34,12 +34,12 @@ SIDE = 476
 def make_collages(
     photos: Sequence[Path], teacher: Teacher, count: int = COUNT
 ) -> Iterator[tuple[ImageArray, FloatArray]]:
-    """Collages of held-out photos with their inverse depth, the same ones every time.
+    """Collages of held-out photos with their inverse depth; they are the same every time.
 
     Args:
         photos: Held-out photos.
-        teacher: Gives the depth behind the things.
-        count: How many.
+        teacher: Estimates the depth behind the objects.
+        count: Number of collages.
 
     Yields:
         uint8 [476, 476, 3] and float32 [476, 476].

@@ -1,4 +1,4 @@
-"""Trains the depth head on cached views. About one second a step of 8 views on two cores."""
+"""Trains the depth head on cached views. A step of 8 views takes about one second on two cores."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class TrainConfig:
 
     Attributes:
         steps: Optimiser steps.
-        batch: Views a step; a batch has one grid size.
+        batch: Views per step; all views of a batch have the same grid size.
         lr: Peak learning rate of AdamW, cosine decay after a warm-up of 5 %.
-        weight_decay: Of AdamW.
+        weight_decay: Weight decay of AdamW.
         gradient_weight: Weight of the gradient matching.
-        seed: Of initialisation, order and flips.
+        seed: Seed of initialisation, order and flips.
     """
 
     steps: int = 1100
@@ -41,9 +41,9 @@ class TrainConfig:
 def load_batch(
     store: ViewStore, index: np.ndarray, flip: bool
 ) -> tuple[list[torch.Tensor], torch.Tensor, torch.Tensor]:
-    """Tokens (one [B, g*g, C] a layer), guide [B, 3, 7g, 7g] in [0, 1] and target [B, o, o] of some views.
+    """Tokens ([B, g*g, C] per layer), guide [B, 3, 7g, 7g] in [0, 1] and target [B, o, o] of some views.
 
-    A flip turns the token grid round as well, which a frozen ViT would nearly do itself.
+    A flip also mirrors the token grid: the tokens of a mirrored photo are nearly the mirrored tokens.
     """
     grid = math.isqrt(store.tokens.shape[2])
     tokens = torch.from_numpy(store.tokens[index])  # [B, L, g*g, C]
@@ -59,7 +59,7 @@ def train_head(stores: list[ViewStore], config: TrainConfig, out: Path, *, devic
     """Train a head and write it with its configuration.
 
     Args:
-        stores: Views, one store a grid size; each step draws from one, in proportion to its size.
+        stores: Views, one store per grid size; each step draws from one of them, in proportion to its size.
         config: The recipe.
         out: Safetensors file, half precision.
         device: Torch device.

@@ -1,7 +1,7 @@
 """Cached training views: random crops and flips of photos, their backbone tokens and the teacher's depth.
 
-The backbone is frozen and costs ten times what the head costs, so every view passes it once. Views are stored in
-memory-mapped arrays, one set per grid size; a killed run goes on where it was.
+The backbone is frozen and costs ten times as much as the head, so every view passes through it only once. Views are
+stored in memory-mapped arrays, one set per grid size; a killed run is resumed.
 """
 
 from __future__ import annotations
@@ -22,11 +22,23 @@ from cuts3d.io.photos import read_image
 from training.depth_head.teachers import Teacher
 
 HELD_OUT_PERCENT = 6
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def is_held_out(path: Path) -> bool:
-    """Whether a photo is kept out of the training, decided by its name alone."""
+    """Whether a photo is held out of the training; it depends only on its name."""
     return int(hashlib.sha256(path.name.encode()).hexdigest(), 16) % 100 < HELD_OUT_PERCENT
+
+
+def find_photos(folders: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Held-out photos, then photos for training, both in a random order that is always the same."""
+    photos = sorted(p for folder in folders for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    held_out = [p for p in photos if is_held_out(p)]
+    train = [p for p in photos if not is_held_out(p)]
+    rng = np.random.default_rng(0)
+    rng.shuffle(held_out)  # pyright: ignore[reportArgumentType]
+    rng.shuffle(train)  # pyright: ignore[reportArgumentType]
+    return held_out, train
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +49,7 @@ class ViewStore:
         tokens: float16 [N, layers, g*g, C].
         guide: uint8 [N, 3, 7g, 7g], the view itself.
         target: float32 [N, o, o], the teacher's inverse depth.
-        count: Views written so far.
+        count: Number of views written so far.
     """
 
     tokens: np.ndarray
@@ -52,7 +64,7 @@ class ViewStore:
 
 
 def open_store(folder: Path, grid: int, size: int | None = None, channels: int = 384) -> ViewStore:
-    """Open the views of one grid size; create room for `size` of them where there are none."""
+    """Open the views of one grid size; make files for `size` views if there are none."""
     out = smooth_size(grid)
     shapes = {
         "tokens": ((len(TOKEN_LAYERS), grid * grid, channels), np.float16),
@@ -98,15 +110,15 @@ def write_view(
 def make_views(
     photos: list[Path], folder: Path, teacher: Teacher, *, grid: int, smallest: float, seed: int
 ) -> ViewStore:
-    """Write one random view of every photo; goes on after the last complete one.
+    """Write one random view of every photo; a second call resumes after the last complete one.
 
     Args:
         photos: Training photos.
-        folder: Where the arrays live.
+        folder: Folder of the arrays.
         teacher: See `load_teacher`.
-        grid: Patches a side.
-        smallest: Smallest crop as a fraction of the photo's side; 1 keeps whole photos, unflipped.
-        seed: Every view depends on this and its index only.
+        grid: Patches along a side.
+        smallest: Smallest crop, as a fraction of the photo's side; 1: whole photos, not flipped.
+        seed: Every view depends only on this and its index.
     """
     folder.mkdir(parents=True, exist_ok=True)
     store = open_store(folder, grid, len(photos))

@@ -1,1 +1,1 @@
-"""The training loop."""
+"""The training loop: losses, optimiser, averages of weights, metrics, state on disk, several processes."""

@@ -1,4 +1,4 @@
-"""What a training says of each step: a line of JSON, and TensorBoard's events where it is installed."""
+"""Metrics of each training step: a line of JSON, and TensorBoard's events if it is installed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ FILE = "metrics.jsonl"
 
 
 class MetricsLog:
-    """Appends to `metrics.jsonl`; on the way on from a checkpoint, later lines are cut off, so no step is there twice.
+    """Appends to `metrics.jsonl`. After a resume, lines of later steps are removed first, so that no step occurs twice.
 
     Args:
-        out: Folder.
-        start: Steps done.
-        writes: False on all processes but the first.
+        out: Folder of the run.
+        start: Number of finished steps.
+        writes: False on all processes except the first.
 
     Raises:
         InputError: The folder cannot be written.
@@ -54,12 +54,12 @@ class MetricsLog:
         """Close the files."""
         for open_file in (self._file, self._board):
             if open_file is not None:
-                with suppress(OSError):  # on a full disk it tries again what `write` has failed at
+                with suppress(OSError):  # on a full disk it repeats the write that failed
                     open_file.close()
 
 
 def read_metrics(out: Path) -> list[dict[str, Any]]:
-    """The steps of a training so far; a line that a kill cut short is left out."""
+    """The metrics of the steps so far; a line that was cut off by a kill is left out."""
     lines = []
     if (out / FILE).exists():
         for line in (out / FILE).read_text(encoding="utf-8").splitlines():

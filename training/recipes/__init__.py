@@ -1,4 +1,4 @@
-"""Recipes: a file each, whose first lines state its command, hardware, time and the number it should reach."""
+"""Recipes, one file each; its docstring states the command, the hardware, the time and the expected figures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def get_recipe(name: str) -> Recipe:
     """A recipe by its name.
 
     Raises:
-        ConfigError: There is none.
+        ConfigError: There is no such recipe.
     """
     if name not in NAMES:
         raise ConfigError(f"Unknown recipe '{name}'; choose one of: {', '.join(NAMES)}.")

@@ -1,10 +1,10 @@
-"""A training small enough to watch: over-fits a few photos in minutes, to see that all parts work together.
+"""A small training that over-fits a few photos in minutes, to see that all parts work together.
 
 Command:   python -m training.train --recipe light_cpu_smoke --photos photos/ --labels labels.json --out runs/smoke
 Hardware:  two CPU cores
 Time:      three minutes (measured: 186 s on four photos of 320×240)
-Should reach: mask AP50 above 90 on its own photos, when there are four of them (measured on the four synthetic scenes:
-           100, mask AP 90.8; cut to 80 steps at 192 pixels, as in the tests: 100, 88.4, one minute)
+Should reach: mask AP50 above 90 on its own four photos (measured on the four synthetic scenes: 100, mask AP 90.8; with
+           80 steps at 192 pixels, as in the tests: 100, 88.4, one minute)
 """
 
 from cuts3d.detector.config import LIGHT

@@ -1,9 +1,9 @@
-"""The light detector, trained properly on one GPU.
+"""The light detector on one GPU.
 
 Command:   python -m training.train --recipe light_gpu --photos photos/ --labels labels.json --out runs/light_gpu
 Hardware:  one GPU with 16 GB, 8 CPU cores for the photos
-Time:      not run to its end; on an H200 a step of 8 photos took 0.14 s, the first one of each shape of batch 7 s
-Should reach: more than `light_cpu`; not known
+Time:      not run completely; on an H200 a step of 8 photos took 0.14 s, the first step of each shape of batch 7 s
+Should reach: more than `light_cpu`; not measured
 """
 
 from cuts3d.detector.config import LIGHT

@@ -1,4 +1,4 @@
-"""Every number of a training."""
+"""All parameters of a training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RECIPE_RANGES: dict[str, Range] = {
     "checkpoint_every": (1, 10**9),
     "workers": (0, 256),
 }
-"""The same of a recipe."""
+"""Allowed range of each number of a recipe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,43 +42,42 @@ class Recipe:
     """How a network is trained (method 1.8).
 
     Attributes:
-        network: What is trained.
-        iterations: Optimiser steps.
-        batch: Photos of a step, over all processes.
+        network: The network that is trained.
+        iterations: Number of optimiser steps.
+        batch: Photos per step, over all processes.
         optimizer: `sgd` (momentum 0.9) or `adamw`.
         lr: Learning rate after the warm-up.
-        lr_steps: Shares of the iterations, in (0, 1), at which it falls.
-        lr_gamma: What it is multiplied by there.
-        warmup: Steps over which it rises from a thousandth.
-        weight_decay: Of all weights but norms and biases.
+        lr_steps: Fractions of the iterations, in (0, 1), at which the learning rate is reduced.
+        lr_gamma: Factor of each reduction.
+        warmup: Steps over which the learning rate rises from a thousandth.
+        weight_decay: Weight decay of all weights except norms and biases.
         clip_norm: Largest norm of the gradient.
-        short_sides: Shorter side of a training photo: one of these, drawn anew each time.
-        max_side: Longer side at most.
-        pad_to: Sides of a batch are padded to a multiple of this, itself one of 32. More padding, but fewer shapes: on
-            a GPU each new one costs seconds, once (benchmarks/detector.md).
-        flip: Chance of a mirrored photo.
+        short_sides: Shorter side of the training photos in pixels; one of these is drawn for each step.
+        max_side: Upper limit of the longer side, in pixels.
+        pad_to: Sides of a batch are padded to a multiple of this, itself a multiple of 32. A larger value gives fewer
+            different shapes; on a GPU each new shape costs seconds, once (benchmarks/detector.md).
+        flip: Probability that a photo is mirrored.
         min_score: Pseudo-labels below this score are left out.
-        top_labels: Most pseudo-labels of a photo, the best scored.
-        copy_paste: Chance that objects of another photo of the batch are pasted in.
-        paste_select: Paste confident masks only: those of the better half of all by mean confidence.
-        paste_blend: Blend what is pasted by its spatial confidence.
+        top_labels: Largest number of pseudo-labels of a photo; the best scored are kept.
+        copy_paste: Probability that objects of another photo of the batch are pasted in.
+        paste_select: Paste only masks whose mean confidence is at least the median of the dataset.
+        paste_blend: Blend pasted objects by their spatial confidence.
         mask_loss: `confidence`: the soft target loss by spatial confidence; `plain`: binary cross-entropy.
-        drop_loss: DropLoss: do not punish proposals that meet no pseudo-label. Off in self-training.
+        drop_loss: DropLoss: ignore the class loss of proposals that overlap no pseudo-label. Off in self-training.
         score_loss: CuVLER's soft loss: all losses of a label are weighted by its score.
-        score_range: Scores that this loss counts as 0 and as 1; between them in proportion.
-        detection_score_range: The same for a detector's detections, which self-training maps to the scale of the
-            earlier labels.
-        rank_detections: Weight its detections by distinctness before they become labels (`training.rank`).
-        mix_before: Share of the weights before a round of self-training in those that it ends with (interpolation of
-            weights, WiSE-FT, arXiv:2109.01903); 0: none.
-        ema: Decay of a running mean of the weights that is what is saved; None: none.
+        score_range: Scores that are mapped linearly to the weights 0 and 1 of this loss.
+        detection_score_range: Scores of detections that self-training maps linearly to `score_range`.
+        rank_detections: In self-training, rank detections by their distinctness too (`training.rank`).
+        mix_before: After a round of self-training, interpolate its weights with those before it, which get this weight
+            (WiSE-FT, arXiv:2109.01903); 0: no interpolation.
+        ema: Decay of an exponential moving average of the weights, which is what is saved; None: no average.
         bf16: Forward pass in bfloat16.
-        seed: Of everything random.
-        checkpoint_every: Steps between checkpoints to go on from.
-        workers: Processes that load photos.
+        seed: Seed of everything random.
+        checkpoint_every: Steps between the checkpoints that a resume starts from.
+        workers: Number of processes that load photos.
 
     Raises:
-        ConfigError: A value is of another kind or out of its range (`RECIPE_RANGES`).
+        ConfigError: A value has the wrong type or is out of its range (`RECIPE_RANGES`).
     """
 
     network: NetworkConfig
@@ -114,10 +113,10 @@ class Recipe:
     workers: int = 2
 
     def __post_init__(self) -> None:
-        """Check all values: a typing error should not cost hours."""
+        """Check all values: a typing error should not be found after hours."""
         check(self, "recipe", RECIPE_RANGES)
         if not self.short_sides:
-            raise ConfigError("The recipe's 'short_sides' needs one size at least, such as (480,).")
+            raise ConfigError("The recipe's 'short_sides' needs at least one size, such as (480,).")
         for name, values in (("score_range", self.score_range), ("detection_score_range", self.detection_score_range)):
             if values[0] >= values[1]:
                 raise ConfigError(f"The recipe's '{name}' must rise, such as (0.3, 0.55); it is {values}.")
@@ -133,7 +132,7 @@ class Recipe:
         """A copy with some fields changed.
 
         Raises:
-            ConfigError: A name is unknown, or a value not one of a recipe.
+            ConfigError: A name is unknown, or a value cannot be used.
         """
         unknown = set(values) - {f.name for f in fields(self)}
         if unknown:
