@@ -1,9 +1,9 @@
-"""Copy-paste of the detector's training: images a second on one core.
+"""Copy-paste of the detector's training: images per second on one core.
 
-Source and target have one size and the same number of labels (made ellipses, a spatial confidence of their own each);
-all of them are offered, blended by confidence. The photos are at hand as tensors: reading them is left out. The last
-figures are what a schedule of 160,000 steps of 16 photos costs. `python -m benchmarks copy_paste`; the output is kept
-in `benchmarks/copy_paste.md`.
+Source and target have the same size and the same number of labels (synthetic ellipses, each with its own spatial
+confidence). All labels are offered and blended by confidence. The photos are tensors in memory: reading is not
+measured. The last figures are the cost of a schedule of 160,000 steps of 16 photos. Run `python -m benchmarks
+copy_paste`; results are in `benchmarks/copy_paste.md`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def run() -> list[str]:
     finally:
         torch.set_num_threads(threads)
     lines = [
-        f"| {w}×{h}, {count} labels each: images a second | "
+        f"| {w}×{h}, {count} labels each: images per second | "
         f"{statistics.median(found):.0f} ({min(found):.0f} to {max(found):.0f}) |"
         for ((h, w), count), found in rates.items()
     ]
@@ -43,7 +43,7 @@ def run() -> list[str]:
 
 
 def _rates(size: tuple[int, int], count: int) -> list[float]:
-    """Images a second of some rounds over the same pairs of photos."""
+    """Images per second of several rounds over the same pairs of photos."""
     rng = np.random.default_rng(0)
     photos = [_photo(rng, size, count) for _ in range(PHOTOS)]
     return [_round(photos, seed) for seed in range(REPEATS + 1)][1:]  # the first warms up

@@ -1,8 +1,8 @@
-"""The embedded detector on COCO dev, round by round, beside the pseudo-labels it was trained on; and its speed.
+"""The shipped detector on COCO dev, round by round, compared with the pseudo-labels it was trained on; its speed.
 
-With the folder in `$CUTS3D_COCO_DEV`, and in `$CUTS3D_PSEUDO_LABELS` what `python -m cuts3d extract` makes of its
-`images/` with `--preset adaptive`: `python -m benchmarks detector`, kept in `benchmarks/detector.md`.
-Shares in percent.
+Run `python -m benchmarks detector` with the folder in `$CUTS3D_COCO_DEV`, and in `$CUTS3D_PSEUDO_LABELS` the file that
+`python -m cuts3d extract --preset adaptive` made from its `images/`. Results, in percent, are in
+`benchmarks/detector.md`.
 """
 
 from __future__ import annotations
@@ -47,5 +47,5 @@ def _figures(folder: Path, found: Path) -> Evaluation:
 def _line(found: Evaluation) -> str:
     assert found.mask is not None
     m = found.mask
-    shares = (m.ap, m.ap50, m.ap75, m.ar1, m.ar10, m.ar100, found.box.ap, found.pairs_separated)
-    return " / ".join("–" if share is None else f"{100 * share:.2f}" for share in shares)
+    fractions = (m.ap, m.ap50, m.ap75, m.ar1, m.ar10, m.ar100, found.box.ap, found.pairs_separated)
+    return " / ".join("–" if fraction is None else f"{100 * fraction:.2f}" for fraction in fractions)

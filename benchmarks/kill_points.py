@@ -1,10 +1,10 @@
-"""SIGKILL before each operation on a file: what is left goes on to the same bytes, and nothing is left behind.
+"""SIGKILL before each operation on a file: the resumed run must end with the same bytes and leave no other file.
 
 python -m benchmarks.kill_points
 
 A process forks once for every operation (open, rename, remove, mkdir, rmdir, chmod) that a run makes in its folder,
-and the fork kills itself there; a second one goes on. For the extraction shards come ready-made, since it is the
-writing that is tried; the training is a real one, of the light network on three small photos.
+and the fork kills itself there; a second fork resumes the run. The shards of the extraction are prepared, because the
+test is about writing. The training is a real one of the light network on a few small photos.
 """
 
 from __future__ import annotations
@@ -39,19 +39,19 @@ from training.recipes import get_recipe
 
 OPERATIONS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.chmod"}
 PHOTOS, SIZE = 5, (64, 96)
-Run = Callable[[Path], Any]  # works in the folder it is given
+Run = Callable[[Path], Any]  # writes into the given folder
 
 
 def kill_points(run: Run, folder: Path, *, every: int = 1) -> Iterator[str]:
-    """Kill a run before each operation, or every n-th, and let a second one go on.
+    """Kill a run before each operation, or before every n-th, and resume it.
 
     Args:
-        run: What is killed; nothing of it has run in this process.
-        folder: For its output.
-        every: Only every so many operations.
+        run: The run; no part of it has run in this process before.
+        folder: Folder for its output.
+        every: Only every n-th operation.
 
     Yields:
-        For each operation an empty text where all is well, else what is wrong.
+        For each operation an empty text if the result is correct, else what is wrong.
     """
     whole = folder / "whole"
     _forked(run, whole, 0)
@@ -101,7 +101,7 @@ def _killing(out: Path, point: int) -> Callable[[str, tuple[Any, ...]], None]:
 
 
 def _content(out: Path) -> dict[str, str]:
-    """Digests of the files in a folder; none of those that hold times or the way there. Locks are left out."""
+    """Digests of the files in a folder; empty for files that contain times or the path. Locks are left out."""
     files = [p for p in out.rglob("*") if p.is_file() and not p.name.startswith("events.out.tfevents")]
     varying = {"checkpoint.pt", "metrics.jsonl"}
     return {
@@ -115,11 +115,11 @@ def _difference(expected: dict[str, str], found: dict[str, str]) -> str:
     return ", ".join(name for name in sorted(expected | found) if expected.get(name) != found.get(name))
 
 
-# ---- what is killed
+# ---- the runs
 
 
 def extraction(photos: Path) -> Run:
-    """An extraction of a folder, two photos a shard."""
+    """An extraction of a folder, with two photos per shard."""
     job = Job(method="cuts3d", config=CutS3DConfig(), images_per_shard=2)
 
     def ready(_: Job, shards: Iterator[Shard], *, workers: int) -> Iterator[tuple[Shard, bytes]]:
@@ -128,12 +128,12 @@ def extraction(photos: Path) -> Run:
             yield shard, gzip.compress(json.dumps({"count": len(images), "images": images}).encode(), mtime=0)
 
     def run(out: Path) -> None:
-        cuts3d.extract.run.run_local = ready  # in a fork: nobody else sees it
+        cuts3d.extract.run.run_local = ready  # it runs in a fork, so other runs are not affected
         cuts3d.extract.run._load_networks = lambda _: None
         try:
             extract(photos, out / "labels.json", job)
         except InputError as error:
-            if "is there already" not in str(error):  # killed after its last work
+            if "is there already" not in str(error):  # killed after its last step
                 raise
 
     return run
@@ -151,7 +151,7 @@ def training(photos: Path, labels: Path) -> Run:
 
 
 def make_labels(folder: Path) -> Path:
-    """Photos of noise, and a label of each."""
+    """Photos of noise with one label each."""
     folder.mkdir()
     document: dict[str, Any] = {"images": [], "annotations": []}
     mask = np.zeros(SIZE, dtype=bool)
@@ -168,7 +168,7 @@ def make_labels(folder: Path) -> Path:
 
 
 def main() -> int:
-    """Try every point, and print how many there were and what was wrong."""
+    """Kill at every point, and print the number of points and the faults."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.kill_points")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th operation")
     parser.add_argument("--only", choices=("extraction", "training"), help="one of the two")
@@ -180,11 +180,12 @@ def main() -> int:
         runs = {"extraction": extraction(labels.parent), "training": training(labels.parent, labels)}
         for name, run in runs.items():
             if options.only in (None, name):
-                said = list(kill_points(run, Path(temporary) / name, every=options.every))
-                faults = [text for text in said if text]
+                results = list(kill_points(run, Path(temporary) / name, every=options.every))
+                faults = [text for text in results if text]
                 wrong += len(faults)
                 print(
-                    f"| {name}: killed at {len(said)} operations, faults | {'; '.join(faults) or 'none'} |", flush=True
+                    f"| {name}: killed at {len(results)} operations, faults | {'; '.join(faults) or 'none'} |",
+                    flush=True,
                 )
     return 1 if wrong else 0
 

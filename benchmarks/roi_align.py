@@ -1,6 +1,6 @@
-"""RoIAlign as matrix products against torchvision's, forward and with the gradient, in turns, on the CPU.
+"""RoIAlign as matrix products compared with torchvision's, forward and gradient, alternating, on the CPU.
 
-The maps and boxes of a step of `light_cpu`: four photos, 96 channels, 96 boxes each.
+Maps and boxes are like those of a step of `light_cpu`: four photos, 96 channels, 96 boxes each.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What is shipped: what the detector costs beside the masks it learnt from, and how large things are.
+"""The shipped detector: its cost compared with the pseudo-masks that it was trained on, and sizes of files.
 
-Processor time, photo by photo, CRF and networks included, and the ratio photo by photo.
+Processor time per photo, CRF and networks included, and the ratio for each photo.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def run() -> list[str]:
         torch.set_num_threads(threads)
     ratios = [a / b for a, b in zip(masks, detector, strict=True)]
     return [
-        f"| adaptive N: processor time of one thread, a photo | {_spread(masks)} s |",
+        f"| adaptive N: processor time of one thread, per photo | {_spread(masks)} s |",
         f"| the detector, the same photos | {_spread(detector)} s |",
         f"| ratio | {_spread(ratios)} |",
         f"| the detector's file | {DETECTOR.stat().st_size / 1e6:.0f} MB |",
@@ -48,7 +48,7 @@ def run() -> list[str]:
 
 
 def _seconds(work: Callable[[ImageArray], object], photos: list[ImageArray]) -> list[float]:
-    """Processor seconds of each photo, some times after a first that loads."""
+    """Processor seconds of each photo, several times, after a first run that loads everything."""
     work(photos[0])
     seconds = []
     for photo in photos * REPEATS:
@@ -63,7 +63,7 @@ def _spread(values: list[float]) -> str:
 
 
 def installed_gigabytes() -> float:
-    """Size of the product's packages where they are installed, development's left out."""
+    """Size of the installed packages of `requirements.txt` and of what they need."""
     lines = (ROOT / "requirements.txt").read_text().splitlines()
     waiting, found = [line for line in lines if line and not line.startswith("#")], {}
     while waiting:
@@ -73,7 +73,7 @@ def installed_gigabytes() -> float:
         try:
             package = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
-            continue  # for another system
+            continue  # a package for another system
         paths = [Path(str(package.locate_file(file))) for file in package.files or ()]
         found[name] = sum(path.stat().st_size for path in paths if path.is_file())
         waiting += package.requires or []
@@ -81,7 +81,7 @@ def installed_gigabytes() -> float:
 
 
 def _requirement(line: str) -> tuple[str, str]:
-    """A package's normalised name, and the condition on which it is needed."""
+    """A package's normalised name, and the marker that says when it is needed."""
     requirement, _, marker = line.partition("#")[0].partition(";")
     name = re.match(r"[\w.-]+", requirement.strip())
     assert name, f"no requirement: {line}"

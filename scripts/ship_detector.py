@@ -1,9 +1,9 @@
-"""Put a trained detector and its rounds into `cuts3d/data/`, with what the page says about them.
+"""Copy a trained detector and its rounds into `cuts3d/data/`, with the report that the page shows.
 
 python -m scripts.ship_detector --best 2 --labels figures.json --round runs/light=figures0.json \
     --round runs/self_trained/round1=figures1.json … --ablation "no use of confidence=figures.json" …
 
-A run is a folder of `training.train`; figures are what `python -m cuts3d evaluate --json` writes.
+A run is a folder of `training.train`; figures are files that `python -m cuts3d evaluate --json` wrote.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from training.self_training.rounds import result
 
 WEIGHTS = Path(__file__).resolve().parents[1] / "cuts3d" / "data"
 NAME = "detector_light"
-POINTS = 200  # of a curve at most
+POINTS = 200  # largest number of points of a curve
 FIGURES = ("ap", "ap50", "ap75", "ar1", "ar10", "ar100")
 
 
 def main() -> None:
-    """The best round in half precision, those before it in eight bits; later ones are only told of."""
+    """Write the best round in half precision and the rounds before it in eight bits; later ones are only reported."""
     options = _options()
     rounds = []
     for number, (run, figures) in enumerate(options.round):
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def curve(run: Path) -> dict[str, list[float]]:
-    """Mean loss over equal stretches of a run's steps."""
+    """Mean loss over equal intervals of a run's steps."""
     rows = read_metrics(run)
     parts = np.array_split(np.arange(len(rows)), min(POINTS, len(rows)))
     steps, losses = ([float(row[key]) for row in rows] for key in ("step", "total"))
@@ -62,8 +62,8 @@ def curve(run: Path) -> dict[str, list[float]]:
 def measured(path: str) -> dict[str, float]:
     """Mask figures of an evaluation, in percent."""
     values: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    shares = {name: values["mask"][name] for name in FIGURES}
-    return {name: round(100 * share, 2) for name, share in shares.items()}
+    fractions = {name: values["mask"][name] for name in FIGURES}
+    return {name: round(100 * fraction, 2) for name, fraction in fractions.items()}
 
 
 def _options() -> argparse.Namespace:
@@ -72,7 +72,7 @@ def _options() -> argparse.Namespace:
         return left, right
 
     found = argparse.ArgumentParser(prog="python -m scripts.ship_detector", description="Ship a detector.")
-    found.add_argument("--labels", required=True, metavar="FIGURES", help="of the pseudo-labels")
+    found.add_argument("--labels", required=True, metavar="FIGURES", help="figures of the pseudo-labels")
     found.add_argument("--round", type=pair, action="append", required=True, metavar="RUN=FIGURES")
     found.add_argument("--best", type=int, required=True, metavar="N", help="the round that is shipped")
     found.add_argument("--ablation", type=pair, action="append", default=[], metavar="NAME=FIGURES")

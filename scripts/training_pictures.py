@@ -23,13 +23,13 @@ from training.loop.losses import crop, drop_weights
 OUT = Path(__file__).resolve().parents[1] / "assets" / "training"
 SIDE = 240  # of a panel, in pixels
 CAPTION = 22
-SEED = 17  # of scale and place: one at which the object stands clear
+SEED = 17  # of scale and position; here the pasted object is easy to see
 GREEN, ORANGE = (0, 158, 115), (213, 94, 0)
 PROPOSALS = 60  # side of those that the picture of DropLoss shows, in pixels
 
 
 def main() -> None:
-    """One picture for what is done to photos, one for the losses."""
+    """Two pictures of the augmentation of photos, one of the losses."""
     source, target = (
         resize(labelled(photo), SIDE, 2 * SIDE) for photo in (skimage.data.chelsea(), skimage.data.rocket())
     )
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def pasting(source: Sample, target: Sample) -> dict[str, ImageArray]:
-    """Source with its spatial confidence, target, and what becomes of them."""
+    """The source with its spatial confidence, the target, and the results."""
     surest = float(source.mean_confidence.max())
     hard, soft = (
         copy_paste(target, source, torch.Generator().manual_seed(SEED), select_above=surest, blend=blend)
@@ -55,7 +55,7 @@ def pasting(source: Sample, target: Sample) -> dict[str, ImageArray]:
 
 
 def sizes(sample: Sample) -> dict[str, ImageArray]:
-    """A photo as several steps may see it, labels with it."""
+    """A photo with its labels at several sizes."""
     return {
         f"short side {short}{', mirrored' if mirrored else ''}": with_confidence(
             resize(flip(sample) if mirrored else sample, short, 2 * SIDE)
@@ -65,15 +65,15 @@ def sizes(sample: Sample) -> dict[str, ImageArray]:
 
 
 def losses(large: Sample, small: Sample) -> dict[str, ImageArray]:
-    """What each switch of the losses weighs: pixels of a large label, proposals and labels beside small ones."""
+    """The weights of each loss option: pixels of a large label, proposals, and labels."""
     confidence, mask = (
         crop(maps[:1], large.boxes[:1], torch.zeros(1, dtype=torch.int64), 28)[0].numpy()
         for maps in (large.confidence, large.masks)
     )
     return {
-        "soft target loss: weight SC a pixel": enlarged(weighed(confidence, mask)),
-        "DropLoss: orange is not punished": with_proposals(small),
-        "CuVLER's loss: weight of a label": with_scores(small),
+        "soft target loss: weight SC per pixel": enlarged(weighed(confidence, mask)),
+        "DropLoss: orange is ignored": with_proposals(small),
+        "CuVLER's loss: weight per label": with_scores(small),
     }
 
 
@@ -84,8 +84,8 @@ def weighed(confidence: FloatArray, mask: FloatArray) -> ImageArray:
 
 def ramp(confidence: FloatArray) -> FloatArray:
     """Colours from ORANGE (0.5) to GREEN (1): [...] to [..., 3], 0 to 255."""
-    share = (2 * confidence - 1).clip(0, 1)[..., None]
-    return share * np.array(GREEN) + (1 - share) * np.array(ORANGE)
+    fraction = (2 * confidence - 1).clip(0, 1)[..., None]
+    return fraction * np.array(GREEN) + (1 - fraction) * np.array(ORANGE)
 
 
 def enlarged(small: ImageArray) -> ImageArray:
@@ -94,7 +94,7 @@ def enlarged(small: ImageArray) -> ImageArray:
 
 
 def with_proposals(sample: Sample) -> ImageArray:
-    """Labels in white, proposals on a grid: green where they count, orange where DropLoss leaves them out."""
+    """Labels in white; proposals on a grid: green if they count, orange if DropLoss ignores them."""
     h, w = sample.image.shape[1:]
     tops, lefts = (range(4, side - PROPOSALS, PROPOSALS + 6) for side in (h, w))
     boxes = torch.tensor([(x, y, x + PROPOSALS, y + PROPOSALS) for y in tops for x in lefts], dtype=torch.float32)

@@ -41,7 +41,7 @@ class Pooler(nn.Module):
         return torchvision.ops.roi_align(feature, rois, self.side, scale, 0, aligned=True)
 
     def _levels(self, boxes: Tensor) -> Tensor:
-        """Index of each box's level, int64 [n] (FPN, Eq. 1): the canonical side at stride 16, a level up per doubling."""
+        """Index of each box's level, int64 [n] (FPN, Eq. 1): stride 16 at the canonical side, one level a doubling."""
         sides = ((boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])).clamp(min=0).sqrt()
         first = self.strides[0].bit_length() - 1
         levels = torch.floor(4 + torch.log2(sides / self.canonical + 1e-8)).long()
