@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from cuts3d.io.coco import encode_rle
 from tests.made_detector import made_checkpoint, made_photo
 from ui.draw.outlines import outlined
 from ui.session import detectors
-from ui.session.detectors import Loaded, find, load_detector, same_objects
+from ui.session.detectors import LoadedDetectors, about, find, load_detector
+from ui.session.matching import same_objects
 
 
 @pytest.fixture
@@ -42,14 +42,14 @@ def test_rounds_come_in_their_order_and_the_final_one_last(folder: Path) -> None
 def test_what_is_found_is_what_the_detector_finds(tmp_path: Path) -> None:
     detector = load_detector(made_checkpoint(tmp_path), "made")
     photo = made_photo()
-    expected = [one for one in detect(detector.network, photo) if one.score >= detectors.LEAST_SCORE]
+    expected = [one for one in detect(detector.detector.network, photo) if one.score >= detectors.LEAST_SCORE]
     found = find(detector, photo)
     assert len(found.objects) == min(len(expected), detectors.MOST_KEPT) > 3
     for one, other in zip(found.objects, expected, strict=False):
         assert one.score == other.score
         assert one.outline == outlined(other.mask)
     assert 0 < found.seconds < 60
-    assert "supervised ImageNet" in found.words
+    assert "supervised ImageNet" in found.about
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_what_is_found_is_what_the_detector_finds(tmp_path: Path) -> None:
         ({"steps": 1200, "photos": 80}, "; trained on pseudo-labels of 80 photos, 1,200 steps"),
         (
             {"steps": 300, "photos": 80, "self_training": "round1"},
-            "; self-trained on finds and pseudo-labels of 80 photos, 300 steps",
+            "; self-trained on detections and pseudo-labels of 80 photos, 300 steps",
         ),
         ({"steps": "<b>", "photos": 80}, ""),
     ],
 )
-def test_what_it_was_trained_on_is_said(tmp_path: Path, info, words) -> None:
-    detector = replace(load_detector(made_checkpoint(tmp_path), "made"), info=info)
-    assert detector.words == detectors.BACKBONES[detector.network.config.backbone] + words
+def test_what_it_was_trained_on_is_said(info, words) -> None:
+    for backbone, text in detectors.BACKBONES.items():
+        assert about(backbone, info) == text + words
 
 
 def test_no_more_than_the_best_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_a_threshold_cuts_the_list(tmp_path: Path) -> None:
 
 
 def test_networks_are_loaded_once_and_the_oldest_goes(tmp_path: Path) -> None:
-    store = Loaded(capacity=1)
+    store = LoadedDetectors(capacity=1)
     first, second = (made_checkpoint(tmp_path, seed) for seed in (0, 1))
     detector = store.get(first)
     assert store.get(first) is detector
@@ -94,7 +94,7 @@ def test_networks_are_loaded_once_and_the_oldest_goes(tmp_path: Path) -> None:
 
 
 def test_another_file_under_the_same_name_is_read_anew(tmp_path: Path) -> None:
-    store, path = Loaded(), made_checkpoint(tmp_path, 0)
+    store, path = LoadedDetectors(), made_checkpoint(tmp_path, 0)
     before = store.get(path)
     made_checkpoint(tmp_path, 1).replace(path)
     assert store.get(path).key != before.key

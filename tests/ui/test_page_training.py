@@ -21,9 +21,10 @@ from tests.made_detector import TINY
 from training.recipes.recipe import Recipe
 from ui.controls import values_from
 from ui.events import opening, training_runs, visitors
-from ui.session import page_training
-from ui.session.page_training import MOST_PHOTOS, PageTraining, Turn, page_recipe
+from ui.session import page_training, training_slot
+from ui.session.page_training import MOST_PHOTOS, PageTraining, TrainingSettings, page_recipe
 from ui.session.sessions import Sessions
+from ui.session.training_slot import TrainingSlot
 from ui.tabs import detector_training
 
 Updates = list[dict[str, Any]]
@@ -40,7 +41,7 @@ def small(monkeypatch: pytest.MonkeyPatch, pixel_config: CutS3DConfig, tmp_path:
     monkeypatch.setattr(page_training, "page_recipe", tiny)
     monkeypatch.setattr(page_training, "label_config", lambda: pixel_config)
     monkeypatch.setattr(page_training, "LOOK_EVERY", 2)
-    monkeypatch.setattr(page_training, "TURN", Turn())
+    monkeypatch.setattr(training_slot, "TRAINING_SLOT", TrainingSlot())
     monkeypatch.setattr(visitors, "SESSIONS", Sessions())
     monkeypatch.setattr(training_runs, "PAUSE", 0.05)
     scratch = tmp_path / "scratch"
@@ -64,7 +65,7 @@ def opened(photos: list[str], pixel_config: CutS3DConfig) -> None:
 
 def until_idle(seconds: float = 60) -> None:
     end = time.monotonic() + seconds
-    while page_training.TURN.now is not None:
+    while training_slot.TRAINING_SLOT.current is not None:
         assert time.monotonic() < end, "the training did not end"
         time.sleep(0.02)
 
@@ -106,29 +107,30 @@ def test_a_training_is_watched_from_the_labels_to_the_file(photos, opened, small
 
 
 def test_the_loss_falls(photos) -> None:
-    training = PageTraining(
+    settings = TrainingSettings(
         owner="ann",
         photos=training_runs.chosen_photos(photos, with_examples=False),
         steps=40,
         folder=Path(tempfile.mkdtemp()),
     )
+    training = PageTraining(settings)
     training.run()
-    assert training.phase == "done", training.error
-    assert len(training.losses) == 40
-    assert np.mean(training.losses[-8:]) < 0.9 * np.mean(training.losses[:8])
+    assert training.progress.phase == "done", training.progress.error
+    assert len(training.progress.losses) == 40
+    assert np.mean(training.progress.losses[-8:]) < 0.9 * np.mean(training.progress.losses[:8])
 
 
 def test_cancel_works_within_a_step_and_leaves_nothing(photos, opened, small) -> None:
     updates, stopped = [], {}
     for update in training_runs.train_here("ann", photos, False, 200):
         updates.append(update)
-        training = page_training.TURN.now
-        if training is not None and training.losses and not stopped:
+        training = training_slot.TRAINING_SLOT.current
+        if training is not None and training.progress.losses and not stopped:
             assert "Stopping" in training_runs.cancel("ann")["training_progress"]
-            stopped[training] = len(training.losses)
+            stopped[training] = len(training.progress.losses)
     assert "Cancelled after" in told(updates)[-1]
     ((training, at),) = stopped.items()
-    assert 0 < len(training.losses) <= at + 1
+    assert 0 < len(training.progress.losses) <= at + 1
     assert all(not (u.get("trained_file") or {}).get("value") for u in updates)
     until_idle()
     assert not list(small.iterdir())
@@ -152,7 +154,7 @@ def test_one_training_at_a_time_and_the_others_are_told(photos) -> None:
     (told_ann,) = run(photos, visitor="ann")
     assert "Your training is running already" in told_ann["training_progress"]
     assert training_runs.cancel("bob") == {}, "bob cannot cancel what ann began"
-    assert page_training.TURN.now is not None and not page_training.TURN.now.stop.is_set()
+    assert training_slot.TRAINING_SLOT.current is not None and not training_slot.TRAINING_SLOT.current.stop.is_set()
     first.close()  # ann's page is gone
     until_idle()
     assert "Done" in told(run(photos, visitor="bob"))[-1]
@@ -199,7 +201,7 @@ def test_no_photo_and_too_many_are_one_sentence(photos) -> None:
     with pytest.raises(InputError, match="13 photos"):
         training_runs.chosen_photos(photos * 2 + photos[:1], with_examples=True)
     assert len(training_runs.chosen_photos(photos * 2, with_examples=True)) == MOST_PHOTOS
-    assert page_training.TURN.now is None
+    assert training_slot.TRAINING_SLOT.current is None
 
 
 @pytest.mark.parametrize(("steps", "expected"), [(5, 20), (10_000, 200), (None, 20), ("nan", 20), (40, 40)])
@@ -207,13 +209,13 @@ def test_the_steps_stay_in_their_range(steps, expected, photos, monkeypatch) -> 
     begun: list[PageTraining] = []
 
     class Refuses:
-        def begin(self, training: PageTraining) -> PageTraining:
+        def start(self, training: PageTraining) -> PageTraining:
             begun.append(training)
             return training
 
-    monkeypatch.setattr(page_training, "TURN", Refuses())
+    monkeypatch.setattr(training_slot, "TRAINING_SLOT", Refuses())
     list(training_runs.train_here("ann", photos, False, steps))
-    assert begun[0].steps == expected
+    assert begun[0].settings.steps == expected
 
 
 def test_the_page_learns_the_smoke_recipe_and_writes_no_checkpoint_to_go_on_from() -> None:
@@ -226,8 +228,8 @@ def test_the_page_learns_the_smoke_recipe_and_writes_no_checkpoint_to_go_on_from
 
 
 def test_waiting_ends_when_something_changes() -> None:
-    training = PageTraining(owner="ann", photos=[], steps=1, folder=Path("."))
-    threading.Timer(0.05, training._say, kwargs={"labelled": 1}).start()
+    training = PageTraining(TrainingSettings(owner="ann", photos=[], steps=1, folder=Path(".")))
+    threading.Timer(0.05, training.update, kwargs={"labelled": 1}).start()
     begin = time.monotonic()
     assert training.wait(0, 30) == 1
     assert time.monotonic() - begin < 10
@@ -235,11 +237,9 @@ def test_waiting_ends_when_something_changes() -> None:
 
 
 def test_the_time_that_is_left_is_told(photos) -> None:
-    training = PageTraining(
-        owner="ann", photos=[("a", lambda: np.zeros((9, 9, 3), np.uint8))], steps=100, folder=Path(".")
-    )
-    training.phase = "training"
-    training.losses, training.seconds = [2.0] * 40, [3.0] * 40
+    one_photo = [("a", lambda: np.zeros((9, 9, 3), np.uint8))]
+    training = PageTraining(TrainingSettings(owner="ann", photos=one_photo, steps=100, folder=Path(".")))
+    training.update(phase="training", losses=(2.0,) * 40, seconds=(3.0,) * 40)
     assert "Step 40 of 100, about 3 min left" in detector_training.progress(training)
-    training.losses, training.seconds = [2.0], [3.0]
+    training.update(losses=(2.0,), seconds=(3.0,))
     assert "left" not in detector_training.progress(training)

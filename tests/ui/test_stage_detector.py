@@ -16,7 +16,7 @@ from ui.draw import training_report
 from ui.events import detecting, looking, opening, visitors
 from ui.server import uploads
 from ui.session import detectors
-from ui.session.detectors import Loaded
+from ui.session.detectors import LoadedDetectors
 from ui.session.sessions import Session, Sessions
 
 Updates = list[dict[str, Any]]
@@ -30,7 +30,7 @@ def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(visitors, "SESSIONS", Sessions())
     monkeypatch.setattr(opening, "STILL", 0.0)
     monkeypatch.setattr(detectors, "FOLDER", shipped)
-    monkeypatch.setattr(detectors, "LOADED", Loaded())
+    monkeypatch.setattr(detectors, "LOADED", LoadedDetectors())
     return shipped
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from cuts3d.arrays import ImageArray
 from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages
 from cuts3d.depth import list_depths
+from cuts3d.detector.config import DEFAULT_SCORE
 from cuts3d.errors import ConfigError, CutS3DError, InputError
 from cuts3d.io.coco import coco_document
 from cuts3d.io.overlays import draw_masks, draw_overlay
@@ -143,7 +144,7 @@ def detect(request: gr.Request, photo: str, score_threshold: float | None = None
         A COCO document (one annotation per object: mask, box, score), and the photo with its masks.
     """
     with _sentences():
-        threshold = detectors.THRESHOLD if score_threshold is None else score_threshold
+        threshold = DEFAULT_SCORE if score_threshold is None else score_threshold
         image = read_image(_given(photo), max_side=MAX_SIDE)
         document, masks = detectors.coco_of(image, Path(photo).name, threshold)
         return _reply(document, request), draw_masks(image, masks)

@@ -16,10 +16,10 @@ from cuts3d.io.photos import read_image
 from ui.events.detections import redrawn
 from ui.events.visitors import is_number, session_of
 from ui.server.uploads import check_size
-from ui.session import page_training
+from ui.session import training_slot
 from ui.session.drawing import Update
 from ui.session.examples import example_names, load_example
-from ui.session.page_training import MOST_PHOTOS, PHOTO_SIDE, PageTraining
+from ui.session.page_training import MOST_PHOTOS, PHOTO_SIDE, PageTraining, TrainingSettings
 from ui.tabs import detector_training as stage
 
 TRAINING_OUTPUTS = ("training_progress", "training_preview", "trained_file", "status", "detections", "checkpoint")
@@ -38,10 +38,11 @@ def train_here(
         return
     count = min(max(int(float(steps)), STEPS[0]), STEPS[1]) if is_number(steps) else STEPS[0]
     with TemporaryDirectory(prefix="cuts3d-trained-") as folder:
-        training = PageTraining(owner=visitor, photos=photos, steps=count, folder=Path(folder))
-        other = page_training.TURN.begin(training)
+        settings = TrainingSettings(owner=visitor, photos=photos, steps=count, folder=Path(folder))
+        training = PageTraining(settings)
+        other = training_slot.TRAINING_SLOT.start(training)
         if other is not None:
-            yield {"training_progress": stage.problem(stage.busy(other, own=other.owner == visitor))}
+            yield {"training_progress": stage.problem(stage.busy(other, own=other.settings.owner == visitor))}
             return
         try:
             yield from _watch(training)
@@ -52,7 +53,7 @@ def train_here(
 
 def cancel(visitor: str) -> Update:
     """End the visitor's training after the step at hand."""
-    if page_training.TURN.stop(visitor):
+    if training_slot.TRAINING_SLOT.stop(visitor):
         return {"training_progress": stage.stopping()}
     return {}
 
@@ -91,23 +92,23 @@ def _watch(training: PageTraining) -> Iterator[Update]:
         "trained_file": gr.update(value=None, visible=False),
     }
     version, seen = -1, None
-    while training.running:
+    while training.progress.running:
         version = training.wait(version, PAUSE)
-        if not training.running:
+        if not training.progress.running:
             return
         update: Update = {} if training.stop.is_set() else {"training_progress": stage.progress(training)}
-        if seen != (shown := (training.sample is not None, training.look)):
+        if seen != (shown := (training.progress.sample is not None, training.progress.look)):
             seen, update["training_preview"] = shown, stage.preview(training)
         yield update
 
 
 def _ended(visitor: str, training: PageTraining) -> Update:
     update: Update = {"training_progress": stage.progress(training), "training_preview": stage.preview(training)}
-    if training.detector is None:
+    if training.progress.detector is None:
         return update
-    update["trained_file"] = gr.update(value=str(training.result), visible=True)
+    update["trained_file"] = gr.update(value=str(training.settings.result), visible=True)
     session = session_of(visitor)
     if session is not None:
-        session.detections.use_own(training.detector)
+        session.detections.use_own(training.progress.detector)
         update |= {**redrawn(session), "checkpoint": None}
     return update

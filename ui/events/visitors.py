@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ui.draw import status
-from ui.session import page_training
+from ui.session import training_slot
 from ui.session.drawing import Update
 from ui.session.sessions import Session, Sessions
 
@@ -33,7 +33,7 @@ def no_photo(visitor: str) -> Update:
 
 def close(visitor: str) -> None:
     """Free what a visitor who left had open."""
-    page_training.TURN.stop(visitor)
+    training_slot.TRAINING_SLOT.stop(visitor)
     session = session_of(visitor)
     if session is not None:
         session.tickets.take()  # stops what still runs

@@ -9,10 +9,11 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from cuts3d.detector.config import DEFAULT_SCORE
 from cuts3d.run.explorer import Explorer
 from cuts3d.types import DepthKind, DepthMap
 from ui.draw.picture import Picture
-from ui.session.detectors import THRESHOLD, Detector, Found
+from ui.session.detectors import PageDetector, PhotoDetections
 
 MAX_OPEN = 16  # about 80 MB each at 34×34 patches, 300 MB at 60×60: 5 GB at most, and two cores serve no more
 MAX_IDLE = 3600.0  # seconds
@@ -56,7 +57,7 @@ class View:
     instance: int = 0
     compared: tuple[str, str] = ("photo", "masks")
     baseline: str = "maskcut"
-    threshold: float = THRESHOLD
+    threshold: float = DEFAULT_SCORE
 
     def of_next_photo(self) -> View:
         """The same view of another photo, where no patch and no instance is chosen yet."""
@@ -85,10 +86,10 @@ class Detections:
         found: Detections by the detector's key.
     """
 
-    own: Detector | None = None
-    found: dict[str, Found] = field(default_factory=dict)
+    own: PageDetector | None = None
+    found: dict[str, PhotoDetections] = field(default_factory=dict)
 
-    def use_own(self, detector: Detector | None) -> None:
+    def use_own(self, detector: PageDetector | None) -> None:
         """Replace the visitor's own checkpoint; the earlier one and its detections are freed."""
         if self.own is not None:
             self.found.pop(self.own.key, None)

@@ -7,14 +7,16 @@ from typing import Any
 
 import gradio as gr
 
+from cuts3d.detector.config import DEFAULT_SCORE
 from cuts3d.io.coco import encode_rle
 from cuts3d.types import Segmentation
 from ui.draw.mask_view import MASK_JS, mask_view, object_items
 from ui.draw.outlines import Outline, outlined
 from ui.draw.training_report import report
 from ui.session import detectors
-from ui.session.detectors import THRESHOLD, Found
+from ui.session.detectors import PhotoDetections
 from ui.session.drawing import Drawing
+from ui.session.matching import PSEUDO_SCORE, same_objects
 from ui.tabs import detector_training
 from ui.tabs.tab import Event, Tab
 
@@ -34,7 +36,7 @@ def build() -> dict[str, Any]:
         threshold = gr.Slider(
             detectors.LEAST_SCORE,
             1.0,
-            THRESHOLD,
+            DEFAULT_SCORE,
             step=0.01,
             label="Least score shown",
             elem_id="score-threshold",
@@ -72,11 +74,11 @@ def draw(d: Drawing) -> None:
     d.put("detections", key, lambda: views(result, found, d.session.view.threshold, waiting))
 
 
-def views(result: Segmentation, found: tuple[Found, ...], threshold: float, waiting: int) -> str:
+def views(result: Segmentation, found: tuple[PhotoDetections, ...], threshold: float, waiting: int) -> str:
     """One picture of the pseudo-masks and one a detector; what one object is called is the same in all of them."""
     shown = [one.above(threshold) for one in found]
-    known = [(detectors.PSEUDO, encode_rle(i.mask)) for i in result.instances]
-    numbers = detectors.same_objects([known, *([(o.score, o.rle) for o in objects] for objects in shown)])
+    known = [(PSEUDO_SCORE, encode_rle(i.mask)) for i in result.instances]
+    numbers = same_objects([known, *([(o.score, o.rle) for o in objects] for objects in shown)])
     pseudo = [(outlined(i.mask), f"pseudo-mask, score {i.score:.2f}") for i in result.instances]
     shape = (result.image.shape[0], result.image.shape[1])
     count = len(pseudo)
@@ -90,7 +92,7 @@ def views(result: Segmentation, found: tuple[Found, ...], threshold: float, wait
             f"{one.seconds:.1f} s."
         )
         marks = [(o.outline, f"score {o.score:.2f}") for o in objects]
-        figures.append(_figure(one.title, words, ids, marks, shape, about=f"{one.words}."))
+        figures.append(_figure(one.title, words, ids, marks, shape, about=f"{one.about}."))
     return f'<div class="detections">{"".join(figures)}{_to_come(waiting, len(found), shape)}</div>'
 
 

@@ -14,8 +14,10 @@ from ui.draw.mask_view import MASK_JS, mask_view, object_items
 from ui.draw.outlines import outlined
 from ui.draw.render import photo_uri
 from ui.draw.status import error as problem_line
-from ui.session.detectors import PSEUDO, Found, FoundObject, same_objects
-from ui.session.page_training import MOST_PHOTOS, PageTraining, seconds_left
+from ui.session.detectors import PhotoDetections, StoredDetection
+from ui.session.matching import PSEUDO_SCORE, same_objects
+from ui.session.page_training import MOST_PHOTOS, PageTraining
+from ui.session.training_slot import seconds_left
 from ui.tabs.tab import Event
 
 MEAN_OF = 10  # steps
@@ -64,44 +66,44 @@ def build() -> dict[str, Any]:
 
 def progress(training: PageTraining) -> str:
     """Where a training is, its losses, and what was left out."""
-    done = len(training.losses)
-    share = 0.2 * training.labelled / len(training.photos) + 0.8 * done / training.steps
+    now, settings = training.progress, training.settings
+    done = len(now.losses)
+    fraction = 0.2 * now.labelled / len(settings.photos) + 0.8 * done / settings.steps
     bar = (
-        f'<progress max="100" value="{round(100 * share)}" aria-label="Training"></progress>'
-        if training.running
-        else ""
+        f'<progress max="100" value="{round(100 * fraction)}" aria-label="Training"></progress>' if now.running else ""
     )
-    if training.phase == "failed" and training.error is not None:
-        line = problem_line(training.error)
+    if now.phase == "failed" and now.error is not None:
+        line = problem_line(now.error)
     else:
         line = f'<div class="status" role="status"><span>{escape(_words(training))}</span>{bar}</div>'
-    left_out = "".join(f"<li>{escape(sentence)}</li>" for sentence in training.left_out)
-    chart = loss_chart(_lines(training.losses[:done]), end=training.steps) if done else ""
+    left_out = "".join(f"<li>{escape(sentence)}</li>" for sentence in now.left_out)
+    chart = loss_chart(_lines(now.losses), end=settings.steps) if done else ""
     return f"{line}{f'<ul>{left_out}</ul>' if left_out else ''}{chart}"
 
 
-def _lines(losses: list[float]) -> dict[str, tuple[Any, Any]]:
+def _lines(losses: tuple[float, ...]) -> dict[str, tuple[Any, Any]]:
     """The loss of each step, and what it comes to over the last ones."""
     sums = np.cumsum([0.0, *losses])
     first = np.maximum(np.arange(len(losses)) - MEAN_OF + 1, 0)
     last = np.arange(1, len(losses) + 1)
     means = (sums[last] - sums[first]) / (last - first)
-    return {"each step": (last, losses), f"mean of {MEAN_OF}": (last, means)}
+    return {"each step": (last, list(losses)), f"mean of {MEAN_OF}": (last, means)}
 
 
 def _words(training: PageTraining) -> str:
-    done, total = len(training.losses), training.steps
-    if training.phase == "labels":
-        return f"Pseudo-labels: photo {min(training.labelled + 1, len(training.photos))} of {len(training.photos)} …"
-    if training.phase == "training":
+    now, total, photos = training.progress, training.settings.steps, len(training.settings.photos)
+    done = len(now.losses)
+    if now.phase == "labels":
+        return f"Pseudo-labels: photo {min(now.labelled + 1, photos)} of {photos} …"
+    if now.phase == "training":
         left = seconds_left(training)
         return f"Step {done} of {total}" + (f", about {_duration(left)} left" if left is not None else " …")
-    if training.phase == "stopped":
+    if now.phase == "stopped":
         return f"Cancelled after {done} of {total} steps; nothing was kept."
-    if not training.losses:
+    if not now.losses:
         return "Done."
-    fell = f"loss {training.losses[0]:.2f} to {training.losses[-1]:.2f}"
-    return f"Done: {total} steps, {fell}. The detector is yours now: above beside the others, and below as a file."
+    fell = f"loss {now.losses[0]:.2f} to {now.losses[-1]:.2f}"
+    return f"Done: {total} steps, {fell}. The detector is yours now: above next to the others, and below as a file."
 
 
 def _duration(seconds: float) -> str:
@@ -110,12 +112,13 @@ def _duration(seconds: float) -> str:
 
 def preview(training: PageTraining) -> str:
     """One of the photos with its pseudo-labels, and with what the network finds by now."""
-    image = training.sample
+    now = training.progress
+    image = now.sample
     if image is None:
         return ""
     source, shape = photo_uri(image), (image.shape[0], image.shape[1])
-    labels, best = training.labels, [] if training.look is None else _best(training.look[1])
-    known = [(PSEUDO, encode_rle(one.mask)) for one in labels]
+    labels, best = now.labels, [] if now.look is None else _best(now.look[1])
+    known = [(PSEUDO_SCORE, encode_rle(one.mask)) for one in labels]
     numbers = same_objects([known, [(one.score, one.rle) for one in best]])
     views = [
         (
@@ -124,10 +127,10 @@ def preview(training: PageTraining) -> str:
             object_items(numbers[0], [(outlined(one.mask), f"pseudo-label, score {one.score:.2f}") for one in labels]),
         )
     ]
-    if training.look is not None:
+    if now.look is not None:
         words = f"Scores {', '.join(f'{one.score:.2f}' for one in best)}." if best else "Nothing."
         found = object_items(numbers[1], [(one.outline, f"score {one.score:.2f}") for one in best])
-        views.append((f"What it finds after step {training.look[0]}", words, found))
+        views.append((f"What it finds after step {now.look[0]}", words, found))
     figures = "".join(
         f"<section><h3>{escape(title)}</h3>{mask_view(source, items, shape, caption=words)}</section>"
         for title, words, items in views
@@ -135,7 +138,7 @@ def preview(training: PageTraining) -> str:
     return f'<div class="detections">{figures}</div>'
 
 
-def _best(found: Found) -> list[FoundObject]:
+def _best(found: PhotoDetections) -> list[StoredDetection]:
     sure = len(found.above(SURE))
     return list(found.objects[: min(max(sure, FEWEST), MOST)])
 
