@@ -130,7 +130,7 @@ def test_a_long_value_is_not_repeated_in_full() -> None:
         ("mask_loss=3", "'mask_loss' must be one of confidence, plain"),
         ("bf16=yes", "'bf16' must be true or false; it is 'yes'"),
         ("short_sides=480", "'short_sides' must be a list of whole numbers; it is 480"),
-        ("short_sides=[]", "'short_sides' needs one size at least"),
+        ("short_sides=[]", "'short_sides' needs at least one size"),
         ("score_range=[0.5, 0.5]", "'score_range' must rise, such as \\(0.3, 0.55\\); it is \\(0.5, 0.5\\)"),
         ("detection_score_range=[1.0, 0.5]", "'detection_score_range' must rise"),
         ("score_range=[0.3]", "'score_range' must be a list of two numbers"),
