@@ -22,14 +22,9 @@ MANY_ATTRIBUTES = {  # class -> the reason why it has more than ten attributes
     "cuts3d.depth.registry.DepthSpec": "one record says all about an estimator: loading, input, licence, limits",
     "cuts3d.detector.config.NetworkConfig": "the sizes and thresholds of a network, as its checkpoint stores them",
     "training.recipes.recipe.Recipe": "every setting of a training, as its JSON file stores them",
-    "ui.session.page_training.PageTraining": "",
     "ui.session.sessions.Session": "",
 }
 PENDING = {  # exceptions of today, while the rooms are rebuilt
-    "cuts3d.detector.detect",
-    "cuts3d.detector.network",
-    "cuts3d.detector.roi_heads",
-    "cuts3d.detector.rpn",
     "cuts3d.baselines.promerge.promerge",
     "ui.viewer.payload.layers_payload",
     "ui.viewer.payload.scalar_layer",
