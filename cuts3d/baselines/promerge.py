@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray
@@ -14,56 +16,68 @@ from cuts3d.method.affinity import normalise_features
 from cuts3d.types import CoarseMask
 
 
-def promerge(  # noqa: PLR0913 - the paper's own
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProMergeThresholds:
+    """The thresholds of ProMerge. Those marked "measured" are not in the paper; they were chosen on COCO dev.
+
+    Attributes:
+        tau_background: Cosine above which a patch is in a seed's vote on the background.
+        min_votes: A patch with more than this fraction of the votes is background.
+        min_side: Only seeds vote whose mask covers more than this fraction of a side of the photo (measured).
+        stride: Patches between the seeds of the foreground; a smaller stride finds smaller objects.
+        tau_foreground: Cosine above which a patch is in a seed's mask; higher makes smaller masks (measured).
+        min_overlap: IoA (shared patches over those of the smaller mask) above which two masks are merged.
+        min_close_overlap: The same for masks with close features.
+        min_closeness: Cosine of two masks' mean features above which they are close (measured).
+    """
+
+    tau_background: float = 0.2
+    min_votes: float = 0.5
+    min_side: float = 0.9
+    stride: int = 4
+    tau_foreground: float = 0.7
+    min_overlap: float = 0.5
+    min_close_overlap: float = 0.1
+    min_closeness: float = 0.7
+
+
+def promerge(
     features: FloatArray,
     *,
     grid_shape: tuple[int, int],
-    tau_background: float = 0.2,
-    min_votes: float = 0.5,
-    min_side: float = 0.9,
-    stride: int = 4,
-    tau_foreground: float = 0.7,
-    min_overlap: float = 0.5,
-    min_close_overlap: float = 0.1,
-    min_closeness: float = 0.7,
     min_area: float = 0.01,
+    thresholds: ProMergeThresholds | None = None,
 ) -> tuple[BoolArray, FloatArray]:
     """Masks of merged seeds, without an eigenvector (method 3).
 
     Args:
         features: Key features, float [h*w, C]; normalised here.
         grid_shape: Patch grid (h, w).
-        tau_background: Cosine above which a patch is in a seed's vote on the background.
-        min_votes: A patch with more than this share of the votes is background.
-        min_side: Only seeds vote whose mask covers more than this share of a side (ours, measured).
-        stride: Patches between the seeds of the foreground; less finds smaller objects.
-        tau_foreground: Cosine above which a patch is in a seed's mask; higher makes smaller masks (ours, measured).
-        min_overlap: IoA (shared patches over those of the smaller mask) above which two masks are one.
-        min_close_overlap: The same where their features are close.
-        min_closeness: Cosine of two masks' mean features above which they are close (ours, measured).
-        min_area: Least share of the patches that a mask covers; ours.
+        min_area: Smallest fraction of the patches that a mask covers (ours).
+        thresholds: None: the defaults.
 
     Returns:
-        Masks bool [m, h, w], which may overlap, and scores float64 [m]: seeds of a mask over the most in the photo;
-        ours, the paper ranks none.
+        Masks bool [m, h, w], which may overlap, and scores float64 [m]: the seeds of a mask divided by the most of any
+        mask of the photo (ours; the paper ranks none).
 
     Raises:
         InputError: The features do not fit the grid.
     """
+    t = thresholds or ProMergeThresholds()
     unit = unit_vectors(features, grid_shape)
     if unit is None:
         return no_masks(grid_shape)
     cosine = unit @ unit.T
     background = vote_background(
-        cosine, grid_shape, tau_background=tau_background, min_votes=min_votes, min_side=min_side
+        cosine, grid_shape, tau_background=t.tau_background, min_votes=t.min_votes, min_side=t.min_side
     )
-    prompted = prompt_masks(cosine, background, tau=tau_foreground, stride=stride)
+    prompted = prompt_masks(cosine, background, tau=t.tau_foreground, stride=t.stride)
     masks, seeds = merge_masks(
         prompted,
         unit,
-        min_overlap=min_overlap,
-        min_close_overlap=min_close_overlap,
-        min_closeness=min_closeness,
+        min_overlap=t.min_overlap,
+        min_close_overlap=t.min_close_overlap,
+        min_closeness=t.min_closeness,
     )
     kept = masks.sum(axis=(1, 2)) >= least_patches(min_area, len(unit))
     return (masks[kept], seeds[kept] / seeds[kept].max()) if kept.any() else no_masks(grid_shape)
@@ -77,7 +91,7 @@ def vote_background(
     Args:
         cosine: float [h*w, h*w].
         grid_shape: Patch grid (h, w).
-        tau_background: See `promerge`, as for the others.
+        tau_background: See `ProMergeThresholds`, as for the others.
         min_votes: Share of the votes.
         min_side: Share of a side.
 
@@ -119,7 +133,7 @@ def merge_masks(
     Args:
         masks: bool [s, h, w]; ties in size keep their order.
         unit: Normalised features, float [h*w, C].
-        min_overlap: See `promerge`, as for the others.
+        min_overlap: See `ProMergeThresholds`, as for the others.
         min_close_overlap: IoA of masks with close features.
         min_closeness: Cosine of mean features.
 

@@ -7,7 +7,7 @@ import pytest
 from at_defaults import normalise_features
 from helpers import best_iou, blobs
 
-from cuts3d.baselines.promerge import merge_masks, promerge, prompt_masks, vote_background
+from cuts3d.baselines.promerge import ProMergeThresholds, merge_masks, promerge, prompt_masks, vote_background
 from cuts3d.errors import InputError
 
 GRID = (10, 10)
@@ -69,7 +69,9 @@ def plain_promerge(vectors: np.ndarray, grid: tuple[int, int], tau: float) -> li
 def test_masks_and_scores_equal_those_of_the_plain_implementation(seed, n_objects, noise):
     made = blobs((15, 21), n_objects, seed=seed, noise=noise)
     tau = 0.7 - 0.2 * noise
-    masks, scores = promerge(made.vectors, grid_shape=made.grid, tau_foreground=tau, min_area=0)
+    masks, scores = promerge(
+        made.vectors, grid_shape=made.grid, thresholds=ProMergeThresholds(tau_foreground=tau), min_area=0
+    )
     expected = plain_promerge(made.vectors, made.grid, tau)
     assert len(expected) > 0
     assert masks.dtype == np.bool_

@@ -25,7 +25,6 @@ MANY_ATTRIBUTES = {  # class -> the reason why it has more than ten attributes
     "ui.session.sessions.Session": "",
 }
 PENDING = {  # exceptions of today, while the rooms are rebuilt
-    "cuts3d.baselines.promerge.promerge",
     "ui.viewer.payload.layers_payload",
     "ui.viewer.payload.scalar_layer",
 }
