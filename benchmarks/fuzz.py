@@ -7,28 +7,22 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import os
-import signal
 import sys
-import tempfile
 import time
 import traceback
-import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import gradio as gr
 import numpy as np
 
+from benchmarks.fuzz_sandbox import WATCH, memory, open_files, sandbox, time_limit
 from benchmarks.strange import depths, documents, method, photos
 from benchmarks.strange.case import Maker
 from cuts3d.errors import CutS3DError
 
 INPUTS = 10_000
-LIMIT = 60  # seconds for one input
 LONGEST = 2500  # characters of an error message; the one about an unknown parameter lists all parameters
 KINDS: Mapping[str, tuple[Maker, float]] = {
     "photo files": (photos.whole_photo, 0.14),
@@ -48,31 +42,6 @@ KINDS: Mapping[str, tuple[Maker, float]] = {
     "detectors with unusual weights": (documents.detector_of_odd_weights, 0.004),
 }
 """How each kind is made, and its fraction of all inputs."""
-FORBIDDEN = frozenset(("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "socket.connect"))
-WRITES = frozenset(("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink", "os.truncate"))
-
-
-@dataclasses.dataclass
-class Watch:
-    """What the process did although no input may cause it; Python's audit reports every such event."""
-
-    folder: Path | None = None
-    seen: list[str] = dataclasses.field(default_factory=list)
-
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Record a forbidden event of the interpreter's audit."""
-        if self.folder is None:
-            return
-        if event in FORBIDDEN:
-            self.seen.append(f"{event} {arguments!r:.200}")
-        elif event in WRITES or (event == "open" and _writes(arguments)):
-            path = os.path.abspath(os.fsdecode(arguments[0])) if isinstance(arguments[0], str | bytes | Path) else ""
-            if not f"{path}/".startswith((f"{self.folder}/", "/dev/null/")) and "__pycache__" not in path:
-                self.seen.append(f"{event} {path}")
-
-
-WATCH = Watch()
-sys.addaudithook(WATCH)
 
 
 @dataclasses.dataclass
@@ -130,25 +99,25 @@ def campaign(inputs: int, *, seed: int = 0, kinds: tuple[str, ...] = tuple(KINDS
     np.random.default_rng(seed).shuffle(order)
     numbers = {kind: number for number, kind in enumerate(KINDS)}
     early = (0.0, 0)
-    with _sandbox() as folder:
+    with sandbox() as folder:
         for done, (kind, n) in enumerate(order):
             rng = np.random.default_rng((seed, numbers[kind], int(n)))
             _try(KINDS[kind][0], rng, folder, counts[kind], sentences)
             if done == len(order) // 10:
-                early = (_memory("VmRSS"), _open_files())
+                early = (memory("VmRSS"), open_files())
         left = [f"it was left: {p}" for p in sorted(folder.rglob("*")) if p.parent != folder or p.name == "victim"]
-        memory = (early[0], _memory("VmRSS"), _memory("VmHWM"))
-        return Campaign(counts, memory, (early[1], _open_files()), left, len(sentences))
+        resident = (early[0], memory("VmRSS"), memory("VmHWM"))
+        return Campaign(counts, resident, (early[1], open_files()), left, len(sentences))
 
 
 def _try(make: Maker, rng: np.random.Generator, folder: Path, count: Count, sentences: Counter[str]) -> None:
     case = make(rng, folder)
     WATCH.folder, WATCH.seen = folder, []
     start = time.perf_counter()
-    signal.setitimer(signal.ITIMER_REAL, LIMIT)
     fault = ""
     try:
-        case.call()
+        with time_limit():
+            case.call()
         count.results += 1
     except (CutS3DError, gr.Error) as error:
         fault = wrong_sentence(str(error.message if isinstance(error, gr.Error) else error))
@@ -157,7 +126,6 @@ def _try(make: Maker, rng: np.random.Generator, folder: Path, count: Count, sent
     except Exception:
         fault = traceback.format_exc(limit=-4)
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         WATCH.folder = None
     seconds = time.perf_counter() - start
     if WATCH.seen and not fault:
@@ -179,49 +147,6 @@ def wrong_sentence(sentence: str) -> str:
     except UnicodeEncodeError:
         return f"a sentence that cannot be sent: {sentence[:300]!r}"
     return ""
-
-
-@contextmanager
-def _sandbox() -> Iterator[Path]:
-    """A temporary folder that is also home, cache and working folder; inputs that take too long are interrupted."""
-
-    def too_slow(*_: object) -> None:
-        raise TimeoutError(f"more than {LIMIT} seconds")
-
-    kept, working_folder = dict(os.environ), Path.cwd()
-    before = signal.signal(signal.SIGALRM, too_slow)
-    with (
-        tempfile.TemporaryDirectory(prefix="cuts3d-fuzz-") as name,
-        warnings.catch_warnings(),
-        method.toy_backbone(),
-    ):
-        warnings.simplefilter("ignore")
-        folder = Path(name).resolve()
-        os.environ |= {"HOME": name, "TMPDIR": name, "CUTS3D_CACHE": name, "CUTS3D_WEIGHTS": f"{name}/none"}
-        try:
-            os.chdir(folder)
-            yield folder
-        finally:
-            os.chdir(working_folder)
-            os.environ.clear()
-            os.environ |= kept
-            signal.signal(signal.SIGALRM, before)
-
-
-def _writes(arguments: tuple[Any, ...]) -> bool:
-    _, mode, flags = arguments
-    return (isinstance(mode, str) and any(letter in mode for letter in "wax+")) or bool(
-        flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
-    )
-
-
-def _memory(name: str) -> float:
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status[name].split()[0]) / 1000
-
-
-def _open_files() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 def rows(found: Campaign) -> list[str]:

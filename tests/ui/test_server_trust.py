@@ -31,7 +31,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.load import Person, Report, press
+from benchmarks.load import press
+from benchmarks.load_visits import Person, Report
 from benchmarks.server import ROOT, Server, serve
 from benchmarks.visitor import Refused, Visit
 from ui.server.guard import DISK_FULL, HEADERS
