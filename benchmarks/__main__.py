@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME ...]`: run the benchmarks, print them, and write them to `benchmarks/results.md`.
 
-`make bench` runs those that are quick, and then prints the README's numbers from the records that hold them. The others
-need data or hours and run by their names.
+`make bench` runs the quick ones, and then prints the README's numbers from their records. The others need data or hours
+and run by their names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ RESULTS = Path(__file__).with_name("results.md")
 
 
 def main() -> None:
-    """Run the named benchmarks, or all."""
+    """Run the named benchmarks, or all quick ones."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of: {', '.join(NAMES)}; none: all")
     chosen = parser.parse_args().names or list(NAMES)
@@ -28,7 +28,7 @@ def main() -> None:
         print(parts[-1], flush=True)
     if chosen == list(NAMES):
         RESULTS.write_text("\n".join(parts), encoding="utf-8")
-        print(_part("readme"))  # last: it reads what was just written
+        print(_part("readme"))  # last: it reads the new results
 
 
 def _part(name: str) -> str:

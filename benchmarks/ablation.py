@@ -1,8 +1,8 @@
 """The paper's ablation and the baselines on COCO dev (315 images), all on the same features and the same CRF.
 
-Parameters were chosen on the first half (every other image); the second half is to quote. Milliseconds are processor
-time of one thread after the networks. Not part of `make bench`: it needs the development data and takes about half an
-hour on two cores. `python -m benchmarks ablation` with the folder in `$CUTS3D_COCO_DEV`; what it said is kept in
+Parameters were chosen on the first half (every other image); the second half is to be quoted. Milliseconds are the
+processor time of one thread after the networks. Not part of `make bench`: it needs the development data and takes about
+half an hour on two cores. `python -m benchmarks ablation` with the folder in `$CUTS3D_COCO_DEV`; the results are in
 `benchmarks/ablation.md`.
 """
 
@@ -28,13 +28,13 @@ def run() -> list[str]:
 
 
 def methods() -> dict[str, Method]:
-    """The rows, each with all of the one before it unless its name says otherwise."""
+    """The rows. A row that begins with + adds one part to the row before it."""
     return {
         "MaskCut as published: keys, τ_ncut 0.15, CRF at 480 px": run_method(KEYS.replace(crf_size=480), "maskcut"),
         "MaskCut on our features: last tokens, τ_ncut 0.05": run_method(OURS, "maskcut"),
         "MaskCut on our features, with our score": maskcut_with_our_score,
-        "+ LocalCut, all scores 1": all_alike(run_method(ONCE)),
-        "+ importance, all scores 1": all_alike(run_method(ONCE.replace(sharpen=True))),
+        "+ LocalCut, all scores 1": equal_scores(run_method(ONCE)),
+        "+ importance, all scores 1": equal_scores(run_method(ONCE.replace(sharpen=True))),
         "+ confidence as score": run_method(ONCE.replace(sharpen=True, score="confidence")),
         "+ every region until it is used up": run_method(OURS.replace(score="confidence")),
         "+ distinctness as score: ours, the default": run_method(OURS),
@@ -49,13 +49,13 @@ def methods() -> dict[str, Method]:
     }
 
 
-def all_alike(method: Method) -> Method:
-    """The same masks, all of score 1, as MaskCut's are."""
+def equal_scores(method: Method) -> Method:
+    """The same masks, all with score 1, as in MaskCut."""
     return lambda image, memo: [(mask, 1.0) for mask, _ in method(image, memo)]
 
 
 def maskcut_with_our_score(image: ImageArray, memo: Memo) -> Masks:
-    """MaskCut's masks, ranked as ours are."""
+    """Masks of MaskCut, ranked by our score."""
     scene = returned(open_scene(image, OURS, memo))
     found = find_masks(image, OURS, method="maskcut", memo=memo)
     return [(m.mask, distinctness(m.coarse_mask, scene.affinity.value, scene.z.value)) for m in found]

@@ -1,9 +1,8 @@
-"""Depth estimators that can be had here: against measured depth, and by the masks on COCO dev that they lead to.
+"""Depth estimators compared with measured depth, and by the masks on COCO dev that they give.
 
 AbsRel, δ < 1.25 and the F-score of depth edges on the folder `$CUTS3D_RGBD`, after the least-squares scale and shift
-of inverse depth; masks on `$CUTS3D_COCO_DEV`, without CRF. The
-teacher, an ONNX file in `$CUTS3D_TEACHER`, is here to compare against and no part of the product. Some ten minutes on
-two cores: `python -m benchmarks depth`; the output is kept in `benchmarks/depth.md`.
+of inverse depth; masks on `$CUTS3D_COCO_DEV`, without CRF. The teacher, an ONNX file in `$CUTS3D_TEACHER`, serves only
+for comparison. About ten minutes on two cores: `python -m benchmarks depth`; the results are in `benchmarks/depth.md`.
 """
 
 from __future__ import annotations

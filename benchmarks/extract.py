@@ -1,8 +1,8 @@
-"""Extraction on all cores: images a second, against the networks alone on the same cores, and what ImageNet-1k costs.
+"""Extraction on all cores: images per second, compared with the networks alone, and the cost of ImageNet-1k.
 
-Both run on the same photos in the same worker processes of one thread each, after a warm-up, in turn, several times;
-loading is left out. Photos are the first of the folder `$CUTS3D_PHOTOS`. The money is an assumption:
-so many dollars a core and hour. `python -m benchmarks extract`; the output is kept in `benchmarks/extract.md`.
+Both run alternately and several times on the same photos, in the same worker processes of one thread each, after a
+warm-up; loading is not counted. The photos are the first of the folder `$CUTS3D_PHOTOS`. The price of a core-hour is an
+assumption. `python -m benchmarks extract`; the output is kept in `benchmarks/extract.md`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from cuts3d.io.photos import read_image
 
 IMAGES, PER_SHARD, REPEATS = 48, 2, 2
 IMAGENET = 1_281_167
-DOLLARS = 0.04  # a core and hour, on demand
+DOLLARS = 0.04  # per core-hour, on demand
 
 
 def run() -> list[str]:
@@ -67,7 +67,7 @@ def run() -> list[str]:
 
 
 def networks(job: Job, shard: Shard) -> float:
-    """Seconds of backbone and depth head on a shard's images, in the batches of the extraction; reading is left out."""
+    """Seconds of backbone and depth head on a shard's images, in the extraction's batches; reading is not counted."""
     spent = 0.0
     for begin in range(0, len(shard.entries), job.batch):
         images = [read_image(Path(entry.path), max_side=None) for entry in shard.entries[begin : begin + job.batch]]

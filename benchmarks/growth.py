@@ -1,10 +1,10 @@
-"""How time and memory of every stage grow: `python -m benchmarks.growth`, some five minutes, writes `growth.md`.
+"""Growth of time and memory of every stage: `python -m benchmarks.growth`, about five minutes, writes `growth.md`.
 
-Every size runs in a process of its own on one thread, on the photo "astronaut" with the embedded backbone and depth.
-Seconds are processor time, which other work on the machine disturbs little: median, smallest and largest call. Memory
-is by how much a stage's first call raised the process at its peak, its result included. An exponent is the slope of a
-straight line through the logarithms, with its standard error; "at the top" is that of the three largest sizes, where
-fixed costs count least, and decides the verdict. Costs under 4 ms or 10 MB are left out: they are noise.
+Every size runs in its own process on one thread, on the photo "astronaut" with the embedded backbone and depth. Seconds
+are processor time, which other work on the machine disturbs little: median, smallest and largest call. Memory is the
+increase of the process's peak by the first call of a stage, including its result. An exponent is the slope of a line
+through the logarithms, with its standard error; "at the top" uses the three largest sizes, where fixed costs matter
+least, and decides the verdict. Costs below 4 ms or 10 MB are ignored as noise.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ import numpy as np
 
 RESULTS = Path(__file__).with_name("growth.md")
 SIDES = {"patches": (28, 34, 42, 60, 80, 100, 120), "points": (60, 120, 240, 480, 960)}
-SLACK = 0.25  # logarithms, caches and page faults add to an exponent; no more is forgiven
-TOP = 3  # sizes
+SLACK = 0.25  # allowed excess of an exponent: logarithms, caches, page faults
+TOP = 3  # number of the largest sizes
 LEAST_SECONDS, LEAST_MEGABYTES = 0.004, 10.0
-Points = dict[int, dict[str, dict[str, Any]]]  # by patches or points, then stage
+Points = dict[int, dict[str, dict[str, Any]]]  # by number of patches or points, then by stage
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a stage may cost: an exponent, and why it needs that much."""
+    """Largest exponent of a stage, and its reason."""
 
     exponent: float
     why: str
@@ -129,7 +129,7 @@ def _verdict(stage: str, time: list[tuple[int, float]], memory: list[tuple[int, 
 
 
 def exponent(costs: list[tuple[int, float]]) -> tuple[float, float]:
-    """Slope of log cost against log size, and its standard error (0 where two sizes fix the line).
+    """Slope of log cost against log size, and its standard error (0 for two sizes).
 
     Args:
         costs: Size and cost, two or more.

@@ -1,7 +1,7 @@
-"""One point of `benchmarks.growth` in a process of its own: `python -m benchmarks.growth_point patches 60`.
+"""One size of `benchmarks.growth` in its own process: `python -m benchmarks.growth_point patches 60`. Linux only.
 
-Prints, by stage, the processor seconds of some calls on one thread, and by how many megabytes the first call raised
-the process's memory at its peak, its result included.
+Prints, by stage, the processor seconds of some calls on one thread, and by how many megabytes the first call increased
+the peak memory of the process, including its result.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ from cuts3d.types import Bipartition, DepthMap, KnnGraph, PatchFeatures
 
 LEAST_REPEATS, MOST_REPEATS = 2, 5
 ENOUGH = 2.0  # seconds of a stage after which it is not called again
-LARGEST_FLOW = 480  # points along a side of the largest cloud in which a flow is looked for
+LARGEST_FLOW = 480  # points along a side of the largest cloud in which a flow is computed
 FLOW_TAU, FLOW_SIGMA = 0.3, 0.1  # join source and sink at every size
 
 
 class Watch:
-    """Calls stages some times each and keeps what they cost."""
+    """Calls every stage several times and records time and memory."""
 
     def __init__(self) -> None:
         self.costs: dict[str, dict[str, Any]] = {}
 
     def __call__(self, stage: str, work: Callable[[], Any], *, least: int = LEAST_REPEATS) -> Any:
-        """The stage's result. It is called `least` times, and more often where that is quick."""
-        ctypes.CDLL(None).malloc_trim(0)  # or this stage lived unseen on what earlier ones freed
+        """Result of the stage, which is called `least` times, and more often where it is quick."""
+        ctypes.CDLL(None).malloc_trim(0)  # otherwise this stage would reuse memory that earlier stages freed
         Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
         before, seconds, result = _kilobytes("VmRSS"), [], None
         while len(seconds) < least or (len(seconds) < MOST_REPEATS and sum(seconds) < ENOUGH):
@@ -86,7 +86,7 @@ def patches(side: int) -> dict[str, dict[str, Any]]:
 
 
 def points(side: int) -> dict[str, dict[str, Any]]:
-    """The stages in 3D on a cloud of `side`×`side` points over the default patches; and a flow that must be found."""
+    """The stages in 3D on a cloud of `side`×`side` points over the default patches, and a max-flow that is not zero."""
     image, config, watch = skimage.data.astronaut(), CutS3DConfig(), Watch()
     features, depth = _networks(image, config)
     affinity = cosine_affinity(features.vectors, center=features.center)
@@ -94,7 +94,7 @@ def points(side: int) -> dict[str, dict[str, Any]]:
     partition = bipartition(weights, features.grid_shape)
     shape = (side, side)
     _cuts(watch, config, depth, partition, shape)
-    if side <= LARGEST_FLOW:  # the background stays where it is: else truncation at τ_knn has always decided
+    if side <= LARGEST_FLOW:  # without moving the background; otherwise truncation at τ_knn decides alone
         graph = knn_graph(photo_cloud(depth, (512, 512), shape, config.cloud), k_neighbors=config.graph.k_neighbors)
         options = config.local_cut
         sources, sinks = choose_terminals(
@@ -108,8 +108,8 @@ def points(side: int) -> dict[str, dict[str, Any]]:
             return min_cut(graph, sources, sinks, tau_knn=FLOW_TAU, sigma_c=FLOW_SIGMA, capacity=options.capacity)
 
         _, flow, joined, kept = watch("max-flow", cut, least=1)
-        assert joined, "there was no flow to be found"
-        if importlib.util.find_spec("ortools"):  # tried, and no part of the product
+        assert joined, "source and sink were not connected"
+        if importlib.util.find_spec("ortools"):  # for comparison only
             values, steps = integer_capacities(
                 capacities(graph.lengths[:kept], sigma_c=FLOW_SIGMA, form=options.capacity)
             )
@@ -134,7 +134,7 @@ def _ncut(watch: Watch, config: CutS3DConfig, features: PatchFeatures, depth: De
 
     def importance() -> Any:
         found = spatial_importance(z, beta=config.importance.beta, sigma=config.importance.sigma)
-        assert found is not None, "a photo's depth is never flat"
+        assert found is not None, "the depth of a photo is not constant"
         o = config.importance
         return sharpen_affinity(affinity, found, pair_rule=o.pair_rule, direction=o.direction)
 

@@ -1,4 +1,4 @@
-"""Peak memory of a whole process that segments one photo: a small one, one at 60×60 patches, and 24 megapixels."""
+"""Peak memory of a process that segments one photo, by the size of the photo and the number of patches."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""NCut by Lanczos against the dense generalised eigen-solve that the published MaskCut code uses."""
+"""NCut by Lanczos, compared with the dense generalised eigensolver that the published MaskCut code uses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page in headless Chromium (software GL): first result, weight, frames a second, eight visitors at once."""
+"""The page in headless Chromium (software GL): first result, transfer size, frame rate, eight visitors at once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run() -> list[str]:
 
 
 def _first_visit(browser: Any, url: str, name: str) -> list[str]:
-    """From the address to the masks, and what travelled."""
+    """Time from opening the page to the masks, and the size of what was sent."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     sizes: list[float] = []
     devtools = page.context.new_cdp_session(page)
@@ -57,7 +57,7 @@ def _first_visit(browser: Any, url: str, name: str) -> list[str]:
 
 
 def _frames(browser: Any, url: str) -> list[str]:
-    """Frames a second of the largest cloud, drawn whole and as it is drawn while it moves."""
+    """Frame rate of the largest cloud, drawn completely and as it is drawn while it moves."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(f"{url}?example=astronaut")
     page.wait_for_function(DONE, timeout=PATIENCE)
@@ -74,25 +74,25 @@ def _frames(browser: Any, url: str) -> list[str]:
 
 
 def _many(browser: Any, url: str) -> list[str]:
-    """Visitors who all come in one moment; each has its own browser context."""
+    """Visitors who arrive at the same time; each has its own browser context."""
     contexts = [browser.new_context(viewport={"width": 1000, "height": 700}) for _ in range(VISITORS)]
-    start, times, places = time.perf_counter(), {}, set()
+    start, times, positions = time.perf_counter(), {}, set()
     pages = [context.new_page() for context in contexts]
     for page in pages:
         page.goto(url, wait_until="commit")
     while len(times) < VISITORS:
         for index, page in enumerate(pages):
             text = page.evaluate("document.querySelector('#status')?.innerText ?? ''")
-            places |= {word for word in text.split() if "/" in word and word.replace("/", "").isdigit()}
+            positions |= {word for word in text.split() if "/" in word and word.replace("/", "").isdigit()}
             if index not in times and "backbone:" in text:
                 times[index] = time.perf_counter() - start
         time.sleep(0.05)
     for context in contexts:
         context.close()
     seconds = sorted(times.values())
-    told = ", ".join(sorted(places)) or "none"
+    shown = ", ".join(sorted(positions)) or "none"
     median = statistics.median(seconds)
     return [
         f"| {VISITORS} visitors at once: first, median, last | {seconds[0]:.1f}, {median:.1f}, {seconds[-1]:.1f} s |",
-        f"| places in the queue that they were told | {told} |",
+        f"| positions in the queue that they were shown | {shown} |",
     ]

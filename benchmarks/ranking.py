@@ -1,7 +1,8 @@
-"""How often masks are right, by their score: the share that some object of COCO dev has an IoU of 0.5 or more with.
+"""Precision of masks by their score: the percentage with an IoU of at least 0.5 with an object of COCO dev.
 
-With the folder in `$CUTS3D_COCO_DEV`, and in `$CUTS3D_PSEUDO_LABELS` what `cuts3d extract` or `training.predict` makes
-of its `images/`: `python -m benchmarks ranking`. The light recipes' `score_range` was read from it.
+`python -m benchmarks ranking` with the folder in `$CUTS3D_COCO_DEV`, and in `$CUTS3D_PSEUDO_LABELS` the labels that
+`cuts3d extract` or `cuts3d detect` writes for its `images/`. The `detection_score_range` of the light recipes was read
+from it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def run() -> Iterator[str]:
 
 
 def _by_name(document: dict[str, Any], key: str = "segmentation") -> dict[str, list[Any]]:
-    """Masks as run lengths, or another field, by the photo's file name."""
+    """Run-length encoded masks, or another field, by the photo's file name."""
     photos = {photo["id"]: photo for photo in document["images"]}
     out: dict[str, list[Any]] = defaultdict(list)
     for entry in document["annotations"]:

@@ -1,4 +1,4 @@
-"""Figures that benchmarks have recorded: the tables of `benchmarks/*.md`, and sentences in and about them."""
+"""Recorded figures of the benchmarks: the tables and sentences of `benchmarks/*.md`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ FOLDER = Path(__file__).parent
 
 
 def table(name: str, heading: str = "") -> dict[str, dict[str, str]]:
-    """A record's rows, by their first cell and the column's title, without bold and backticks.
+    """Rows of a record, by first cell and column title, without bold and backticks.
 
     Args:
-        name: Of a file in `benchmarks/`.
-        heading: Only what stands under this heading; empty: the whole file.
+        name: Name of a file in `benchmarks/`.
+        heading: Only rows under this heading; empty: the whole file.
 
     Raises:
         KeyError: There is no such heading.
@@ -33,10 +33,10 @@ def table(name: str, heading: str = "") -> dict[str, dict[str, str]]:
 
 
 def row(name: str, start: str, heading: str = "") -> dict[str, str]:
-    """The only row whose first cell starts so.
+    """The only row whose first cell starts with `start`.
 
     Raises:
-        KeyError: None starts so, or several do.
+        KeyError: No row or several rows start so.
     """
     found = [cells for first, cells in table(name, heading).items() if first.startswith(start)]
     if len(found) != 1:
@@ -45,16 +45,16 @@ def row(name: str, start: str, heading: str = "") -> dict[str, str]:
 
 
 def median(name: str, start: str, heading: str = "", part: int = 0) -> str:
-    """A figure as its benchmark printed it, without unit and spread: the n-th where a cell holds several."""
+    """A figure as its benchmark printed it, without unit and spread; `part` selects one of several in a cell."""
     cell = row(name, start, heading)["figure"]
     return re.split(r" / |; |, ", re.sub(r" \([^)]*\)", "", cell))[part].split()[0].rstrip("×")
 
 
 def sentence(name: str, pattern: str) -> str:
-    """The group of a regular expression that a record's text holds once.
+    """The group of a regular expression that matches a record with one value.
 
     Raises:
-        KeyError: It holds it not once.
+        KeyError: It matches with no value or with several.
     """
     found = set(re.findall(pattern, (FOLDER / name).read_text(encoding="utf-8")))
     if len(found) != 1:

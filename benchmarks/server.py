@@ -1,4 +1,4 @@
-"""The real app in a process of its own, on a free port, with all its temporary files in one folder."""
+"""The real app in its own process, on a free port, with all its temporary files in one folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 180.0  # seconds until it must answer
+PATIENCE = 180.0  # seconds within which it must answer
 DIE_WITH_PARENT = 1  # prctl's PR_SET_PDEATHSIG
 
 
@@ -26,10 +26,10 @@ class Server:
     """A running app.
 
     Attributes:
-        url: Its address, with a slash at the end.
-        process: Its process.
-        folder: Everything it writes lies here.
-        seconds: How long it took to answer.
+        url: Address, with a slash at the end.
+        process: The process.
+        folder: Folder of everything that it writes.
+        seconds: Seconds until the first answer.
     """
 
     url: str
@@ -39,22 +39,22 @@ class Server:
 
     @property
     def port(self) -> int:
-        """The port it listens on."""
+        """Port of the address."""
         return int(self.url.rstrip("/").rsplit(":", 1)[1])
 
     @property
     def log(self) -> str:
-        """What it has written so far."""
+        """The log so far."""
         return log_file(self.folder).read_text(encoding="utf-8", errors="replace")
 
 
 def log_file(folder: Path) -> Path:
-    """Where the server of a folder writes its log."""
+    """Log file of the server with this folder."""
     return folder / "log.txt"
 
 
 def free_port() -> int:
-    """A port of the loopback device that nobody uses."""
+    """A free port of the loopback device."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -64,13 +64,13 @@ def free_port() -> int:
 def serve(
     folder: Path, *, port: int | None = None, script: str = "app.py", environment: Mapping[str, str] | None = None
 ) -> Iterator[Server]:
-    """Start the app, wait until it answers, and end it whatever happens.
+    """Start the app, wait until it answers, and end it in every case.
 
     Args:
-        folder: For its temporary files, its cache and its log.
-        port: Where it listens; None takes a free one.
-        script: What is run, with `--port`.
-        environment: Variables beside the usual ones.
+        folder: Folder of temporary files, cache and log.
+        port: Port of the server; None: a free one.
+        script: Script that is run, with `--port`.
+        environment: Additional environment variables.
     """
     port = port or free_port()
     temporary = folder / "temporary"
@@ -95,7 +95,7 @@ def serve(
     try:
         while not answers(url):
             if process.poll() is not None or time.perf_counter() - start > PATIENCE:
-                raise RuntimeError(f"The app did not come up:\n{log_file(folder).read_text(encoding='utf-8')[-3000:]}")
+                raise RuntimeError(f"The app did not start:\n{log_file(folder).read_text(encoding='utf-8')[-3000:]}")
             time.sleep(0.1)
         yield Server(url, process, folder, time.perf_counter() - start)
     finally:
@@ -103,7 +103,7 @@ def serve(
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
-    """End a process: asked first, then by force."""
+    """Terminate a process, and kill it if it does not end."""
     process.terminate()
     try:
         process.wait(timeout=15)
@@ -117,7 +117,7 @@ def _die_with_parent() -> None:
 
 
 def answers(url: str) -> bool:
-    """Whether a server is there."""
+    """Whether a server answers."""
     try:
         urllib.request.urlopen(url, timeout=2)
         return True

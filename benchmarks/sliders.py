@@ -1,6 +1,6 @@
-"""Server time of a slider move on the page, drawing included, at 34×34 patches, N = 1: from the event to the masks.
+"""Server time from a slider's event to the masks, drawing included, at 34×34 patches and N = 1.
 
-Every move goes to a value that was never set before. The goal: 150 ms for τ_knn, T and k; 400 ms for β, σ and τ_ncut.
+Every move sets a value that was not set before. The goal: 150 ms for τ_knn, T and k; 400 ms for β, σ and τ_ncut.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ def run() -> list[str]:
         for index, value in enumerate(values):
             tab = TABS[index % len(TABS)]
             looking.show_tab("bench", tab)
-            took, size = _move({"max_instances": 1, name: value})
-            seconds.append(took)
+            spent, size = _move({"max_instances": 1, name: value})
+            seconds.append(spent)
             tabs[tab] = max(tabs.get(tab, 0.0), size / 1000)
         median, worst = statistics.median(seconds), max(seconds)
         sent = f"{min(tabs.values()):.0f} to {max(tabs.values()):.0f} kB"
@@ -48,5 +48,5 @@ def _move(params: dict[str, object]) -> tuple[float, int]:
     """Seconds of the whole answer, and its size as JSON."""
     start = time.perf_counter()
     updates = list(opening.change("bench", controls.values_from(params)))
-    took = time.perf_counter() - start
-    return took, sum(len(json.dumps(update, default=str)) for update in updates)
+    spent = time.perf_counter() - start
+    return spent, sum(len(json.dumps(update, default=str)) for update in updates)

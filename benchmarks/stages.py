@@ -1,4 +1,4 @@
-"""Seconds a photo and a stage, at 34×34 and 60×60 patches, and of everything after the networks."""
+"""Milliseconds of every stage and of a whole photo, at 34×34 and 60×60 patches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def run() -> list[str]:
     lines = []
     for side in (34, 60):
         config = CutS3DConfig().replace(image_size=14 * side)
-        runs = [_stage_seconds(name, config) for name in PHOTOS for _ in range(REPEATS)][1:]  # the first one loads
+        runs = [_stage_seconds(name, config) for name in PHOTOS for _ in range(REPEATS)][1:]  # the first loads
         for stage in runs[0]:
             values = [r.get(stage, 0.0) for r in runs]
             lines.append(_line(f"{side}×{side}, {stage.replace('_', ' ')}", values))

@@ -1,4 +1,4 @@
-"""Timing helpers: median of repeated runs, with spread."""
+"""Timing: median of repeated runs, with smallest and largest value."""
 
 from __future__ import annotations
 

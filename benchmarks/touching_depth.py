@@ -1,7 +1,8 @@
-"""Where depth cannot help: how far two touching objects of one class lie apart in depth, as each estimator sees it.
+"""Limits of depth: the difference in depth between two touching objects of one class, by estimator.
 
-For every pair of `$CUTS3D_COCO_DEV` the median z of either object beside their border is compared, on the 0 to 1 range
-of the photo. Minutes on two cores: `python -m benchmarks touching_depth`; kept in `benchmarks/touching_depth.md`.
+For every pair of `$CUTS3D_COCO_DEV` the median z of both objects next to their border is compared, in the range 0 to 1
+of the photo. A few minutes on two cores: `python -m benchmarks touching_depth`; the results are in
+`benchmarks/touching_depth.md`.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from tqdm import tqdm
 from benchmarks.depth import teacher
 from cuts3d.arrays import BoolArray, FloatArray
 from cuts3d.depth import estimate_depth, normalise_depth
-from cuts3d.grids import resize_map, resize_mask
+from cuts3d.grids import fit_longer_side, resize_map, resize_mask
 from cuts3d.io.photos import read_image
 from cuts3d.types import DepthMap
 
-SIDE = 240  # longer side on which borders are looked at
-NEAR = 6  # cells of it that count as beside the border
+SIDE = 240  # longer side of the masks and depth maps that are compared
+NEAR = 6  # cells that count as next to the border
 STEPS = (0.02, 0.05, 0.10)
 
 
@@ -47,13 +48,12 @@ def run() -> list[str]:
 
 
 def step_between(z: FloatArray, first: BoolArray, second: BoolArray) -> float:
-    """Difference of the median z of two objects beside their common border; NaN where they do not meet."""
-    h, w = first.shape
-    shape = (round(SIDE * h / max(h, w)), round(SIDE * w / max(h, w)))
+    """Difference of the median z of two objects next to their common border; NaN where they do not touch."""
+    shape = fit_longer_side(first.shape, SIDE)
     small, a, b = resize_map(z, shape), resize_mask(first, shape), resize_mask(second, shape)
     near_a, near_b = (ndimage.binary_dilation(m, iterations=NEAR) for m in (a, b))
-    beside = (small[a & near_b], small[b & near_a])
-    return float("nan") if min(map(len, beside)) == 0 else abs(float(np.median(beside[0]) - np.median(beside[1])))
+    depths = (small[a & near_b], small[b & near_a])
+    return float("nan") if min(map(len, depths)) == 0 else abs(float(np.median(depths[0]) - np.median(depths[1])))
 
 
 def _teacher(image: np.ndarray) -> DepthMap:
@@ -62,5 +62,5 @@ def _teacher(image: np.ndarray) -> DepthMap:
 
 def _line(name: str, steps: FloatArray) -> str:
     known = steps[np.isfinite(steps)]
-    shares = ", ".join(f"{100 * float(np.mean(known > least)):.0f} % over {least:.2f}" for least in STEPS)
-    return f"| {name}: step in z across the border of {len(known)} pairs, median | {np.median(known):.3f}; {shares} |"
+    above = ", ".join(f"{100 * float(np.mean(known > least)):.0f} % over {least:.2f}" for least in STEPS)
+    return f"| {name}: step in z across the border of {len(known)} pairs, median | {np.median(known):.3f}; {above} |"

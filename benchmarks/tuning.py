@@ -1,7 +1,7 @@
-"""One parameter at a time around the default, on a quarter of COCO dev: every other image of the half tuned on.
+"""One changed parameter at a time, on a quarter of COCO dev: every other image of the first half.
 
-`python -m benchmarks tuning` with the folder in `$CUTS3D_COCO_DEV`, some six minutes on two cores; what it said is kept
-in `benchmarks/tuning.md`. On so few images (79) small differences are noise.
+`python -m benchmarks tuning` with the folder in `$CUTS3D_COCO_DEV`, about six minutes on two cores; the results are in
+`benchmarks/tuning.md`. On so few images (79) small differences are noise.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def run() -> list[str]:
 
 
 def methods() -> dict[str, Method]:
-    """A row for each variant."""
+    """One row per variant."""
     words = [", ".join(f"{name} = {value}" for name, value in change.items()) for change in VARIANTS]
     return {
         text or "the default": run_method(CutS3DConfig().replace(**change))

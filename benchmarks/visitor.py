@@ -1,4 +1,4 @@
-"""A visitor of the page without a browser: the page's own events over plain HTTP, as its script sends them."""
+"""A visitor of the page without a browser: it sends the page's events over HTTP, as the page's script does."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Layout:
-    """What the page is made of, from its configuration: components by name, events by what triggers them."""
+    """Components and events of the page, read from its configuration."""
 
     config: Json
 
     def component(self, elem_id: str) -> int:
-        """Number of the component of a name."""
+        """Number of the component with an element id."""
         return next(c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id)
 
     def event(self, elem_id: str | None, kind: str) -> Json:
@@ -39,16 +39,16 @@ class Layout:
         return next(found)
 
     def after(self, event: Json) -> Json | None:
-        """The event that follows another one."""
+        """The event that runs after another one; None: there is none."""
         return next((d for d in self.config["dependencies"] if d["trigger_after"] == event["id"]), None)
 
     def names(self, event: Json) -> list[str]:
-        """Name of each output of an event."""
+        """Names of the outputs of an event."""
         by_id = {c["id"]: str(c["props"].get("elem_id") or c["id"]) for c in self.config["components"]}
         return [by_id[number] for number in event["outputs"]]
 
     def values(self) -> dict[int, Any]:
-        """Value of every component as the page opens."""
+        """Initial value of every component."""
         return {c["id"]: c["props"].get("value") for c in self.config["components"]}
 
     def _triggers(self, event: Json, number: int | None, kind: str) -> bool:
@@ -57,13 +57,13 @@ class Layout:
 
 @dataclass
 class Visit:
-    """One opened page: its session, its values, its heartbeat.
+    """One open page.
 
     Attributes:
         http: The connection.
-        layout: What the page is made of.
-        values: What the controls stand at, by component.
-        session: Its secret name.
+        layout: Components and events of the page.
+        values: Current values, by component.
+        session: Secret id of the session.
     """
 
     http: httpx.AsyncClient
@@ -82,23 +82,23 @@ class Visit:
         return visit
 
     async def leave(self) -> None:
-        """Close the page: the heartbeat breaks off, which is how the server notices."""
+        """Close the page; the server notices that the heartbeat ends."""
         if self._heartbeat is not None:
             self._heartbeat.cancel()
             await asyncio.gather(self._heartbeat, return_exceptions=True)
 
     async def upload(self, photo: Path) -> Json:
-        """Send a file; gives what the page hands to an event."""
+        """Send a file; returns the value that the page passes to an event."""
         answer = await self.http.post(f"{API}/upload", files={"files": (photo.name, photo.read_bytes())})
         (path,) = answer.raise_for_status().json()
         return {"path": path, "orig_name": photo.name, "meta": {"_type": "gradio.FileData"}}
 
     async def trigger(self, elem_id: str | None, kind: str, data: Json | None = None) -> dict[str, Any]:
-        """Trigger an event; gives the last value of every output that it set, by name."""
+        """Trigger an event; returns the last value of every output that it set, by name."""
         return await self._run(self.layout.event(elem_id, kind), data)
 
     async def follow(self, elem_id: str | None, kind: str) -> dict[str, Any]:
-        """Trigger what the page does after an event, as its script does."""
+        """Trigger the event that runs after another one."""
         after = self.layout.after(self.layout.event(elem_id, kind))
         return {} if after is None else await self._run(after, None)
 
@@ -134,7 +134,7 @@ class Visit:
         return found
 
     async def _rows(self, event: str) -> AsyncIterator[list[Any]]:
-        """Every answer of an event, whole: the server sends what differs from the one before."""
+        """Every answer of an event, complete; the server sends only the differences from the answer before."""
         last: list[Any] | None = None
         async with self.http.stream("GET", f"{API}/queue/data", params={"session_hash": self.session}) as stream:
             async for line in stream.aiter_lines():

@@ -1,4 +1,4 @@
-"""What a process holds over time: memory, open files, threads, bytes on disk. From `/proc`, so Linux only."""
+"""Resources of a process over time: memory, open files, threads, bytes on disk. Reads `/proc`, so Linux only."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-EVERY = 2.0  # seconds
+EVERY = 2.0  # seconds between two samples
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a process holds at a moment.
+    """Resources of a process at one time.
 
     Attributes:
-        seconds: Since the start.
-        memory: Resident, MB.
-        files: Open file descriptors.
-        threads: Threads.
-        disk: MB in its temporary folder.
+        seconds: Seconds since the start.
+        memory: Resident memory, MB.
+        files: Number of open file descriptors.
+        threads: Number of threads.
+        disk: Size of the temporary folder, MB.
     """
 
     seconds: float
@@ -36,9 +36,9 @@ class Watch:
     """Samples of a process.
 
     Attributes:
-        process: Its number.
-        folder: Its temporary folder.
-        samples: So far.
+        process: Process id.
+        folder: Temporary folder of the process.
+        samples: Samples so far.
     """
 
     process: int
@@ -54,7 +54,7 @@ class Watch:
             files = len(list((proc / "fd").iterdir()))
         except OSError:
             return
-        if "VmRSS" not in status:  # it has ended, and nobody has asked yet
+        if "VmRSS" not in status:  # a process that has ended, whose exit code was not read yet
             return
         self.samples.append(
             Sample(
@@ -73,11 +73,11 @@ class Watch:
             await asyncio.sleep(EVERY)
 
     def at(self, seconds: float) -> Sample:
-        """The sample nearest to a moment."""
+        """The sample nearest to a time."""
         return min(self.samples, key=lambda s: abs(s.seconds - seconds))
 
     def slope(self, since: float) -> float:
-        """How memory grew from a moment on, MB a minute, by least squares."""
+        """Growth of the memory since a time, MB per minute, by least squares."""
         late = [s for s in self.samples if s.seconds >= since]
         if len(late) < 3:
             return float("nan")
@@ -85,7 +85,7 @@ class Watch:
 
 
 def folder_size(folder: Path) -> int:
-    """Bytes of all files below a folder; those that vanish meanwhile count nothing."""
+    """Bytes of all files below a folder; files that vanish meanwhile count zero."""
     total = 0
     for path in folder.rglob("*"):
         try:

@@ -1,6 +1,6 @@
-"""Photographs the real page for the README: `python -m scripts.readme_picture` writes `assets/page.jpg`.
+"""Screenshots of the real page for the README: `python -m scripts.readme_picture` writes `assets/page.jpg`.
 
-The page must run on http://127.0.0.1:7860 (`make app`); Debian's chromium does the looking.
+The page must run on http://127.0.0.1:7860 (`make app`); Debian's chromium takes the screenshots.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ READY = "document.querySelector('#status')?.innerText.includes('backbone:') && !
 
 
 def main() -> None:
-    """Pipeline in light above, 3D in dark below."""
+    """Put the Pipeline tab in light mode above the 3D tab in dark mode."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
         shots = [shoot(browser, "light", None), shoot(browser, "dark", "3D")]
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def shoot(browser: Any, scheme: str, tab: str | None) -> Image.Image:
-    """One tab of the page in one colour scheme."""
+    """Screenshot of one tab in one colour scheme; None: the first tab."""
     page = browser.new_page(viewport=SIZE, color_scheme=scheme)
     page.goto(URL)
     page.wait_for_function(READY, timeout=120_000)
