@@ -1,4 +1,4 @@
-"""Documents that cannot be used are one clear sentence."""
+"""Documents that cannot be used raise one clear error."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_evaluation import (
+from synthetic_evaluation import (
     LEFT,
     RIGHT,
     Doc,
@@ -24,7 +24,7 @@ from cuts3d.io.coco import encode_rle
 
 
 def broken(change: str, where: str) -> tuple[Doc, Any]:
-    """A good truth and good predictions, one line of code later."""
+    """A valid ground truth and valid predictions after one line of code has changed them."""
     truth = truth_of({1: [LEFT, RIGHT], 2: [LEFT]})
     results = results_of({1: [LEFT], 2: [RIGHT]})
     predictions = named(results, {1: "1.jpg", 2: "2.jpg"})
@@ -165,7 +165,7 @@ def broken(change: str, where: str) -> tuple[Doc, Any]:
         ("results[0] = 7", "Predictions: it must be a list of objects."),
     ],
 )
-def test_a_bad_truth_or_bad_results_are_one_clear_sentence(change: str, said: str) -> None:
+def test_a_bad_ground_truth_or_bad_results_raise_one_clear_error(change: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
         evaluate(*broken(change, "results"))
     assert str(caught.value).startswith(said)
@@ -194,7 +194,7 @@ def test_a_bad_truth_or_bad_results_are_one_clear_sentence(change: str, said: st
         ("predictions['annotations'][0]['score'] = nan", "Predictions: annotation 0 has the score nan: a finite"),
     ],
 )
-def test_a_bad_document_of_predictions_is_one_clear_sentence(change: str, said: str) -> None:
+def test_a_bad_document_of_predictions_raises_one_clear_error(change: str, said: str) -> None:
     with pytest.raises(InputError) as caught:
         evaluate(*broken(change, "predictions"))
     assert str(caught.value).startswith(said)
@@ -213,7 +213,7 @@ def test_masks_of_one_image_must_agree_where_it_states_no_size() -> None:
         evaluate(truth, results)
 
 
-def test_a_truth_that_is_a_list_is_no_document() -> None:
+def test_a_ground_truth_that_is_a_list_is_refused() -> None:
     with pytest.raises(InputError, match=r"^Ground truth must hold a JSON object with the list 'images'\.$"):
         evaluate([], [])
     with pytest.raises(InputError, match=r"^Predictions must hold a JSON object with the list 'annotations'\.$"):
@@ -233,7 +233,7 @@ def test_a_truth_that_is_a_list_is_no_document() -> None:
         ([5], "Pairs: it must be a list of objects."),
     ],
 )
-def test_bad_pairs_are_one_clear_sentence(pairs: Any, said: str) -> None:
+def test_bad_pairs_raise_one_clear_error(pairs: Any, said: str) -> None:
     with pytest.raises(InputError) as caught:
         evaluate(*broken("pass", "results"), pairs=pairs)
     assert str(caught.value) == said
@@ -254,7 +254,9 @@ def test_images_asked_for_must_be_there() -> None:
     with pytest.raises(InputError, match="There is no image to evaluate"):
         evaluate(truth, results, image_ids=[])
     truth["images"][0]["file_name"], truth["images"][1]["file_name"] = "a/x.jpg", "x.jpg"
-    assert evaluate(truth, results, image_ids=["x.jpg"]).counts.instances == 1  # the whole name goes before its end
+    assert (
+        evaluate(truth, results, image_ids=["x.jpg"]).counts.instances == 1
+    )  # whole names are tried first
     truth["images"][1]["file_name"] = "b/x.jpg"
     with pytest.raises(InputError, match=r"1 of the 1 images asked for are not in the ground truth: 'x\.jpg'"):
         evaluate(truth, results, image_ids=["x.jpg"])

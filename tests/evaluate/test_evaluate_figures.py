@@ -1,4 +1,4 @@
-"""Figures that pycocotools does not have, and how all are told."""
+"""Figures that pycocotools does not have, and the report of all figures."""
 
 from __future__ import annotations
 
@@ -9,24 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from made_evaluation import (
+from synthetic_evaluation import (
     LEFT,
     RIGHT,
     boxes_only,
-    made,
     named,
     polygon,
     rectangle,
     results_of,
+    synthetic,
     truth_of,
 )
 
 from cuts3d.evaluate import evaluate
 from cuts3d.evaluate.figures import Figures
 from cuts3d.evaluate.report import markdown, to_json
-from cuts3d.io.coco import encode_rle, run_lengths
 
 
 def test_corloc_asks_the_best_scored_box_of_every_image_with_an_object() -> None:
@@ -123,7 +120,7 @@ def test_counts_say_what_was_measured() -> None:
 
 
 def test_inputs_stay_as_they_were() -> None:
-    truth, results = made(8, size=(60, 80))
+    truth, results = synthetic(8, size=(60, 80))
     truth["annotations"][0]["segmentation"] = [polygon(3, 3, 9, 9)]
     document = named(results, {image["id"]: image["file_name"] for image in truth["images"]})
     pairs = {"pairs": [{"image_id": 3, "ann_ids": [1, 2]}]}
@@ -134,13 +131,13 @@ def test_inputs_stay_as_they_were() -> None:
 
 
 def test_pycocotools_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    evaluate(*made(1, size=(60, 80)))
+    evaluate(*synthetic(1, size=(60, 80)))
     captured = capsys.readouterr()
     assert captured.out == captured.err == ""
 
 
 def test_files_and_what_they_hold_are_the_same(tmp_path: Path) -> None:
-    truth, results = made(9, size=(60, 80))
+    truth, results = synthetic(9, size=(60, 80))
     pairs = {"pairs": [{"ann_ids": [1, 2]}]}
     for name, content in {"t": truth, "p": results, "q": pairs}.items():
         (tmp_path / name).write_text(json.dumps(content))
@@ -149,27 +146,11 @@ def test_files_and_what_they_hold_are_the_same(tmp_path: Path) -> None:
 
 
 def test_counts_may_be_bytes_as_pycocotools_encodes_them() -> None:
-    truth, results = made(2, size=(60, 80))
+    truth, results = synthetic(2, size=(60, 80))
     raw = copy.deepcopy(results)
     for entry in raw:
         entry["segmentation"]["counts"] = entry["segmentation"]["counts"].encode()
     assert evaluate(truth, raw) == evaluate(truth, results)
-
-
-@given(st.integers(0, 2**32 - 1), st.integers(1, 90), st.integers(1, 90), st.floats(0, 1))
-def test_run_lengths_are_those_of_the_mask(seed: int, h: int, w: int, share: float) -> None:
-    mask = np.random.default_rng(seed).random((h, w)) < share
-    runs = run_lengths(encode_rle(mask)["counts"].encode())
-    values = np.repeat(np.arange(len(runs)) % 2, runs)
-    assert np.array_equal(values.reshape(w, h).T, mask)
-
-
-def test_long_runs_are_read_too() -> None:
-    mask = np.zeros((3000, 4000), dtype=bool)
-    mask[1000:, 2000:] = True
-    runs = run_lengths(encode_rle(mask)["counts"].encode())
-    assert runs[0] == 2000 * 3000 + 1000
-    assert runs[1::2].sum() == mask.sum()
 
 
 # --- the report

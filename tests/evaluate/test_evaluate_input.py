@@ -1,17 +1,17 @@
-"""What documents may leave out, and how their images are matched."""
+"""Fields that documents may omit, and how images are matched."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from made_evaluation import (
+from synthetic_evaluation import (
     assert_as_pycocotools,
     boxes_only,
-    made,
     named,
     rectangle,
     results_of,
+    synthetic,
     truth_of,
 )
 
@@ -31,7 +31,7 @@ def test_empty_predictions_have_figures_of_zero() -> None:
         assert found.counts.predictions_per_image == 0
 
 
-def test_a_truth_without_objects_leaves_everything_undefined() -> None:
+def test_a_ground_truth_without_objects_leaves_everything_undefined() -> None:
     found = evaluate(truth_of({1: []}), results_of({1: [rectangle(2, 2, 4, 4)]}), pairs=[])
     assert found.mask == found.box == Figures(*[None] * 9)
     assert (found.corloc, found.mean_best_iou, found.pairs_separated) == (None, None, None)
@@ -40,7 +40,7 @@ def test_a_truth_without_objects_leaves_everything_undefined() -> None:
 @pytest.mark.parametrize("side", ["truth", "predictions"])
 @pytest.mark.parametrize("nothing", ["missing", None, []])
 def test_boxes_alone_have_figures_of_boxes_alone(side: str, nothing: Any) -> None:
-    truth, results = made(5, size=(60, 80))
+    truth, results = synthetic(5, size=(60, 80))
     whole = evaluate(truth, results)
     bare = boxes_only(truth["annotations"] if side == "truth" else results)
     if nothing != "missing":
@@ -82,7 +82,7 @@ def test_a_missing_box_is_that_of_the_mask_and_a_stated_one_is_used() -> None:
 
 
 def test_images_are_matched_by_file_name_whatever_their_ids() -> None:
-    truth, results = made(6, size=(60, 80))
+    truth, results = synthetic(6, size=(60, 80))
     names = {image["id"]: image["file_name"] for image in truth["images"]}
     found = evaluate(truth, named(results, names))
     assert_as_pycocotools(truth, results, found)
@@ -90,7 +90,7 @@ def test_images_are_matched_by_file_name_whatever_their_ids() -> None:
 
 
 def test_a_last_part_that_is_unique_on_both_sides_matches_too() -> None:
-    truth, results = made(6, size=(60, 80))
+    truth, results = synthetic(6, size=(60, 80))
     whole = evaluate(truth, results)
     names = {image["id"]: image["file_name"] for image in truth["images"]}
     assert evaluate(truth, named(results, {i: f"val2017/{name}" for i, name in names.items()})) == whole
@@ -101,7 +101,7 @@ def test_a_last_part_that_is_unique_on_both_sides_matches_too() -> None:
 
 
 def test_lvis_names_its_images_by_their_address() -> None:
-    truth, results = made(6, size=(60, 80))
+    truth, results = synthetic(6, size=(60, 80))
     whole = evaluate(truth, results)
     names = {image["id"]: image["file_name"] for image in truth["images"]}
     for image in truth["images"]:
@@ -141,13 +141,13 @@ def test_predictions_on_other_images_are_ignored_and_counted() -> None:
 
 @pytest.mark.parametrize("chosen", [[4, 7], ["4", "007"], ["4.jpg", "val/7.jpg"], [4, "7.jpg", "7", 7]])
 def test_a_subset_is_named_by_ids_or_file_names(chosen: list[Any]) -> None:
-    truth, results = made(1, size=(60, 80))
+    truth, results = synthetic(1, size=(60, 80))
     assert evaluate(truth, results, image_ids=chosen) == evaluate(truth, results, image_ids=iter([7, 4]))
     assert evaluate(truth, results, image_ids=chosen).counts.images == 2
 
 
 def test_ids_may_be_text() -> None:
-    truth, results = made(2, size=(60, 80))
+    truth, results = synthetic(2, size=(60, 80))
     whole = evaluate(truth, results)
     for entry in [*truth["annotations"], *results]:
         entry["image_id"] = f"{entry['image_id']:016x}"

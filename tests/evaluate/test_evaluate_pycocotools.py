@@ -1,4 +1,4 @@
-"""Figures of COCO, held to pycocotools bit by bit."""
+"""COCO's figures equal those of pycocotools bit for bit."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from made_evaluation import (
+from pycocotools import mask as coco_mask
+from synthetic_evaluation import (
     assert_as_pycocotools,
     blob,
-    made,
     polygon,
     rectangle,
     results_of,
+    synthetic,
     truth_of,
 )
-from pycocotools import mask as coco_mask
 
 from cuts3d.evaluate import evaluate
 from cuts3d.io.coco import run_lengths, to_rle
@@ -27,7 +27,7 @@ from cuts3d.io.coco import run_lengths, to_rle
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("size", [(33, 47), (240, 180)])
 def test_figures_are_those_of_pycocotools(seed: int, size: tuple[int, int]) -> None:
-    truth, results = made(seed, size=size)
+    truth, results = synthetic(seed, size=size)
     found = evaluate(truth, results)
     assert_as_pycocotools(truth, results, found)
     assert found.mask is not None
@@ -55,7 +55,7 @@ def test_equal_overlaps_go_to_the_object_that_pycocotools_takes() -> None:
 
 
 def test_of_more_than_a_hundred_predictions_in_an_image_a_hundred_count() -> None:
-    truth, results = made(7, size=(120, 160), n_images=2, most=60)
+    truth, results = synthetic(7, size=(120, 160), n_images=2, most=60)
     rng = np.random.default_rng(0)
     crowd = results_of({3: [blob(rng, (120, 160)) for _ in range(150)]})
     results = [*crowd, *results]
@@ -67,7 +67,7 @@ def test_of_more_than_a_hundred_predictions_in_an_image_a_hundred_count() -> Non
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_subset_of_the_images_is_as_pycocotools_has_it(seed: int) -> None:
-    truth, results = made(seed, size=(60, 80))
+    truth, results = synthetic(seed, size=(60, 80))
     found = evaluate(truth, results, image_ids=[4, 6, 7])
     assert_as_pycocotools(truth, results, found, [4, 6, 7])
     assert found != evaluate(truth, results)
@@ -76,7 +76,7 @@ def test_a_subset_of_the_images_is_as_pycocotools_has_it(seed: int) -> None:
 
 
 def test_polygons_and_listed_run_lengths_are_as_pycocotools_has_them() -> None:
-    truth, results = made(3, size=(90, 120))
+    truth, results = synthetic(3, size=(90, 120))
     whole = evaluate(truth, results)
     for n, entry in enumerate(truth["annotations"]):
         x, y, w, h = entry["bbox"]
@@ -88,7 +88,7 @@ def test_polygons_and_listed_run_lengths_are_as_pycocotools_has_them() -> None:
     assert evaluate(truth, results) != whole
 
 
-def test_a_truth_with_the_annotation_id_0_loses_no_match() -> None:
+def test_a_ground_truth_with_the_annotation_id_0_loses_no_match() -> None:
     masks = {1: [rectangle(2, 2, 20, 20)]}
     truth = truth_of(masks)
     truth["annotations"][0]["id"] = 0
@@ -112,8 +112,8 @@ def test_areas_of_predictions_are_of_what_is_compared() -> None:
     assert (found.box.ap_small, found.box.ap_medium) == pytest.approx((1, 0.5))  # … and a box of middle size
 
 
-def test_a_truth_without_areas_and_boxes_gets_them_from_its_masks() -> None:
-    truth, results = made(4, size=(60, 80))
+def test_a_ground_truth_without_areas_and_boxes_gets_them_from_its_masks() -> None:
+    truth, results = synthetic(4, size=(60, 80))
     bare = copy.deepcopy(truth)
     for entry in bare["annotations"]:
         del entry["bbox"], entry["area"], entry["category_id"]

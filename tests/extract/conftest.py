@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from made_extraction import Killed, save_photo
+from extraction_photos import Killed, save_photo
 
 import cuts3d.extract.run
 from cuts3d.extract import Job, extract
@@ -12,7 +12,7 @@ from cuts3d.extract.shard import run_shard
 
 @pytest.fixture
 def here(monkeypatch):
-    """Work in this process, where the backbone of the tests is known; `here.stop_after` shards it is killed."""
+    """Run shards in this process, where the test backbone is registered; interrupt after `here.stop_after` shards."""
 
     class Engine:
         stop_after: int | None = None
@@ -49,6 +49,6 @@ def folder(tmp_path) -> Path:
 
 @pytest.fixture
 def whole(here, folder, job, tmp_path) -> bytes:
-    """The result of a run that nothing disturbed."""
+    """The result of an uninterrupted run."""
     extract(folder, tmp_path / "whole.json", job)
     return (tmp_path / "whole.json").read_bytes()

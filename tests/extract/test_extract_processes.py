@@ -28,7 +28,7 @@ PATIENCE = 120  # seconds, of a process that has to load Torch first
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    """Eight made photos and one that is broken."""
+    """Eight photos of synthetic scenes and a broken one."""
     root = tmp_path_factory.mktemp("photos")
     for number, name in enumerate(("two boxes", "three balls", "four cans", "box before ball") * 2):
         scene = make_scene(name, size=(120 + number, 160))
@@ -44,7 +44,7 @@ def job(embedded_network) -> Job:
 
 @pytest.fixture(scope="module")
 def whole(folder, job, tmp_path_factory) -> bytes:
-    """What two workers make when nothing disturbs them."""
+    """The result of two workers without an interruption."""
     out = tmp_path_factory.mktemp("whole") / "labels.json"
     assert extract(folder, out, job, ExecutionOptions(workers=2)) == counts_in(out)
     return out.read_bytes()
@@ -75,7 +75,7 @@ def wait_for(condition, what: str) -> None:
 
 
 def children(parent: int) -> set[int]:
-    """Processes whose parent it is."""
+    """The child processes of a process."""
     found = set()
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -129,7 +129,7 @@ def test_a_shard_that_kills_its_worker_every_time_is_named(job, shards, monkeypa
 
 
 def die(*_) -> None:
-    """Stands where a worker is set up."""
+    """Replaces the start of a worker."""
     os._exit(9)
 
 

@@ -1,14 +1,14 @@
-"""What is written of each mask, and of each image that failed."""
+"""The records of masks, and of images that failed."""
 
 import json
 import sys
 
 import numpy as np
 import pytest
+from extraction_photos import NAMES, save_photo, tar_of
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from made_extraction import NAMES, save_photo, tar_of
 from PIL import Image
 from pycocotools import mask as coco
 

@@ -1,4 +1,4 @@
-"""A run that was killed goes on, beside whatever else is there."""
+"""A killed run is resumed, and two runs never work on the same result."""
 
 import itertools
 import os
@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from made_extraction import Killed, save_photo
+from extraction_photos import Killed, save_photo
 
 from cuts3d.errors import InputError
 from cuts3d.extract import ExecutionOptions, Job, extract, merge_parts
@@ -20,7 +20,7 @@ def test_a_killed_run_is_resumed_and_ends_with_the_same_bytes(here, folder, job,
     with pytest.raises(Killed):
         extract(folder, out, job)
     assert not out.exists()
-    save_photo(folder / "a0.png")  # what comes meanwhile is not taken in
+    save_photo(folder / "a0.png")  # photos that are added later are not used
     here.stop_after = None
     calls: list[tuple[int, int]] = []
     extract(folder, out, job, progress=lambda done, total: calls.append((done, total)))
@@ -44,7 +44,7 @@ def test_a_kill_between_the_merge_and_the_cleaning_up_is_no_loss(here, folder, j
     assert out.read_bytes() == whole
 
 
-def test_other_settings_do_not_go_on_with_unfinished_work(here, folder, job, tmp_path):
+def test_other_settings_do_not_resume_unfinished_work(here, folder, job, tmp_path):
     out = tmp_path / "labels.json"
     here.stop_after = 1
     with pytest.raises(Killed):
@@ -84,7 +84,7 @@ def test_a_run_that_begins_again_does_not_throw_away_the_work_of_one_that_is_at_
     assert out.read_bytes() == whole
 
 
-def test_a_part_runs_beside_other_parts_but_not_beside_the_whole_or_the_merge(here, folder, job, tmp_path, whole):
+def test_a_part_runs_together_with_other_parts_but_not_with_the_whole_or_the_merge(here, folder, job, tmp_path, whole):
     out = tmp_path / "labels.json"
     tried = []
 
@@ -153,7 +153,7 @@ def test_a_damaged_list_of_images_is_named(here, folder, job, tmp_path, damage):
 
 @pytest.mark.parametrize("years", [-30, 30])
 def test_clocks_that_jump_change_nothing(here, folder, job, tmp_path, whole, years, monkeypatch):
-    """Between a kill and its resume all files come to lie in the past or the future, and so does the time of day."""
+    """Between the kill and the resume, all file times and the clock jump to the past or the future."""
     out = tmp_path / "labels.json"
     here.stop_after = 2
     with pytest.raises(Killed):

@@ -1,11 +1,11 @@
-"""What is extracted from: folders, lists, tar files."""
+"""Sources of images: folders, lists, tar files."""
 
 import io
 import os
 from pathlib import Path
 
 import pytest
-from made_extraction import NAMES, names, tar_of
+from extraction_photos import NAMES, names, tar_of
 
 from cuts3d.errors import InputError
 from cuts3d.extract.sources import entries
@@ -20,7 +20,7 @@ def test_a_link_back_up_does_not_loop(folder):
     assert names(folder) == NAMES
 
 
-def test_a_list_names_files_beside_itself(folder, tmp_path):
+def test_a_list_names_files_relative_to_itself(folder, tmp_path):
     (folder / "list.txt").write_text("# mine\ncats/2.png\n\n" + str(folder / "a.png") + "\ngone.png\n")
     found = list(entries(folder / "list.txt"))
     assert [e.name for e in found] == ["cats/2.png", str(folder / "a.png"), "gone.png"]
@@ -61,7 +61,7 @@ def _file(path: Path, content: bytes) -> Path:
     return path
 
 
-def test_a_tar_file_that_was_cut_off_meanwhile_says_so(folder, tmp_path):
+def test_a_tar_file_that_was_cut_off_later_is_a_clear_error(folder, tmp_path):
     path = tar_of(folder, tmp_path / "set.tar")
     last = list(entries(path))[-1]
     assert last.offset is not None

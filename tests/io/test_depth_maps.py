@@ -1,4 +1,4 @@
-"""Depth maps of the user's own."""
+"""Reading depth maps of the user."""
 
 import pickle
 import subprocess

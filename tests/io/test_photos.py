@@ -1,4 +1,4 @@
-"""Photos in: every mode, orientation and accident."""
+"""Reading photos: every mode and orientation, whole and damaged."""
 
 import os
 import struct
@@ -382,7 +382,7 @@ def test_half_a_file_is_refused_as_damaged(photo_files, tmp_path, suffix):
 
 @pytest.mark.parametrize("error", [RuntimeError, EOFError])
 def test_whatever_a_decoder_raises_becomes_a_clear_refusal(error):
-    """Pillow's AVIF decoder raises RuntimeError on damaged files, others their own kinds."""
+    """Pillow's AVIF decoder raises RuntimeError on damaged files, others raise other errors."""
 
     class Broken(Image.Image):
         def load(self):

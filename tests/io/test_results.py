@@ -1,4 +1,4 @@
-"""Results out: COCO, PLY, NPZ, overlay; whole or not at all."""
+"""Result files: COCO, PLY, NPZ, overlay; each is written completely or not at all."""
 
 import json
 import os
@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from cuts3d import CutS3D, CutS3DConfig, InputError, Segmentation
-from cuts3d.io.coco import coco_document, encode_rle
+from cuts3d.io.coco import coco_document
 from cuts3d.io.files import write_atomically
 from cuts3d.io.overlays import draw_overlay, label_map, outline
 from cuts3d.io.point_clouds import dense_cloud, write_ply
@@ -44,15 +42,6 @@ def parse_ply(content: bytes) -> np.ndarray:
     dtype = np.dtype([(line[2], PLY_TYPES[line[1]]) for line in lines if line[0] == "property"])
     assert len(body) == count * dtype.itemsize
     return np.frombuffer(body, dtype)
-
-
-@given(st.integers(0, 1000), st.integers(1, 30), st.integers(1, 30), st.floats(0, 1))
-def test_a_run_length_mask_decodes_to_the_mask(seed, h, w, share):
-    mask = np.random.default_rng(seed).random((h, w)) < share
-    rle = encode_rle(mask)
-    assert rle == json.loads(json.dumps(rle))
-    packed: Any = {**rle, "counts": rle["counts"].encode()}
-    assert (coco_mask.decode(packed) == mask).all()
 
 
 def test_everything_is_written_and_nothing_besides(saved):

@@ -1,4 +1,4 @@
-"""Made truths and predictions, and what pycocotools says of them."""
+"""Synthetic ground truths and predictions, and their figures by pycocotools."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def rectangle(x: int, y: int, w: int, h: int, *, size: tuple[int, int] = SIZE) -
 
 
 def blob(rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
-    """An ellipse somewhere, of any size down to a few pixels."""
+    """A random ellipse of any size down to a few pixels."""
     h, w = size
     y, x = np.ogrid[:h, :w]
     radii = rng.uniform(0.03, 0.5, 2) * (h, w) + 1
@@ -39,7 +39,7 @@ def polygon(x: float, y: float, w: float, h: float) -> list[float]:
 
 
 def truth_of(masks: dict[int, list[Any]], *, size: tuple[int, int] = SIZE, **more: Any) -> Doc:
-    """A truth with one annotation a mask, numbered from 1 through all images `1.jpg`, `2.jpg`, …"""
+    """A ground truth with one annotation per mask, numbered from 1, on images `1.jpg`, `2.jpg`, …"""
     images = [{"id": i, "file_name": f"{i}.jpg", "height": size[0], "width": size[1]} for i in masks]
     annotations = []
     for image, group in masks.items():
@@ -59,7 +59,7 @@ def truth_of(masks: dict[int, list[Any]], *, size: tuple[int, int] = SIZE, **mor
 
 
 def results_of(masks: dict[int, list[Any]]) -> list[Doc]:
-    """COCO's results; of an image's masks the first scores best."""
+    """COCO's list of results; the first mask of an image has the best score."""
     return [
         {"image_id": image, "category_id": 1, "segmentation": encode_rle(mask), "score": 1 - 0.01 * rank}
         for image, group in masks.items()
@@ -75,8 +75,8 @@ def boxes_only(entries: list[Doc]) -> list[Doc]:
     ]
 
 
-def made(seed: int, *, size: tuple[int, int], n_images: int = 6, most: int = 12) -> tuple[Doc, list[Doc]]:
-    """A random truth with crowds, nested and duplicate masks in several categories, and guesses of all qualities."""
+def synthetic(seed: int, *, size: tuple[int, int], n_images: int = 6, most: int = 12) -> tuple[Doc, list[Doc]]:
+    """A random ground truth with crowds, nested and duplicate masks in several categories, and random predictions."""
     rng = np.random.default_rng(seed)
     masks: dict[int, list[np.ndarray]] = {}
     for image in range(3, 3 + n_images):
@@ -124,7 +124,7 @@ def assert_as_pycocotools(
 
 
 def named(results: list[Doc], names: dict[int, str]) -> Doc:
-    """The results as a document with images of its own, whose ids mean nothing to the truth."""
+    """The results as a document with its own images, whose ids differ from those of the ground truth."""
     ids = {image: 1000 + place for place, image in enumerate(sorted(names, reverse=True))}
     return {
         "images": [{"id": ids[image], "file_name": name} for image, name in names.items()],

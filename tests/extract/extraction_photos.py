@@ -1,4 +1,4 @@
-"""Photos in folders and tar files to extract from, and what ends a run in the middle."""
+"""Photos in folders and tar files, and an exception that interrupts a run."""
 
 import io
 import tarfile
@@ -11,7 +11,7 @@ from cuts3d.extract.sources import entries
 
 
 class Killed(BaseException):
-    """What ends a run in the middle."""
+    """Interrupts a run."""
 
 
 def save_photo(path: Path, size: tuple[int, int] = (48, 64)) -> None:
