@@ -254,9 +254,7 @@ def test_images_asked_for_must_be_there() -> None:
     with pytest.raises(InputError, match="There is no image to evaluate"):
         evaluate(truth, results, image_ids=[])
     truth["images"][0]["file_name"], truth["images"][1]["file_name"] = "a/x.jpg", "x.jpg"
-    assert (
-        evaluate(truth, results, image_ids=["x.jpg"]).counts.instances == 1
-    )  # whole names are tried first
+    assert evaluate(truth, results, image_ids=["x.jpg"]).counts.instances == 1  # whole names are tried first
     truth["images"][1]["file_name"] = "b/x.jpg"
     with pytest.raises(InputError, match=r"1 of the 1 images asked for are not in the ground truth: 'x\.jpg'"):
         evaluate(truth, results, image_ids=["x.jpg"])

@@ -11,6 +11,7 @@ from scipy.ndimage import distance_transform_edt
 from skimage.measure import find_contours
 
 from cuts3d.arrays import BoolArray, FloatArray
+from cuts3d.grids import bounding_box
 
 OUTLINE_SIDE = 480  # longer side of the photo at which outlines are traced, pixels
 DETAIL_SIDE = 120  # a reduced mask keeps at least so many pixels along its longer side, if it has them
@@ -74,9 +75,8 @@ def inner_point(mask: BoolArray) -> tuple[float, float]:
 
 
 def _crop(mask: BoolArray) -> tuple[int, int, BoolArray]:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    return top, left, mask[top : int(rows[-1]) + 1, left : int(columns[-1]) + 1]
+    left, top, width, height = bounding_box(mask)
+    return top, left, mask[top : top + height, left : left + width]
 
 
 def _cover(mask: BoolArray, factor: int) -> FloatArray:
