@@ -126,7 +126,7 @@ def test_the_installed_copy_is_imported_and_the_checkout_is_not_to_be_found(inst
 def test_the_console_script_has_every_command_under_its_own_name(installed, elsewhere):
     shown = command(installed, elsewhere, "--help")
     assert shown.startswith("usage: cuts3d ")
-    for name in ("segment", "compare-depth", "extract", "evaluate"):
+    for name in ("segment", "compare-depth", "extract", "evaluate", "detect"):
         assert re.search(rf"^ +{name}\b", shown, re.MULTILINE)
     assert command(installed, elsewhere, "--version") == f"cuts3d {cuts3d.__version__}\n"
 
@@ -137,6 +137,12 @@ def test_the_readme_s_library_snippet_runs(installed, elsewhere):
     assert "from cuts3d import CutS3D" in snippet[1]
     shown = python(installed, elsewhere, "-c", snippet[1] + "\nprint(len(result.instances))")
     assert int(shown.splitlines()[-1]) >= 1
+
+
+def test_detect_runs(installed, elsewhere):
+    command(installed, elsewhere, "detect", "photo.jpg", "--out", "found", "--score", "0.1", "--quiet")
+    found = json.loads((elsewhere / "found" / "detections.json").read_text(encoding="utf-8"))
+    assert found["annotations"]
 
 
 def test_segment_extract_and_evaluate_run(installed, elsewhere):
