@@ -34,8 +34,8 @@ METHODS = {  # the README's rows of masks without training: their first cell, an
     "**ours**, adaptive N": "ours, adaptive N",
 }
 EXTRACTED = {  # the rows of costs, and the record's name
-    "`cuts3d`": "cuts3d",
-    "`cuts3d --preset adaptive`": "cuts3d, adaptive N",
+    "ours, N = 3": "cuts3d",
+    "ours, adaptive N": "cuts3d, adaptive N",
     "`maskcut`": "maskcut",
     "`votecut`": "votecut",
 }
