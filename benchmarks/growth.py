@@ -58,16 +58,16 @@ NOTES = """## What to read from it
 
 - **All pairs of patches** are what a fine grid costs: affinity, importance and NCut grow with their number squared, as
   the method's dense W must. They once grew faster, by copies as large as W. At 14,400 patches, where W has 830 MB, the
-  code before `tiles.py` took 4.8 s and 1,669 MB for the affinity, 4.7 s and 2,634 MB for the importance, 2.9 s
-  and 2,430 MB for the NCut, and 4,118 MB for all stages of a photo (2026-11-28, `growth_point patches 120`, other work
-  on the machine). Tile by tile they need their result and little more.
+  code before `tiles.py` took 4.8 s and 1,669 MB for the affinity, 4.7 s and 2,634 MB for the importance,
+  2.9 s and 2,430 MB for the NCut, and 4,118 MB for all stages of a photo (2026-11-28, `growth_point patches 120`,
+  other work on the machine). Tile by tile they need their result and little more.
 - **The NCut** takes a step between 1,764 and 3,600 patches, where W grows from 12 to 52 MB and leaves the cache.
 - **What is done in 3D** grows with the number of points, k-NN graph included.
-- **Max-flow** is never asked at the default settings: the background lies farther than any link, so truncation decides.
-  The last rows bring the background back and join source and sink by τ_knn = 0.3 and σ_c = 0.1, at which SciPy's Dinic
-  is slow on large clouds. The largest cloud that the product cuts is 57,600 points (`cut_size` 240).
-- **OR-tools** (Apache-2.0) finds the same flow and grows more slowly, but brings 80 MB and a pinned protobuf for a flow
-  that no default asks for: it is no part of the product. Its row appears where it can be imported
+- **Max-flow** is never needed at the default settings: the background is farther away than any link, so truncation
+  decides. The last rows bring the background back and join source and sink by τ_knn = 0.3 and σ_c = 0.1; there SciPy's
+  Dinic is slow on large clouds. The largest cloud that the product cuts has 57,600 points (`cut_size` 240).
+- **OR-tools** (Apache-2.0) finds the same flow and grows more slowly, but brings 80 MB and a pinned protobuf for a
+  flow that no default needs: it is not part of the product. Its row appears where it can be imported
   (`pip install --no-deps --target FOLDER ortools`, then `PYTHONPATH=FOLDER`).
 """
 
