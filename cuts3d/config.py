@@ -21,6 +21,14 @@ def _param(default: Any, text: str, low: float | None = None, high: float | None
     return field(default=default, metadata={"text": text, "low": low, "high": high})
 
 
+SCORE_RULES = {
+    "distinct": "how clearly a mask differs from its surroundings in features, depth and completeness",
+    "order": "mean spatial confidence divided by the place in the order of cutting",
+    "confidence": "mean spatial confidence (paper)",
+}
+"""What each rule of `MaskConfig.score` ranks by."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureConfig:
     """Patch features (method 1.1). `None` takes what the backbone's declaration says."""
@@ -113,8 +121,7 @@ class MaskConfig:
     max_depth: int = _param(5, "Levels of NCuts of the recursive mode.", 1, 10)
     score: Literal["distinct", "order", "confidence"] = _param(
         "distinct",
-        "What ranks the masks: how far they stand out, confidence over the place in the order of cutting, or "
-        "confidence alone (paper).",
+        f"What ranks the masks: {'; '.join(f'{name}, {text}' for name, text in SCORE_RULES.items())}.",
     )
     min_area: float = _param(0.01, "Least share of the patches that a mask covers.", 0.0, 0.5)
     max_overlap: float = _param(0.5, "Greatest IoU with an earlier mask.", 0.0, 1.0)

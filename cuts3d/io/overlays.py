@@ -43,7 +43,7 @@ def draw_overlay(result: Segmentation, *, opacity: float = 0.5) -> ImageArray:
     Returns:
         uint8 [H, W, 3].
     """
-    masks = [(instance.number - 1, instance.mask) for _, instance in result.back_to_front]
+    masks = [(number - 1, instance.mask) for number, instance in result.back_to_front]
     return draw_masks(result.image, masks, opacity=opacity)
 
 

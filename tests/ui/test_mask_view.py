@@ -161,7 +161,7 @@ def test_no_masks_still_show_the_photo() -> None:
 def test_every_text_is_escaped() -> None:
     nasty = '"><script>alert(1)</script>&'
     view = mask_view(nasty, [item(MASKS["disc"], label=nasty)], SHAPE, caption=nasty)
-    table = instance_table([row(fallback=nasty)], [Dropped(ncut=0, reason=nasty)])
+    table = instance_table([row(fallback=nasty)], [Dropped(ncut=0, reason=nasty)], score="distinct")
     root = parse(mask_panel(view, table))
     assert not list(root.iter("script"))
     assert next(root.iter("path")).get("aria-label") == nasty
@@ -170,7 +170,7 @@ def test_every_text_is_escaped() -> None:
 
 def test_the_table_has_a_row_per_instance_and_names_fallbacks_and_dropped_cuts() -> None:
     rows = [row(0), row(1, joined=False, fallback="the 3D cut kept almost nothing")]
-    root = parse(instance_table(rows, [Dropped(ncut=4, reason="too small")], chosen=1))
+    root = parse(instance_table(rows, [Dropped(ncut=4, reason="too small")], score="distinct", chosen=1))
     lines = [r for r in root.iter("tr") if r.get("data-instance")]
     texts = [["".join(cell.itertext()) for cell in line] for line in lines]
     assert texts[0] == ["1", "12.3 %", "0.50", "0.83", "4.20", "yes", ""]
@@ -182,7 +182,7 @@ def test_the_table_has_a_row_per_instance_and_names_fallbacks_and_dropped_cuts()
 
 
 def test_an_empty_table_says_so() -> None:
-    html = instance_table([], [Dropped(ncut=0, reason="too small")])
+    html = instance_table([], [Dropped(ncut=0, reason="too small")], score="distinct")
     assert "No instances." in html
     assert "<table" not in html
     assert "NCut 1" in html
@@ -221,7 +221,7 @@ def test_script_and_style_are_read() -> None:
 @pytest.mark.parametrize(("count", "folded"), [(0, False), (4, False), (5, True)])
 def test_many_dropped_cuts_are_folded_and_counted(count: int, folded: bool) -> None:
     dropped = [Dropped(ncut=n, reason="too small") for n in range(count)]
-    root = parse(instance_table([], dropped))
+    root = parse(instance_table([], dropped, score="distinct"))
     assert len(list(root.iter("li"))) == count
     summaries = ["".join(s.itertext()) for s in root.iter("summary")]
     assert summaries == ([f"{count} cuts gave no instance"] if folded else [])

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from cuts3d.config import SCORE_RULES
 from cuts3d.types import Dropped, Segmentation
 from ui.draw.colours import RGB, css_colour, instance_rgb
 
 SHOWN_DROPPED = 4  # dropped cuts that are listed; more are folded
 COLUMNS = (
-    ("#", "Instance, in the order of cutting"),
+    ("#", "Number of the instance, the same everywhere on the page and in the files"),
     ("Area", "Percentage of the photo"),
-    ("Score", "Rank among the masks of all photos: confidence over the place in the order of cutting"),
+    ("Score", ""),  # the rule in use says it
     ("Confidence", "Mean spatial confidence inside the mask"),
     ("Cut value", "Flow of the min-cut in 3D: a small flow means a weak connection to the rest"),
     ("Joined", "Whether source and sink were connected before the min-cut; if not, τ_knn had already separated them"),
@@ -50,8 +51,8 @@ def instance_rows(result: Segmentation) -> list[InstanceRow]:
     """The instances as rows of the table."""
     return [
         InstanceRow(
-            index=x.number - 1,
-            colour=instance_rgb(x.number - 1),
+            index=index,
+            colour=instance_rgb(index),
             area=x.area / max(x.mask.size, 1),
             score=x.score,
             confidence=x.mean_confidence,
@@ -59,16 +60,19 @@ def instance_rows(result: Segmentation) -> list[InstanceRow]:
             joined=x.cut.connected,
             fallback=x.cut.fallback,
         )
-        for x in result.instances
+        for index, x in enumerate(result.instances)
     ]
 
 
-def instance_table(rows: Sequence[InstanceRow], dropped: Sequence[Dropped] = (), *, chosen: int | None = None) -> str:
+def instance_table(
+    rows: Sequence[InstanceRow], dropped: Sequence[Dropped] = (), *, score: str, chosen: int | None = None
+) -> str:
     """Table of the instances, and below it the cuts that gave no instance.
 
     Args:
         rows: One per instance; without rows, a sentence replaces the table.
         dropped: Cuts that were rejected, and why.
+        score: Rule of the scores, one of `cuts3d.config.SCORE_RULES`.
         chosen: Index of the chosen instance.
 
     Returns:
@@ -76,7 +80,8 @@ def instance_table(rows: Sequence[InstanceRow], dropped: Sequence[Dropped] = (),
     """
     notes = any(row.fallback for row in rows)
     columns = COLUMNS if notes else COLUMNS[:-1]
-    heads = "".join(f'<th scope="col" title="{escape(why)}">{name}</th>' for name, why in columns)
+    rule = f"Rank among the masks of all photos: {SCORE_RULES[score]}"
+    heads = "".join(f'<th scope="col" title="{escape(why or rule)}">{name}</th>' for name, why in columns)
     body = "".join(_row(row, chosen=row.index == chosen, notes=notes) for row in rows)
     table = (
         '<div class="mask-scroll" role="region" aria-label="Instances" tabindex="0">'

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cuts3d.arrays import BoolArray, IntArray
@@ -21,12 +23,24 @@ def instances_picture(result: Segmentation) -> Picture:
     return masks_picture(label_map(result), f"The photo with {count} mask{'s' if count != 1 else ''}")
 
 
+def before_crf_picture(coarse: Segmentation, final: Segmentation) -> Picture:
+    """The photo with the masks before the CRF of those instances that the final result kept, with their final numbers.
+
+    Args:
+        coarse: The result before the CRF.
+        final: The result after it.
+    """
+    by_cut = {instance.number: instance for instance in coarse.instances}
+    kept = tuple(by_cut.get(instance.number, instance) for instance in final.instances)
+    return instances_picture(replace(coarse, instances=kept))
+
+
 def label_map(result: Segmentation, side: int = SIDE) -> IntArray:
     """Number of the instance at every pixel of the photo, reduced to at most `side`; 0 is none; uint8 [h, w]."""
     shape = fit_longer_side(result.image.shape, side, enlarge=False)
     labels = np.zeros(shape, dtype=np.uint8)
-    for _, instance in result.back_to_front:
-        labels[resize_mask(instance.mask, shape)] = instance.number
+    for number, instance in result.back_to_front:
+        labels[resize_mask(instance.mask, shape)] = number
     return labels
 
 

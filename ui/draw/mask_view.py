@@ -40,7 +40,7 @@ class MaskItem:
 
 def mask_items(instances: Sequence[Instance]) -> list[MaskItem]:
     """The instances as masks to show, in the palette's colours."""
-    return [MaskItem(x.number - 1, x.mask, instance_rgb(x.number - 1), _label(x)) for x in instances]
+    return [MaskItem(n, one.mask, instance_rgb(n), _label(n + 1, one)) for n, one in enumerate(instances)]
 
 
 def object_items(numbers: Sequence[int], masks: Sequence[tuple[BoolArray | Outline, str]]) -> list[MaskItem]:
@@ -120,6 +120,6 @@ def _number(item: MaskItem, outline: Outline, *, chosen: bool) -> str:
     )
 
 
-def _label(instance: Instance) -> str:
+def _label(number: int, instance: Instance) -> str:
     area = 100 * instance.area / max(instance.mask.size, 1)
-    return f"Instance {instance.number}, {area:.1f} % of the photo, confidence {instance.mean_confidence:.2f}"
+    return f"Instance {number}, {area:.1f} % of the photo, confidence {instance.mean_confidence:.2f}"

@@ -116,13 +116,12 @@ def cut_picture(cut: BoolArray, colour: ImageArray, tau: float) -> Picture:
     return Picture(alt=f"The cut at τ_knn {tau:.3f}: {100 * float(cut.mean()):.1f} %", photo=True, pixels=pixels)
 
 
-def difference_of_masks(ours: BoolArray, theirs: BoolArray) -> Picture:
-    """Where two methods agree (clear), and what only one of them has."""
+def difference_of_masks(ours: BoolArray, theirs: BoolArray, name: str) -> Picture:
+    """Where two methods agree (clear), and what only one of them has; `name` is the other method's."""
     table = np.array([SHADE, (*instance_colour(0), 190), (*instance_colour(1), 190), (0, 0, 0, 0)], dtype=np.uint8)
     labels = ours.astype(np.uint8) + 2 * theirs.astype(np.uint8)
-    return Picture(
-        alt="Only ours in orange, only MaskCut in blue, both clear, neither dark", photo=True, pixels=table[labels]
-    )
+    alt = f"Only ours in orange, only {name} in blue, both clear, neither dark"
+    return Picture(alt=alt, photo=True, pixels=table[labels])
 
 
 def _shade_all() -> ImageArray:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from cuts3d.backbones import get_backbone
-from cuts3d.depth import list_depths
+from cuts3d.depth import get_depth
 from cuts3d.errors import CutS3DError
 from cuts3d.run.explorer import Explorer
 
@@ -79,7 +79,7 @@ def summary(explorer: Explorer, title: str, *, costs: Sequence[str], done: bool)
     result = explorer.results.get(("segmentation", 0)) or explorer.results["coarse", 0]
     count = len(result.instances)
     spec = get_backbone(result.features.backbone)
-    trained = next((d.trained_on for d in list_depths() if d.title == result.depth.estimator), "")
+    trained = get_depth(result.depth.source).trained_on if result.depth.source else "given, not estimated"
     parts = [
         f"<b>{count} instance{'s' if count != 1 else ''}</b> in {escape(title)}",
         f'<span title="{escape(spec.trained_on, quote=True)}">backbone: {escape(spec.title)}</span>',

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from cuts3d.types import LocalCut, SpatialConfidence
+from cuts3d.types import LocalCut, Segmentation, SpatialConfidence
 from ui.draw.picture import Picture
 from ui.draw.render import to_html
 from ui.session.sessions import Session
@@ -55,8 +55,15 @@ class Drawing:
         return self.results.get((stage, index))
 
     @property
+    def shown(self) -> Segmentation | None:
+        """The newest segmentation: the final one, or that before the CRF; None before there is any."""
+        return self.result("segmentation") or self.result("coarse")
+
+    @property
     def cuts(self) -> list[tuple[LocalCut, SpatialConfidence]]:
-        """All finished cuts with their confidence, in the order of cutting."""
+        """The cuts of the shown instances with their confidence, by number; during a run, all that are done."""
+        if self.shown is not None:
+            return list(zip((i.cut for i in self.shown.instances), self.shown.confidences, strict=True))
         found = []
         while ("confidence", len(found)) in self.results:
             found.append((self.results["local_cut", len(found)], self.results["confidence", len(found)]))
@@ -70,11 +77,12 @@ class Drawing:
     @property
     def ncut(self) -> int:
         """The NCut that the chosen instance was cut from."""
-        coarse = self.result("coarse")
-        if coarse is None or not self.cuts:
-            return 0
-        number = self.chosen + 1
-        return next((i.ncut for i in coarse.instances if i.number == number), 0)
+        return self.shown.instances[self.chosen].ncut if self.shown is not None and self.cuts else 0
+
+    @property
+    def cut_index(self) -> int:
+        """Index of the chosen instance's cut among all cuts of the run."""
+        return self.shown.instances[self.chosen].number - 1 if self.shown is not None and self.cuts else self.chosen
 
 
 def _same(old: tuple[Any, ...] | None, new: tuple[Any, ...]) -> bool:

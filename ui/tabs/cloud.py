@@ -39,8 +39,8 @@ def draw(d: Drawing) -> None:
     if "viewer_base" in d.update:
         update["base"] = d.update.pop("viewer_base")
     cut = d.cuts[d.chosen] if d.cuts else (None, None)
-    final = d.result("segmentation") or d.result("coarse")
-    key = (depth, d.result("ncut", d.ncut), *cut, final, d.session.view.patch, d.chosen, d.result("graph", d.chosen))
+    final = d.shown
+    key = (depth, d.result("ncut", d.ncut), *cut, final, d.session.view.patch, d.chosen, d.result("graph", d.cut_index))
     d.put("viewer", key, lambda: value_of(d))
     if "viewer" in d.update:
         update["value"] = d.update["viewer"]
@@ -65,7 +65,7 @@ def value_of(d: Drawing) -> dict[str, Any]:
     shown = None
     if d.cuts:
         cut, confidence = d.cuts[d.chosen]
-        shown = ShownCut(index=d.chosen, cut=cut, confidence=confidence, graph=d.result("graph", d.chosen))
+        shown = ShownCut(index=d.chosen, cut=cut, confidence=confidence, graph=d.result("graph", d.cut_index))
     return layers_payload(
         layers_of(d),
         grid=d.result("features").grid_shape,
@@ -91,7 +91,7 @@ def layers_of(d: Drawing) -> list[Layer]:
         values, covered = _confidence(d)
         values[~covered] = float("nan")
         layers.append(_scalar("confidence", "Confidence", values, colours.CONFIDENCE, dim=0.6))
-    final = d.result("segmentation") or d.result("coarse")
+    final = d.shown
     if final is not None:
         numbers = label_map(final)
         count = int(numbers.max())

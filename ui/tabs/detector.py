@@ -64,7 +64,7 @@ def build() -> dict[str, Any]:
 
 def draw(d: Drawing) -> None:
     """Pseudo-masks and detections, at the score that is chosen."""
-    result = d.result("segmentation") or d.result("coarse")
+    result = d.shown
     if result is None:
         return
     wanted = detectors.choices(d.session.detections.own)

@@ -8,7 +8,7 @@ import gradio as gr
 
 from ui.draw.card import card, mirror
 from ui.draw.instance_table import instance_rows, instance_table
-from ui.draw.mask_pictures import instances_picture
+from ui.draw.mask_pictures import before_crf_picture
 from ui.draw.mask_view import MASK_JS, mask_items, mask_panel, mask_view
 from ui.draw.render import photo_uri, to_image
 from ui.session.drawing import Drawing
@@ -49,11 +49,11 @@ def build() -> dict[str, Any]:
 
 def draw(d: Drawing) -> None:
     """Draw what only this tab shows."""
-    coarse = d.result("coarse")
-    if coarse is None:
+    coarse, result = d.result("coarse"), d.shown
+    if coarse is None or result is None:
         return
-    result = d.result("segmentation") or coarse
-    d.picture("coarse", tuple(i.mask for i in coarse.instances), lambda: instances_picture(coarse))
+    kept = tuple(instance.cut for instance in result.instances)
+    d.picture("coarse", (*(i.mask for i in coarse.instances), *kept), lambda: before_crf_picture(coarse, result))
     d.put("instances", (result, d.chosen), lambda: panel_of(d, result))
     left, right = d.session.view.compared
     d.put(
@@ -66,8 +66,9 @@ def draw(d: Drawing) -> None:
 def panel_of(d: Drawing, result: Any) -> str:
     """Masks over the photo beside their table."""
     shape = (result.image.shape[0], result.image.shape[1])
+    rule = d.session.explorer.config.masks.score
     view = mask_view(photo_uri(result.image), mask_items(result.instances), shape, chosen=d.chosen)
-    return mask_panel(view, instance_table(instance_rows(result), result.dropped, chosen=d.chosen))
+    return mask_panel(view, instance_table(instance_rows(result), result.dropped, score=rule, chosen=d.chosen))
 
 
 def comparison(d: Drawing, left: str, right: str) -> Any:

@@ -10,9 +10,10 @@ import numpy as np
 from cuts3d.arrays import BoolArray
 from cuts3d.baselines import BASELINES
 from cuts3d.grids import iou, resize_mask
-from ui.draw import pictures
 from ui.draw.card import card
 from ui.draw.mask_pictures import masks_picture
+from ui.draw.picture import Picture
+from ui.draw.pictures import difference_of_masks
 from ui.session.drawing import Drawing
 from ui.tabs.tab import PICTURE, Event, Tab
 
@@ -23,10 +24,10 @@ def build() -> dict[str, Any]:
     against = gr.Radio(choices, value=choices[0][1], label="Against", elem_id="against")
     with gr.Row(elem_classes="cards three"):
         ours = card("ours", "Ours", "The cuts in 3D, before the CRF.")
-        theirs = card("baseline", "The baseline", "Its masks on the same backbone: no depth, no sharpening, no CRF.")
-        difference = card("methods", "Difference", "Orange: only ours. Blue: only theirs. Clear: both. Dark: neither.")
+        theirs = card("baseline", "The baseline", "Its masks with the same backbone: no depth, no sharpening, no CRF.")
+        both = card("methods", "Difference", "Orange: only ours. Blue: only the baseline. Clear: both. Dark: neither.")
     words = gr.HTML("", js_on_load=None, elem_id="method-table", apply_default_css=False)
-    return {"against": against, "ours": ours, "baseline": theirs, "methods": difference, "method_table": words}
+    return {"against": against, "ours": ours, "baseline": theirs, "methods": both, "method_table": words}
 
 
 def draw(d: Drawing) -> None:
@@ -41,8 +42,13 @@ def draw(d: Drawing) -> None:
     d.picture("ours", key, lambda: masks_picture(stacked(ours, grid), f"Our {len(ours)} masks"))
     words = f"{baseline.name}: {len(theirs)} masks"
     d.picture("baseline", key, lambda: masks_picture(stacked(theirs, grid), words))
-    d.picture("methods", key, lambda: pictures.difference_of_masks(union(ours, grid), union(theirs, grid)))
+    d.picture("methods", key, lambda: difference(ours, theirs, grid, baseline.name))
     d.put("method_table", key, lambda: f'<p class="note">{baseline.rule}</p>{table(ours, theirs, baseline.name)}')
+
+
+def difference(ours: list[BoolArray], theirs: list[BoolArray], grid: tuple[int, int], name: str) -> Picture:
+    """Where the masks of both methods agree; `name` is the baseline's."""
+    return difference_of_masks(union(ours, grid), union(theirs, grid), name)
 
 
 def stacked(masks: list[BoolArray], grid: tuple[int, int]) -> np.ndarray:

@@ -98,12 +98,10 @@ def _cut(d: Drawing) -> None:
 
 
 def _masks(d: Drawing) -> None:
-    coarse, final = d.result("coarse"), d.result("segmentation")
-    if coarse is None:
+    cuts, result = d.cuts, d.shown
+    if result is None:
         return
-    cuts = d.cuts
     d.picture("confidence", tuple(c for _, c in cuts), lambda: pictures.confidence_picture(*merged_confidence(cuts, d)))
-    result = final or coarse
     masks = tuple(i.mask for i in result.instances)
     d.picture("masks", masks, lambda: instances_picture(result))
 
