@@ -167,8 +167,8 @@ class Instance:
         score: Rank among the masks of all photos, in [0, 1], by the rule of `MaskConfig.score`.
         coarse_mask: The mask before the CRF, bool [h, w] on the cut's grid.
         coarse_confidence: Spatial confidence, float32 [h, w] on the cut's grid.
-        number: Number of its cut in the order of cutting, from 1; numbers of dropped cuts are missing. What is shown and
-            written counts `Segmentation.instances` instead.
+        number: Number of its cut in the order of cutting, from 1; numbers of dropped cuts are missing. The page
+            and the files number the entries of `Segmentation.instances` instead.
         ncut: Index of the bipartition it was cut from.
         cut: The min-cut that made it.
     """

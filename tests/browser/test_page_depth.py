@@ -23,7 +23,7 @@ def visitor(browser, page_url) -> Iterator[Visitor]:
 def test_the_measured_depth_of_the_example_is_in_use_and_explained(visitor: Visitor) -> None:
     assert "measured (structured light)" in visitor.status()
     words = visitor.page.locator("#depth-facts").inner_text()
-    assert "turned round" in words
+    assert "inverted" in words
     assert "% were unknown" in words
 
 

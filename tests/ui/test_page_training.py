@@ -94,8 +94,8 @@ def test_a_training_is_watched_from_the_labels_to_the_file(photos, opened, small
     assert any("Step" in w and "loss-chart" in w for w in words)
     assert "Done: 20 steps" in words[-1]
     previews = [u["training_preview"] for u in updates if u.get("training_preview")]
-    assert "What it shall learn" in previews[0] and "<path" in previews[0]
-    assert "What it finds after step 20" in previews[-1]
+    assert "Training target" in previews[0] and "<path" in previews[0]
+    assert "Detections after step 20" in previews[-1]
     network, info = files["read"]
     assert network.config == TINY
     assert (info["steps"], info["photos"]) == (20, 2)

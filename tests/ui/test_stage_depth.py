@@ -42,7 +42,7 @@ def missing(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.mark.parametrize(
-    ("kind", "word"), [("metric", "metres"), ("relative", "any scale"), ("disparity", "turned round")]
+    ("kind", "word"), [("metric", "metres"), ("relative", "unknown scale"), ("disparity", "inverted")]
 )
 def test_every_kind_of_values_is_explained(kind, word) -> None:
     words = " ".join(depth.range_words(DepthMap(values=PLANE, kind=kind, estimator="x"), 1.0, 4.0))

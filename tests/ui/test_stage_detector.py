@@ -118,7 +118,7 @@ def test_the_threshold_moves_what_is_shown_and_runs_nothing(opened, rounds, coun
     some = detecting.choose_threshold("ann", scores[1])["detections"]
     assert shapes(some)[2] == sum(score >= scores[1] for score in scores) < len(scores)
     assert shapes(some)[0] == shapes(all_shown)[0], "pseudo-masks stay"
-    assert f"of {len(scores)} score so high" in some
+    assert f"of {len(scores)} detections" in some
     assert len(counted) == 2
 
 
@@ -158,7 +158,7 @@ def test_what_is_found_in_a_photo_that_was_left_is_not_shown(opened, rounds, pat
 
 def test_without_a_shipped_detector_the_tab_says_what_to_do(opened) -> None:
     html = views(list(detecting.detect("ann")))[-1]
-    assert titles(html) == ["Pseudo-masks", "No detector is here"]
+    assert titles(html) == ["Pseudo-masks", "No detector is available"]
     assert "detector_light.safetensors is missing" in html
     assert "python -m training.train --recipe light_cpu" in html
 

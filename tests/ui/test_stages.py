@@ -161,7 +161,7 @@ def test_the_facts_of_an_ncut_are_its_own(session):
     assert f"λ₂ = {partition.eigenvalue:.4f}" in words
     assert f"{100 * partition.mask.mean():.0f} % of the photo, {partition.corners} of its 4 corners" in words
     assert f"row {partition.seed[0] + 1}, column {partition.seed[1] + 1}" in words
-    assert ("turned round" in words) == partition.flipped
+    assert ("flipped by the seed" in words) == partition.flipped
 
 
 # ---- 3D

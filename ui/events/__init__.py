@@ -1,1 +1,1 @@
-"""From events of the page to updates of its outputs."""
+"""The requests of the page: their handlers, and how they are connected with the components."""

@@ -1,7 +1,7 @@
 """Public endpoints for scripts (`gradio_client`) and agents (MCP): segment, compare_depth, confidence_sweep, detect.
 
 The photo is a hidden file component: its data model makes Gradio refuse every path that was not uploaded. The other
-inputs are typed by a JSON schema. Parameters may only be plain values: in MCP, Gradio's own client would upload any
+inputs are typed by a JSON schema. Parameters may only be plain values: over MCP, Gradio's own client would upload any
 file of the server that a nested file object names.
 """
 
@@ -44,7 +44,7 @@ OBJECT = {"type": "object", "additionalProperties": True}
 
 
 def add_endpoints() -> None:
-    """Add the endpoints to the page; called inside its `Blocks` context. Nothing of them is seen."""
+    """Add the endpoints to the page; called inside its `Blocks` context. They are invisible."""
     photo = gr.File(label="photo", visible=False)
     overlay = gr.Image(label="overlay", format="png", visible=False)
     written_with_a_sentence(overlay, DISK_FULL)
@@ -62,7 +62,7 @@ def segment(request: gr.Request, photo: str, parameters: Parameters = None) -> t
     """Find the objects of a photo without labels: instance masks by CutS3D.
 
     Args:
-        request: Who asks; not an input.
+        request: Sent by Gradio; not an input.
         photo: The photo: a file, or its http(s) address.
         parameters: Parameters of the method that differ from the defaults, such as {"beta": 0.3, "tau_knn": 0.1}.
 
@@ -79,12 +79,12 @@ def segment(request: gr.Request, photo: str, parameters: Parameters = None) -> t
 def compare_depth(
     request: gr.Request, photo: str, estimators: list[str] | None = None, parameters: Parameters = None
 ) -> Json | str:
-    """Segment a photo with several depth estimators and measure how far they agree.
+    """Segment a photo with several depth estimators and measure how well they agree.
 
     Args:
-        request: Who asks; not an input.
+        request: Sent by Gradio; not an input.
         photo: The photo: a file, or its http(s) address.
-        estimators: Names of depth estimators; all that need no download where none is named.
+        estimators: Names of depth estimators; if empty, all that need no download.
         parameters: Parameters of the method that differ from the defaults, such as {"beta": 0.3, "tau_knn": 0.1}.
 
     Returns:
@@ -104,14 +104,14 @@ def confidence_sweep(
     num_cuts: int | None = None,
     parameters: Parameters = None,
 ) -> Json | str:
-    """Cut a photo in 3D at a row of thresholds and tell what each instance keeps at each of them.
+    """Cut a photo in 3D at several thresholds and report what each instance keeps at each of them.
 
     Args:
-        request: Who asks; not an input.
+        request: Sent by Gradio; not an input.
         photo: The photo: a file, or its http(s) address.
         tau_knn_min: Smallest threshold of the sweep.
         tau_knn: Largest threshold of the sweep, that of the final cut.
-        num_cuts: How many thresholds.
+        num_cuts: Number of thresholds.
         parameters: Parameters of the method that differ from the defaults, such as {"beta": 0.3, "k_neighbors": 16}.
 
     Returns:
@@ -136,9 +136,9 @@ def detect(request: gr.Request, photo: str, score_threshold: float | None = None
     """Find the objects of a photo by the trained detector: class-agnostic instance masks, best first.
 
     Args:
-        request: Who asks; not an input.
+        request: Sent by Gradio; not an input.
         photo: The photo: a file, or its http(s) address.
-        score_threshold: Least score of what is given, from 0 to 1; 0.5 where it is left out.
+        score_threshold: Lowest score of the detections that are returned, from 0 to 1; 0.5 by default.
 
     Returns:
         A COCO document (one annotation per object: mask, box, score), and the photo with its masks.
@@ -163,7 +163,7 @@ def _add(function: Callable[..., Any], inputs: list[Any], outputs: list[Any]) ->
 
 
 def _parameters_schema() -> Json:
-    """Every parameter with what it does. Ranges stay with the configuration, whose sentences say more."""
+    """Every parameter with its description. The configuration checks the ranges: its errors say more than a schema."""
     described = {name: {**VALUE, "description": parameter_text(name)} for name in parameter_stages()}
     return {"type": "object", "properties": described, "additionalProperties": VALUE}
 
@@ -182,7 +182,7 @@ def _embedded() -> list[str]:
 
 @contextmanager
 def _sentences() -> Iterator[None]:
-    """Errors that are meant for people leave as their sentence, without a traceback."""
+    """Turn errors that are meant for people into their sentence, without a traceback."""
     try:
         yield
     except CutS3DError as error:
@@ -208,6 +208,6 @@ def _config(parameters: Parameters) -> CutS3DConfig:
 
 
 def _reply(document: Json, request: gr.Request) -> Json | str:
-    """The document; as JSON text for MCP, where Gradio would write a Python dictionary."""
+    """The document; as JSON text over MCP, where Gradio would write a Python dictionary."""
     by_agent = request.headers.get("x-gradio-user") == "mcp"
     return json.dumps(document, ensure_ascii=False) if by_agent else document

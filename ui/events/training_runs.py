@@ -1,4 +1,4 @@
-"""Events of the small training on the tab Detector."""
+"""Requests of the small training on the tab Detector."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PAUSE = 1.0  # seconds between two pictures of the same phase
 def train_here(
     visitor: str, files: Sequence[str] | None, with_examples: bool, steps: Any
 ) -> Generator[Update, None, None]:
-    """Train a small detector on a visitor's photos, the examples, or both, and show how it goes."""
+    """Train a small detector on a visitor's photos, the examples, or both, and show its progress."""
     try:
         photos = chosen_photos(files or (), with_examples=with_examples)
     except InputError as error:
@@ -52,7 +52,7 @@ def train_here(
 
 
 def cancel(visitor: str) -> Update:
-    """End the visitor's training after the step at hand."""
+    """End the visitor's training after the current step."""
     if training_slot.TRAINING_SLOT.stop(visitor):
         return {"training_progress": stage.stopping()}
     return {}
@@ -68,10 +68,10 @@ def chosen_photos(files: Sequence[str], *, with_examples: bool) -> list[tuple[st
     if with_examples:
         photos += [(name, partial(_example, name)) for name in example_names()]
     if not photos:
-        raise InputError("Upload photos, or take the examples.")
+        raise InputError("Upload photos, or train on the examples.")
     if len(photos) > MOST_PHOTOS:
         raise InputError(
-            f"These are {len(photos)} photos; at most {MOST_PHOTOS} can be trained on here, the examples included."
+            f"These are {len(photos)} photos, the examples included. The training takes at most {MOST_PHOTOS}."
         )
     return photos
 

@@ -14,20 +14,20 @@ from ui.tabs.tab import PICTURE, Event, Tab
 
 
 def build() -> dict[str, Any]:
-    """Lay the tab out."""
+    """Lay out the tab."""
     with gr.Row(elem_classes="cards four"):
         mirror("photo", "Photo", "Click a patch, or focus the photo and use the arrow keys.", pick=True)
-        mirror("before", "Before", "max(0, cos) of the chosen patch and every other.")
-        mirror("after", "After", "The same after sharpening: W^(1 − ΔD).")
-        difference = card("difference", "Difference", "How far sharpening moved it. The same colours, 0 to 1.")
+        mirror("before", "Before", "max(0, cos) between the chosen patch and every other.")
+        mirror("after", "After", "After sharpening: W^(1 − ΔD).")
+        difference = card("difference", "Difference", "How much sharpening changed it. Same colour scale, 0 to 1.")
     with gr.Row(elem_classes="cards two"):
         histogram = gr.HTML(
             "", js_on_load=CHART_JS, elem_id="histogram", elem_classes="chart-block", apply_default_css=False
         )
         gr.Markdown(
-            "**Where τ_ncut falls.** Patches right of the line are linked to the chosen one in the graph that NCut "
-            "cuts. Drag the line, or focus it and use the arrow keys.\n\n"
-            "Sharpening comes before the threshold, so it moves patches over the line: the same τ_ncut links more.",
+            "**The threshold τ_ncut.** Patches to the right of the line are linked to the chosen one in the graph that "
+            "NCut cuts. Drag the line, or focus it and use the arrow keys.\n\n"
+            "Sharpening happens before the threshold. It raises similarities, so the same τ_ncut links more patches.",
             elem_classes="note",
         )
     return {"difference": difference, "histogram": histogram}

@@ -1,4 +1,4 @@
-"""The 3D tab: one viewer, its layers."""
+"""The point cloud in 3D, with one layer per stage."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ui.viewer import ColourScale, Layer, ShownCut, base_payload, label_layer, l
 
 
 def build() -> dict[str, Any]:
-    """Lay the tab out."""
+    """Lay out the tab."""
     with gr.Row(elem_id="cloud-row"):
         with gr.Column(scale=4, min_width=300):
             shown = viewer("viewer")
@@ -76,7 +76,7 @@ def value_of(d: Drawing) -> dict[str, Any]:
 
 
 def layers_of(d: Drawing) -> list[Layer]:
-    """Layers of what is there, in the order of the stages."""
+    """One layer for each stage that is done, in the order of the stages."""
     depth, partition = d.result("depth"), d.result("ncut", d.ncut)
     z = normalise_depth(depth, clip_percent=d.session.explorer.config.cloud.depth_clip)
     step = max(1, max(z.shape) // 240)

@@ -1,4 +1,4 @@
-"""Spatial confidence: the T cuts, their mean, and area against τ_knn."""
+"""Spatial confidence: the T cuts, their mean, and their area as a function of τ_knn."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from ui.tabs.tab import PICTURE, Tab
 
 
 def build() -> dict[str, Any]:
-    """Lay the tab out; the sliders of the sweep stand here, beside what they change."""
+    """Lay out the tab, with the sliders of the sweep next to what they change."""
     with gr.Row(elem_id="sweep-controls"):
         sliders = {control.name: controls.build(control) for control in controls.CONFIDENCE}
     cuts = gr.HTML("", js_on_load=None, elem_id="cuts", apply_default_css=False)
     with gr.Row(elem_classes="cards two"):
-        heatmap = card("heatmap", "Their mean", "SC = (1/T) Σ BC(t), at least the floor inside the mask.")
+        heatmap = card(
+            "heatmap", "Mean of the cuts", "SC = (1/T) Σ BC(t); inside the mask it is at least the lowest confidence."
+        )
         areas = gr.HTML("", js_on_load=None, elem_id="areas", elem_classes="chart-block", apply_default_css=False)
     return {"cuts": cuts, "heatmap": heatmap, "areas": areas, **sliders}
 
@@ -57,7 +59,7 @@ def multiples(confidence: SpatialConfidence, chosen: int, shape: tuple[int, ...]
 
 
 def chart(cuts: list[tuple[LocalCut, SpatialConfidence]], chosen: int, tau: float) -> str:
-    """Area of every cut of every instance against τ_knn."""
+    """Area of every cut of every instance as a function of τ_knn."""
     areas = np.array([c.cuts.mean(axis=(1, 2)) for _, c in cuts])
     names = [str(i + 1) for i in range(len(cuts))]
     return area_chart(cuts[0][1].taus, areas, tau, names, chosen=chosen)

@@ -26,12 +26,12 @@ CHOSEN = ("embedded", "none")
 
 
 def build() -> dict[str, Any]:
-    """Lay the tab out."""
+    """Lay out the tab."""
     with gr.Row(elem_classes="cards three"):
         mirror("depth", "Depth in use", "Near is bright, after clipping.")
-        mirror("importance", "Its importance", "Where the affinity is sharpened.")
+        mirror("importance", "Importance from it", "Bright where the affinity is sharpened.")
         facts = gr.HTML("", js_on_load=None, elem_id="depth-facts", apply_default_css=False)
-    gr.Markdown("**Compare.** The same photo and parameters with several estimators.", elem_classes="note")
+    gr.Markdown("**Compare estimators** on this photo with these parameters.", elem_classes="note")
     with gr.Row(elem_id="depth-compare"):
         names = gr.CheckboxGroup(
             choices(), value=list(CHOSEN), label="Estimators", show_label=False, elem_id="estimators", container=False
@@ -43,7 +43,7 @@ def build() -> dict[str, Any]:
 
 
 def choices() -> list[tuple[str, str]]:
-    """Estimators that can be had, or fetched, as (text, name); the photo's own map last."""
+    """Estimators that are here or can be downloaded, as (text, name); the photo's own map last."""
     found = []
     for spec in list_depths():
         if not missing_reason(spec):
@@ -53,19 +53,19 @@ def choices() -> list[tuple[str, str]]:
 
 
 def unavailable() -> str:
-    """Estimators that cannot be had here, greyed, with the reason."""
+    """Estimators that are not available here, with the reason."""
     reasons = {spec: missing_reason(spec) for spec in list_depths()}
     rows = [
         f"<li><b>{escape(spec.title)}</b> <span>{spec.kind}, {escape(spec.licence)}</span> {escape(reason)}</li>"
         for spec, reason in reasons.items()
         if reason
     ]
-    summary = f"<summary>{len(rows)} more cannot be had here</summary>"
+    summary = f"<summary>{len(rows)} more are not available here</summary>"
     return f'<details class="missing">{summary}<ul>{"".join(rows)}</ul></details>' if rows else ""
 
 
 def draw(d: Drawing) -> None:
-    """Say what was done to the values of the depth in use."""
+    """Say how the values of the depth in use are scaled."""
     depth, clip = d.result("depth"), d.session.explorer.config.cloud.depth_clip
     if depth is not None:
         scale = d.session.explorer.config.cloud.depth_scale
@@ -73,29 +73,29 @@ def draw(d: Drawing) -> None:
 
 
 def facts(depth: DepthMap, clip_percent: float, depth_scale: float) -> str:
-    """What the values are, and what they became."""
+    """What the values mean, and how they are scaled."""
     lines = "".join(f"<li>{escape(line)}</li>" for line in range_words(depth, clip_percent, depth_scale))
     return f'<div class="facts-list"><b>{escape(depth.estimator)}</b><ul>{lines}</ul></div>'
 
 
 def range_words(depth: DepthMap, clip_percent: float, depth_scale: float) -> list[str]:
-    """The way from a depth map's values to z, one step a line."""
+    """How a depth map's values become z, one step per line."""
     done = depth_range(depth, clip_percent=clip_percent)
     known = depth.values[np.isfinite(depth.values)]
     unit = " m" if depth.kind == "metric" else ""
     words = {
         "metric": "metric: metres, larger is farther",
-        "relative": "relative: any scale, larger is farther",
-        "disparity": "disparity: larger is nearer, so it was turned round",
+        "relative": "relative: unknown scale, larger is farther",
+        "disparity": "disparity: larger is nearer, so it was inverted",
     }
     h, w = depth.values.shape
     lines = [words[depth.kind], f"{w}×{h} values from {known.min():.3g} to {known.max():.3g}{unit}"]
     if done.constant:
-        return [*lines, "constant: everything lies at one distance, and nothing is sharpened"]
+        return [*lines, "constant: everything is at one distance, so nothing is sharpened"]
     if done.holes:
-        lines.append(f"{100 * done.holes:.1f} % were unknown and took their nearest neighbour's")
+        lines.append(f"{100 * done.holes:.1f} % were unknown and took the nearest known value")
     lines.append(f"{100 * done.clipped:.1f} % clipped to {done.low:.3g}–{done.high:.3g}{unit}")
-    return [*lines, f"brought to 0–1, times depth scale {depth_scale:g}, for the cut"]
+    return [*lines, f"scaled to 0–1, times the depth scale {depth_scale:g}, for the cut"]
 
 
 def rows(entries: Sequence[ComparedDepth], comparison: DepthComparison | None, config: CutS3DConfig) -> str:
@@ -119,7 +119,7 @@ def _row(entry: ComparedDepth, config: CutS3DConfig) -> str:
     words = "".join(
         f"<li>{escape(line)}</li>" for line in [*lines, *range_words(result.depth, clip, config.cloud.depth_scale)]
     )
-    button = f'<button type="button" data-depth="{escape(entry.name)}">Use it, in 3D</button>'
+    button = f'<button type="button" data-depth="{escape(entry.name)}">Use it and open 3D</button>'
     return (
         f'<section class="estimator"><header><h3>{escape(entry.title)}</h3>{button}</header>'
         f"<div>{figures}<ul>{words}</ul></div></section>"
@@ -127,7 +127,7 @@ def _row(entry: ComparedDepth, config: CutS3DConfig) -> str:
 
 
 def matrices(found: DepthComparison) -> str:
-    """How far the estimators agree, as small tables."""
+    """How much the estimators agree, as small tables."""
     tables = "".join(_matrix(title, found.names, matrix) for title, matrix in agreements(found).items())
     return f'<div class="matrices">{tables}</div>' if len(found.names) > 1 else ""
 
@@ -143,8 +143,8 @@ def _matrix(title: str, names: Sequence[str], matrix: FloatArray) -> str:
 
 def _cell(value: float) -> str:
     if np.isnan(value):
-        return '<td title="one of them is flat">–</td>'
-    return f'<td style="--share:{max(0.0, min(1.0, value)):.2f}">{value:.2f}</td>'
+        return '<td title="one of the two is constant">–</td>'
+    return f'<td style="--fraction:{max(0.0, min(1.0, value)):.2f}">{value:.2f}</td>'
 
 
 DEPTH = Tab(

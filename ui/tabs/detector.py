@@ -1,4 +1,4 @@
-"""The detector beside the pseudo-masks that it learnt from, round by round."""
+"""The detectors of all rounds next to pseudo-masks like those they were trained on."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Mark = tuple[Outline, str]  # of a mask, and what is said after its number
 
 
 def build() -> dict[str, Any]:
-    """Lay the tab out."""
+    """Lay out the tab."""
     gr.Markdown(
-        "**What a detector learns from such masks.** A class-agnostic Cascade Mask R-CNN, trained on pseudo-masks like "
-        "those on the left: nobody drew a mask or a box for it. The shipped one's backbone, EfficientNet-Lite0, did "
-        "start from ImageNet weights learnt with labels. One object has the same number and colour in every picture: "
-        "point at one.",
+        "**A detector trained on such masks.** This class-agnostic Cascade Mask R-CNN was trained on pseudo-masks like "
+        "those on the left, without any drawn mask or box. The backbone of the shipped detector, EfficientNet-Lite0, "
+        "was initialised from supervised ImageNet weights. An object has the same number and colour in every picture: "
+        "hover over one to see it in all of them.",
         elem_classes="note",
     )
     with gr.Row(elem_id="detector-controls"):
@@ -38,7 +38,7 @@ def build() -> dict[str, Any]:
             1.0,
             DEFAULT_SCORE,
             step=0.01,
-            label="Least score shown",
+            label="Minimum score",
             elem_id="score-threshold",
             min_width=260,
         )
@@ -63,7 +63,7 @@ def build() -> dict[str, Any]:
 
 
 def draw(d: Drawing) -> None:
-    """Pseudo-masks and detections, at the score that is chosen."""
+    """Pseudo-masks and the detections of at least the chosen score."""
     result = d.shown
     if result is None:
         return
@@ -75,7 +75,7 @@ def draw(d: Drawing) -> None:
 
 
 def views(result: Segmentation, found: tuple[PhotoDetections, ...], threshold: float, waiting: int) -> str:
-    """One picture of the pseudo-masks and one a detector; what one object is called is the same in all of them."""
+    """One picture of the pseudo-masks and one per detector; an object has the same number in all of them."""
     shown = [one.above(threshold) for one in found]
     known = [(PSEUDO_SCORE, encode_rle(i.mask)) for i in result.instances]
     numbers = same_objects([known, *([(o.score, o.rle) for o in objects] for objects in shown)])
@@ -88,8 +88,8 @@ def views(result: Segmentation, found: tuple[PhotoDetections, ...], threshold: f
     for one, objects, ids in zip(found, shown, numbers[1:], strict=True):
         again = len(set(numbers[0]) & set(ids))
         words = (
-            f"{_masks(len(objects))} of {len(one.objects)} score so high; {again} of {count} pseudo-masks found again, "
-            f"{one.seconds:.1f} s."
+            f"Shown: {len(objects)} of {len(one.objects)} detections. {again} of {count} pseudo-masks are among them. "
+            f"Time: {one.seconds:.1f} s."
         )
         marks = [(o.outline, f"score {o.score:.2f}") for o in objects]
         figures.append(_figure(one.title, words, ids, marks, shape, about=f"{one.about}."))
@@ -100,8 +100,8 @@ def _figure(
     title: str, words: str, numbers: list[int], masks: list[Mark], shape: tuple[int, int], about: str = ""
 ) -> str:
     view = mask_view("", object_items(numbers, masks), shape, caption=words)
-    told = f'<p class="about">{escape(about)}</p>' if about else ""
-    return f"<section><h3>{escape(title)}</h3>{view}{told}</section>"
+    note = f'<p class="about">{escape(about)}</p>' if about else ""
+    return f"<section><h3>{escape(title)}</h3>{view}{note}</section>"
 
 
 def _to_come(waiting: int, done: int, shape: tuple[int, int]) -> str:
@@ -112,15 +112,15 @@ def _to_come(waiting: int, done: int, shape: tuple[int, int]) -> str:
 
 
 def missing() -> str:
-    """What to do where no detector is shipped."""
+    """How to get a detector where none is shipped."""
     lines = (
         "python -m cuts3d extract photos/ --out labels.json",
         "python -m training.train --recipe light_cpu --photos photos/ --labels labels.json --out runs/light",
         f"cp runs/light/final.safetensors cuts3d/data/{detectors.FINAL}.safetensors",
     )
     return (
-        f"<h3>No detector is here</h3><p>The file cuts3d/data/{detectors.FINAL}.safetensors is missing. Train one "
-        f"on photos of your own, or upload a checkpoint below.</p><pre>{chr(10).join(lines)}</pre>"
+        f"<h3>No detector is available</h3><p>The file cuts3d/data/{detectors.FINAL}.safetensors is missing. Train "
+        f"one on photos of your own, or upload a checkpoint below.</p><pre>{chr(10).join(lines)}</pre>"
     )
 
 

@@ -1,4 +1,4 @@
-"""A small training that can be watched: loss, and what the network finds in one of its photos."""
+"""A small training that the visitor can watch: its loss, and its detections in one of its photos."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from ui.session.training_slot import seconds_left
 from ui.tabs.tab import Event
 
 MEAN_OF = 10  # steps
-SURE, FEWEST, MOST = 0.5, 3, 8  # shown of a look: what scores so high, but at least and at most so many
+SURE, FEWEST, MOST = 0.5, 3, 8  # shown: detections of at least this score, 3 to 8 of them
 
 
 def build() -> dict[str, Any]:
-    """Lay the section out."""
+    """Lay out the section."""
     gr.Markdown(
-        f"**Train one here.** Up to {MOST_PHOTOS} photos become pseudo-labels, and the light network learns them by "
-        "heart: enough to see how training goes, not to find anything else. Some minutes on two cores. The photos stay "
-        "on this server, and are deleted when it ends.",
+        f"**Train a detector here.** Up to {MOST_PHOTOS} photos become pseudo-labels, and the light network overfits "
+        "to them. This shows how training works; the result does not generalise to other photos. It takes some minutes "
+        "on two cores. The photos stay on this server and are deleted when the training ends.",
         elem_classes="note",
         elem_id="training-title",
     )
@@ -65,7 +65,7 @@ def build() -> dict[str, Any]:
 
 
 def progress(training: PageTraining) -> str:
-    """Where a training is, its losses, and what was left out."""
+    """The progress of a training, its losses, and the photos that were left out."""
     now, settings = training.progress, training.settings
     done = len(now.losses)
     fraction = 0.2 * now.labelled / len(settings.photos) + 0.8 * done / settings.steps
@@ -82,7 +82,7 @@ def progress(training: PageTraining) -> str:
 
 
 def _lines(losses: tuple[float, ...]) -> dict[str, tuple[Any, Any]]:
-    """The loss of each step, and what it comes to over the last ones."""
+    """The loss of each step, and its mean over the last steps."""
     sums = np.cumsum([0.0, *losses])
     first = np.maximum(np.arange(len(losses)) - MEAN_OF + 1, 0)
     last = np.arange(1, len(losses) + 1)
@@ -99,11 +99,11 @@ def _words(training: PageTraining) -> str:
         left = seconds_left(training)
         return f"Step {done} of {total}" + (f", about {_duration(left)} left" if left is not None else " …")
     if now.phase == "stopped":
-        return f"Cancelled after {done} of {total} steps; nothing was kept."
+        return f"Cancelled after {done} of {total} steps. Nothing was kept."
     if not now.losses:
         return "Done."
     fell = f"loss {now.losses[0]:.2f} to {now.losses[-1]:.2f}"
-    return f"Done: {total} steps, {fell}. The detector is yours now: above next to the others, and below as a file."
+    return f"Done: {total} steps, {fell}. Your detector is shown above next to the others; below you can download it."
 
 
 def _duration(seconds: float) -> str:
@@ -111,7 +111,7 @@ def _duration(seconds: float) -> str:
 
 
 def preview(training: PageTraining) -> str:
-    """One of the photos with its pseudo-labels, and with what the network finds by now."""
+    """One of the photos with its pseudo-labels, and with the network's current detections."""
     now = training.progress
     image = now.sample
     if image is None:
@@ -122,15 +122,15 @@ def preview(training: PageTraining) -> str:
     numbers = same_objects([known, [(one.score, one.rle) for one in best]])
     views = [
         (
-            "What it shall learn",
+            "Training target",
             f"{len(labels)} pseudo-label{'' if len(labels) == 1 else 's'}.",
             object_items(numbers[0], [(outlined(one.mask), f"pseudo-label, score {one.score:.2f}") for one in labels]),
         )
     ]
     if now.look is not None:
-        words = f"Scores {', '.join(f'{one.score:.2f}' for one in best)}." if best else "Nothing."
+        words = f"Scores {', '.join(f'{one.score:.2f}' for one in best)}." if best else "No detections yet."
         found = object_items(numbers[1], [(one.outline, f"score {one.score:.2f}") for one in best])
-        views.append((f"What it finds after step {now.look[0]}", words, found))
+        views.append((f"Detections after step {now.look[0]}", words, found))
     figures = "".join(
         f"<section><h3>{escape(title)}</h3>{mask_view(source, items, shape, caption=words)}</section>"
         for title, words, items in views
@@ -144,13 +144,13 @@ def _best(found: PhotoDetections) -> list[StoredDetection]:
 
 
 def problem(text: str) -> str:
-    """A sentence in place of a training."""
+    """A sentence that says why there is no training."""
     return f'<div class="status error" role="alert"><span>{escape(text)}</span></div>'
 
 
 def stopping() -> str:
-    """Cancel was pressed."""
-    return '<div class="status" role="status"><span>Stopping after the step at hand …</span></div>'
+    """The line after Cancel was pressed."""
+    return '<div class="status" role="status"><span>Stopping after the current step …</span></div>'
 
 
 def busy(other: PageTraining, *, own: bool) -> str:
@@ -158,7 +158,7 @@ def busy(other: PageTraining, *, own: bool) -> str:
     whose = "Your training is running already" if own else "Another visitor's training is running"
     left = seconds_left(other)
     when = f"in about {_duration(left)}" if left is not None else "in some minutes"
-    return f"{whose}, one at a time is all this server can do; try again {when}."
+    return f"{whose}. This server can run one at a time; try again {when}."
 
 
 EVENTS = (

@@ -1,4 +1,4 @@
-"""Everything to take away: files, a link, and the lines that do the same."""
+"""Everything to download: files, a link, and code that gives the same result."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ element.querySelector("button").addEventListener("click", async (event) => {
 
 
 def build() -> dict[str, Any]:
-    """Lay the tab out."""
+    """Lay out the tab."""
     gr.Markdown(
-        "**Files.** Masks over the photo, COCO JSON, all stages as NPZ, the point cloud as PLY, every picture as PNG, "
-        "the 3D view as a page that opens offline, and the parameters.",
+        "**Files.** The photo with its masks, COCO JSON, all stages as NPZ, the point cloud as PLY, every picture as "
+        "PNG, the 3D view as an HTML page that works offline, and the parameters.",
         elem_classes="note",
     )
     prepare = gr.Button("Prepare the files", variant="primary", elem_id="prepare", size="sm")
@@ -52,7 +52,7 @@ def build() -> dict[str, Any]:
 
 
 def draw(d: Drawing) -> None:
-    """Snippets and link for what is shown; files of an older result go."""
+    """Code and link for what is shown; the files of an older result are removed."""
     source, params = d.session.source, d.session.explorer.config.to_dict()
     own = d.session.explorer.depth is not None
     key = (str(params), own)  # by value: every run makes new records of the same

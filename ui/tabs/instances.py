@@ -1,4 +1,4 @@
-"""Final masks to point at, before and after the CRF, and any two pictures against each other."""
+"""The masks with their table, before and after the CRF, and a comparison of any two pictures."""
 
 from __future__ import annotations
 
@@ -23,12 +23,14 @@ FIRST, SECOND = "photo", "masks"
 
 
 def build() -> dict[str, Any]:
-    """Lay the tab out."""
+    """Lay out the tab."""
     panel = gr.HTML("", js_on_load=MASK_JS, elem_id="instances", apply_default_css=False)
     with gr.Row(elem_classes="cards two"):
-        coarse = card("coarse", "Before the CRF", "Masks on the grid of the cut.")
-        mirror("masks", "After the CRF", "Masks at the photo's edges, holes filled.")
-    gr.Markdown("**Compare.** Any two pictures of the page, under one slider.", elem_classes="note")
+        coarse = card("coarse", "Before the CRF", "The same masks on the grid of the cut.")
+        mirror("masks", "After the CRF", "Masks that follow the photo's edges, without holes.")
+    gr.Markdown(
+        "**Compare pictures.** Choose two pictures of this page and drag the slider between them.", elem_classes="note"
+    )
     with gr.Row():
         choices = [(title, name) for name, title in COMPARABLE.items()]
         left = gr.Dropdown(choices, value=FIRST, label="Left", filterable=False, elem_id="compare-left", min_width=140)
@@ -64,7 +66,7 @@ def draw(d: Drawing) -> None:
 
 
 def panel_of(d: Drawing, result: Any) -> str:
-    """Masks over the photo beside their table."""
+    """Masks over the photo next to their table."""
     shape = (result.image.shape[0], result.image.shape[1])
     rule = d.session.explorer.config.masks.score
     view = mask_view(photo_uri(result.image), mask_items(result.instances), shape, chosen=d.chosen)
@@ -72,7 +74,7 @@ def panel_of(d: Drawing, result: Any) -> str:
 
 
 def comparison(d: Drawing, left: str, right: str) -> Any:
-    """Two pictures as arrays, or None where one is not there."""
+    """Two pictures as arrays, or None where one of them is missing."""
     image = d.session.explorer.image
     both = [d.session.drawn.pictures.get(name) for name in (left, right)]
     return None if None in both else tuple(to_image(p, image) for p in both if p is not None)

@@ -1,4 +1,4 @@
-"""Ours beside a baseline on the same photo, before any CRF."""
+"""Our masks next to a baseline's on the same photo, before any CRF."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ui.tabs.tab import PICTURE, Event, Tab
 
 
 def build() -> dict[str, Any]:
-    """Lay the tab out."""
+    """Lay out the tab."""
     choices = [(baseline.title, name) for name, baseline in BASELINES.items()]
-    against = gr.Radio(choices, value=choices[0][1], label="Against", elem_id="against")
+    against = gr.Radio(choices, value=choices[0][1], label="Baseline", elem_id="against")
     with gr.Row(elem_classes="cards three"):
-        ours = card("ours", "Ours", "The cuts in 3D, before the CRF.")
-        theirs = card("baseline", "The baseline", "Its masks with the same backbone: no depth, no sharpening, no CRF.")
+        ours = card("ours", "Ours", "Masks of the cuts in 3D, before the CRF.")
+        theirs = card("baseline", "Baseline", "Its masks with the same backbone: no depth, no sharpening, no CRF.")
         both = card("methods", "Difference", "Orange: only ours. Blue: only the baseline. Clear: both. Dark: neither.")
     words = gr.HTML("", js_on_load=None, elem_id="method-table", apply_default_css=False)
     return {"against": against, "ours": ours, "baseline": theirs, "methods": both, "method_table": words}
@@ -52,7 +52,7 @@ def difference(ours: list[BoolArray], theirs: list[BoolArray], grid: tuple[int, 
 
 
 def stacked(masks: list[BoolArray], grid: tuple[int, int]) -> np.ndarray:
-    """Numbers of the masks, smaller ones on top, of equal ones the first; uint8 [h, w]."""
+    """Numbers of the masks, smaller masks on top, of equally large ones the first; uint8 [h, w]."""
     labels = np.zeros(masks[0].shape if masks else grid, dtype=np.uint8)
     order = sorted(range(len(masks)), key=lambda n: (-np.count_nonzero(masks[n]), -n))
     for n in order:

@@ -14,10 +14,16 @@ from ui.tabs.tab import Tab
 
 
 def build() -> dict[str, Any]:
-    """Lay the tab out."""
+    """Lay out the tab."""
     with gr.Row(elem_classes="cards two"):
-        mirror("eigenvector", "Eigenvector", "White is its mean: orange is B, violet the background. Ring: the seed.")
-        mirror("bipartition", "Bipartition", "Yellow: source. Blue: sink. Red: a corner of the photo that is in B.")
+        mirror(
+            "eigenvector",
+            "Eigenvector",
+            "White is the mean, orange is the side B, violet the background. Ring: the seed.",
+        )
+        mirror(
+            "bipartition", "Bipartition", "Yellow: source. Blue: sink. Red: a corner of the photo that belongs to B."
+        )
     with gr.Row(elem_classes="cards two"):
         spectrum = gr.HTML("", js_on_load=None, elem_id="spectrum", elem_classes="chart-block", apply_default_css=False)
         facts = gr.Markdown("", elem_id="ncut-facts", elem_classes="note")
@@ -35,17 +41,18 @@ def draw(d: Drawing) -> None:
 
 
 def facts_of(partition: Bipartition, number: int) -> str:
-    """What the cut was, in words."""
+    """The facts of a cut, in words."""
     nodes = int((~(partition.eigenvector != partition.eigenvector)).sum())
-    turned = "turned round by the seed and corner rules" if partition.flipped else "as the solver gave it"
-    solver = "Lanczos" if partition.solver == "lanczos" else "the dense solver, where Lanczos did not converge"
+    turned = "flipped by the seed and corner rules" if partition.flipped else "as the solver returned it"
+    solver = "Lanczos" if partition.solver == "lanczos" else "the dense solver, because Lanczos did not converge"
     return (
         f"**NCut {number + 1}** over {nodes:,} patches\n\n"
-        f"- λ₂ = {partition.eigenvalue:.4f}; small is a clean cut\n"
+        f"- λ₂ = {partition.eigenvalue:.4f}; a small value is a clean cut\n"
         f"- B covers {100 * float(partition.mask.mean()):.0f} % of the photo, {partition.corners} of its 4 corners\n"
         f"- seed in row {partition.seed[0] + 1}, column {partition.seed[1] + 1}; sign {turned}\n"
         f"- solved by {solver}\n\n"
-        "_A wide gap after λ₂ says that one cut stands out. Many values near λ₂ say that several would do as well._"
+        "_A wide gap after λ₂ means that one cut is clearly the best. Many values near λ₂ mean that other cuts are "
+        "almost as good._"
     )
 
 

@@ -1,4 +1,4 @@
-"""Every stage at a glance, in the order of the paper."""
+"""All stages side by side, in the order of the paper."""
 
 from __future__ import annotations
 
@@ -19,22 +19,30 @@ from ui.draw.picture import flat_cells
 from ui.session.drawing import Drawing
 from ui.tabs.tab import PICTURE, Tab
 
-CARDS = {  # picture -> title, what to look at, the tab it opens
-    "photo": ("1 · Photo", "Click a patch: the ring marks whose affinity is shown.", "affinity"),
-    "depth": ("2 · Depth", "Borders of objects should be crisp: the 3D cut lives on them.", "3d"),
-    "importance": ("3 · Importance", "Bright where depth changes: there the affinity is sharpened most.", "affinity"),
+CARDS = {  # picture -> title, what to look at, the tab that it opens
+    "photo": ("1 · Photo", "Click a patch to see its affinity. The ring marks it.", "affinity"),
+    "depth": ("2 · Depth", "Object borders should be sharp: the 3D cut depends on them.", "3d"),
+    "importance": ("3 · Importance", "Bright where depth changes. There the affinity is sharpened most.", "affinity"),
     "before": ("4 · Affinity", "Similarity of every patch to the chosen one.", "affinity"),
-    "after": ("5 · Sharpened", "The same, raised to 1 − ΔD.", "affinity"),
+    "after": ("5 · Sharpened", "The affinity raised to the power 1 − ΔD.", "affinity"),
     "eigenvector": ("6 · Eigenvector", "The smoothest two-way split of the patch graph. Ring: the seed.", "ncut"),
-    "bipartition": ("7 · Bipartition", "Bright: what is left of B. Yellow ring: source. Blue: sink.", "ncut"),
-    "partition": ("8 · 3D partition", "In colour: what the min-cut keeps.", "3d"),
-    "confidence": ("9 · Confidence", "Bright: in the cut at every τ_knn. Dark: only at the largest.", "confidence"),
-    "masks": ("10 · Masks", "The result, numbered in the order of cutting.", "instances"),
+    "bipartition": (
+        "7 · Bipartition",
+        "Bright: the part of B that is still uncut. Yellow: source. Blue: sink.",
+        "ncut",
+    ),
+    "partition": ("8 · 3D partition", "In colour: the points that the min-cut keeps.", "3d"),
+    "confidence": (
+        "9 · Confidence",
+        "Bright: in the cut at every τ_knn. Dark: only at the largest τ_knn.",
+        "confidence",
+    ),
+    "masks": ("10 · Masks", "The result. The numbers are the same everywhere.", "instances"),
 }
 
 
 def build() -> dict[str, Any]:
-    """Lay the tab out."""
+    """Lay out the tab."""
     with gr.Row(elem_classes="cards", elem_id="stages"):
         return {
             name: card(name, title, caption, opens=opens, pick=name == "photo")
@@ -43,7 +51,7 @@ def build() -> dict[str, Any]:
 
 
 def draw(d: Drawing) -> None:
-    """Draw every stage that is there."""
+    """Draw every stage that is done."""
     _depth(d)
     _affinity(d)
     _cut(d)
