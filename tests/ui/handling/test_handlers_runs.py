@@ -79,7 +79,9 @@ def test_masks_before_the_crf_come_first_and_say_that_they_are_not_final(example
     assert re.match(r"\d+ instances? in two boxes", text(crf[0]))
     assert "CRF" in text(crf[0])
     assert crf[0]["masks"] != walk[-1]["masks"]
-    assert not set(crf[0]) & {"photo", "depth", "before", "after", "eigenvector", "partition", "confidence"}
+    assert not set(crf[0]) & {"photo", "depth", "before", "after", "eigenvector", "partition"}
+    counts = [len(update["chosen"]["choices"]) for update in (walk[-1], crf[0])]
+    assert ("confidence" in crf[0]) == (counts[1] < counts[0]), "it changes where the CRF drops an instance, only there"
 
 
 def test_tau_knn_redraws_the_cut_and_runs_nothing_before_it(opened, values):
