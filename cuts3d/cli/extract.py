@@ -29,6 +29,12 @@ def add_extract(commands: Any) -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="use only the first N images")
     parser.add_argument("--overwrite", action="store_true", help="delete an earlier result and start again")
     _add_execution(parser)
+    _add_units(parser)
+    add_config(parser)
+    parser.set_defaults(run=run_extract)
+
+
+def _add_units(parser: argparse.ArgumentParser) -> None:
     units = parser.add_argument_group("units of work (must be equal in all runs that share the work)")
     units.add_argument(
         "--images-per-shard",
@@ -40,8 +46,6 @@ def add_extract(commands: Any) -> None:
     units.add_argument(
         "--batch", type=int, default=4, metavar="N", help="images of one forward pass of a network (default: 4)"
     )
-    add_config(parser)
-    parser.set_defaults(run=run_extract)
 
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from cuts3d.evaluate.figures import Figures, Kind, by_image, coco_figures, corloc, mean_best_iou, pairs_separated
 from cuts3d.evaluate.items import Item
-from cuts3d.evaluate.match import read
+from cuts3d.evaluate.match import Matched, read
 from cuts3d.io.coco import DocumentInput, ImageId
 
 
@@ -95,16 +95,20 @@ def evaluate(
         mean_best_iou=mean_best_iou(objects, found, overlap),
         overlap=overlap,
         pairs_separated=pairs_separated(data.pairs, found) if masks else None,
-        counts=Counts(
-            images=len(data.images),
-            instances=len(instances),
-            crowds=len(data.truth) - len(instances),
-            predictions=len(data.predictions),
-            predictions_per_image=len(data.predictions) / len(data.images),
-            unmatched_images=data.unmatched_images,
-            unmatched_predictions=data.unmatched_predictions,
-            pairs=len(data.pairs),
-        ),
+        counts=_counts(data, len(instances)),
+    )
+
+
+def _counts(data: Matched, instances: int) -> Counts:
+    return Counts(
+        images=len(data.images),
+        instances=instances,
+        crowds=len(data.truth) - instances,
+        predictions=len(data.predictions),
+        predictions_per_image=len(data.predictions) / len(data.images),
+        unmatched_images=data.unmatched_images,
+        unmatched_predictions=data.unmatched_predictions,
+        pairs=len(data.pairs),
     )
 
 
