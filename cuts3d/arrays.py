@@ -1,4 +1,4 @@
-"""Names of the arrays that everybody passes on. Arrays are NumPy, row first."""
+"""Short names of the array types in all signatures. Arrays are NumPy arrays, rows first."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Errors that a person can act on: one sentence that says what was expected, what came, what to do."""
+"""Errors of the package. Each message is one sentence: what was expected, what was given, what to do."""
 
 
 class CutS3DError(Exception):
-    """Base of every error that the package raises on purpose."""
+    """Base class of all errors that the package raises on purpose."""
 
 
 class InputError(CutS3DError, ValueError):
@@ -14,26 +14,26 @@ class ConfigError(CutS3DError, ValueError):
 
 
 class WeightsUnavailableError(CutS3DError, RuntimeError):
-    """Weights that can be found neither locally nor on a hub."""
+    """Weights that are not available, neither locally nor from a hub."""
 
 
-LONGEST = 80  # characters of a wrong value that a sentence repeats
+MAX_CHARACTERS = 80  # of a wrong value that a message repeats
 
 
 def shown(value: object) -> str:
-    """A value of anybody's as a sentence repeats it: on one line, and no more of it than is of use."""
+    """Text of an untrusted value for a message: on one line, and shortened."""
     try:
         text = " ".join(repr(value).split())
-    except ValueError:  # a whole number of more than 4,300 digits has no text
+    except ValueError:  # Python does not print an integer of more than 4,300 digits
         text = f"a very long {type(value).__name__}"
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}…"
 
 
 MEMORY_WORDS = ("out of memory", "can't allocate memory", "std::bad_alloc", "Cannot allocate memory")
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether memory ran out, here or where the error came from; Torch says so in plain RuntimeErrors on a CPU."""
-    said = isinstance(error, RuntimeError | OSError) and any(words in str(error) for words in MEMORY_WORDS)
+    """Whether the error, or its cause, says that memory ran out. On a CPU, Torch raises a plain RuntimeError then."""
+    reported = isinstance(error, RuntimeError | OSError) and any(words in str(error) for words in MEMORY_WORDS)
     cause = error.__cause__
-    return isinstance(error, MemoryError) or said or (cause is not None and out_of_memory(cause))
+    return isinstance(error, MemoryError) or reported or (cause is not None and out_of_memory(cause))

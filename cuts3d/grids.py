@@ -1,4 +1,4 @@
-"""Resampling between patch grid, cut grid and photo, in one place so that all stages agree."""
+"""Resampling between the patch grid, the grid of the 3D cut and the photo; shared by all stages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 
 
 def fit_longer_side(shape: tuple[int, ...], side: int, *, least: int = 1, enlarge: bool = True) -> tuple[int, int]:
-    """Height and width of the same proportions whose longer side is `side`.
+    """Height and width with the same aspect ratio, whose longer side is `side`.
 
     Args:
-        shape: (height, width), more axes are ignored.
+        shape: (height, width); further axes are ignored.
         side: Longer side of the result.
         least: Smallest length of the shorter side.
-        enlarge: False keeps a shape whose longer side is `side` or less.
+        enlarge: Whether a smaller shape is enlarged; False returns it unchanged.
     """
     h, w, longest = shape[0], shape[1], max(shape[:2])
     if longest <= side and not enlarge:
@@ -27,7 +27,7 @@ def fit_longer_side(shape: tuple[int, ...], side: int, *, least: int = 1, enlarg
 
 
 def bounding_box(mask: BoolArray) -> tuple[int, int, int, int]:
-    """Box (x, y, width, height) around a mask, bool [H, W], in pixels as in COCO; all 0 where the mask is empty."""
+    """Box (x, y, width, height) around a mask, bool [H, W], in pixels as in COCO; all 0 if the mask is empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not rows.size:
         return (0, 0, 0, 0)
@@ -54,7 +54,9 @@ def resize_map(values: FloatArray, shape: tuple[int, ...]) -> FloatArray:
 
 
 def sample_map(values: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Values at the cell centres of another grid, unmixed: depth averaged over an edge would put points in mid-air.
+    """Values at the cell centres of another grid, without interpolation.
+
+    Interpolated depth at an edge of an object would put points between the object and its background.
 
     Args:
         values: Float [h, w].
@@ -71,7 +73,7 @@ def sample_map(values: FloatArray, shape: tuple[int, ...]) -> FloatArray:
 
 
 def resize_mask(mask: BoolArray, shape: tuple[int, ...]) -> BoolArray:
-    """Resize a mask: smooth edges when it grows, majority vote when it shrinks.
+    """Resize a mask: smooth edges when it is enlarged, majority vote when it is reduced.
 
     Args:
         mask: bool [h, w].
@@ -92,7 +94,7 @@ def resize_image(image: ImageArray, shape: tuple[int, int]) -> ImageArray:
 
 
 def fit_shorter_side(shape: tuple[int, int], short: int, max_side: float) -> tuple[int, int]:
-    """The size of a photo after a resize that keeps its aspect ratio.
+    """Size of a photo after a resize that keeps its aspect ratio.
 
     Args:
         shape: Old (height, width).
@@ -107,7 +109,7 @@ def fit_shorter_side(shape: tuple[int, int], short: int, max_side: float) -> tup
 
 
 def component_of(mask: BoolArray, position: tuple[int, int]) -> BoolArray:
-    """The 4-connected part of a mask that holds a grid position; empty where the mask does not.
+    """The 4-connected component of a mask that contains a grid position; empty if the position is not in the mask.
 
     Args:
         mask: bool [h, w].
@@ -122,13 +124,13 @@ def component_of(mask: BoolArray, position: tuple[int, int]) -> BoolArray:
 
 
 def iou(first: BoolArray, second: BoolArray) -> float:
-    """Intersection over union of two masks of one shape; 0 where both are empty."""
+    """Intersection over union of two masks of the same shape, in [0, 1]; 0 if both are empty."""
     union = np.count_nonzero(first | second)
     return np.count_nonzero(first & second) / union if union else 0.0
 
 
 def remove_small_components(mask: BoolArray, least: float) -> BoolArray:
-    """A mask without its 4-connected parts of at most `least` cells; bool [h, w] to the same."""
+    """Remove the 4-connected components of at most `least` cells from a mask, bool [h, w]."""
     labels, count = ndimage.label(mask)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0

@@ -1,4 +1,4 @@
-"""Remembered results of one photo's stages. The key of a result follows from what its function is given."""
+"""Remembers the results of the stages of one photo. The key of a result follows from the arguments of its function."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ UNLIMITED = 1 << 30
 
 
 class Keyed(Generic[T]):
-    """A value with the key of its origin: which function made it, from which arguments.
+    """A value with a key: the stage that computes it, and the keys of the arguments.
 
-    The value is computed when it is first read, so that a result whose consumers are all remembered costs nothing.
+    The value is computed when it is first read. If all results that use it are remembered, it is never computed.
 
     Attributes:
-        key: Equal for equal origins; hashable.
+        key: Equal for the same stage with equal arguments; hashable.
     """
 
     __slots__ = ("_compute", "_value", "key")
@@ -33,37 +33,37 @@ class Keyed(Generic[T]):
 
     @property
     def value(self) -> T:
-        """The value; computed once."""
+        """The value; computed at the first call."""
         if self._compute is not None:
             self._value, self._compute = self._compute(), None
         return self._value  # pyright: ignore[reportReturnType]
 
     def part(self, value: P, *which: Hashable) -> Keyed[P]:
-        """A part of this value, under a key of its own.
+        """A part of this value, with its own key.
 
         Args:
             value: The part.
-            which: What tells it from the other parts.
+            which: Distinguishes the part from the other parts.
         """
         return Keyed((self.key, *which), lambda: value)
 
 
 class Memo:
-    """Computes stages of one photo, and returns a remembered result where its inputs are equal to earlier ones.
+    """Computes stages of one photo; returns the remembered result if the same stage had equal arguments before.
 
-    A stage is a function of a module: it can read nothing but its arguments. Each argument is part of the key: a
-    `Keyed` value by the key of its origin, a frozen configuration, number, text or Boolean mask by its value. A new
-    parameter is therefore in the key as soon as the function takes it.
+    A stage is a function of a module, so it reads nothing but its arguments. Each argument is part of the key: a
+    `Keyed` value with its key; a frozen configuration, number, text or Boolean mask with its value. A new parameter
+    is therefore part of the key as soon as the function takes it.
 
     Attributes:
-        calls: How often each stage was computed, not remembered.
+        calls: How often each stage was computed; remembered results do not count.
     """
 
     def __init__(self, keep: Mapping[str, int] | None = None, *, otherwise: int = UNLIMITED) -> None:
-        """Start empty.
+        """Create an empty memo.
 
         Args:
-            keep: How many results of a stage are remembered; the least recently used one is dropped first.
+            keep: Number of results that are remembered, by stage; the least recently used one is dropped first.
             otherwise: The same for the stages that `keep` does not name; 0 remembers nothing.
         """
         self.calls: Counter[str] = Counter()
@@ -72,7 +72,7 @@ class Memo:
         self._given: dict[int, Any] = {}
 
     def __call__(self, stage: str, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Keyed[T]:
-        """Result of `function(*args, **kwargs)`, computed now unless it is remembered.
+        """Result of `function(*args, **kwargs)`; computed now unless it is remembered.
 
         Args:
             stage: Name of the stage.
@@ -88,7 +88,7 @@ class Memo:
         return result
 
     def lazy(self, stage: str, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Keyed[T]:
-        """The same, computed when its value is first read."""
+        """The same as a call, but the value is computed when it is first read."""
         key = self.key(stage, function, *args, **kwargs)
 
         def compute() -> T:
@@ -103,18 +103,18 @@ class Memo:
         return (stage, *map(_key, args), *((name, _key(arg)) for name, arg in sorted(kwargs.items())))
 
     def given(self, value: T) -> Keyed[T]:
-        """A value from outside, known by its identity: the photo, or the user's own depth map."""
+        """A value from outside, such as the photo or the user's own depth map; its key is its identity."""
         self._given[id(value)] = value  # kept, so that no other object can get its id
         return Keyed(("given", id(value)), lambda: value)
 
     def provide(self, value: T, stage: str, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Keyed[T]:
-        """Remember a result that was computed elsewhere, in a batch for example."""
+        """Remember a result that was computed elsewhere, for example in a batch."""
         key = self.key(stage, function, *args, **kwargs)
         self._results.setdefault(stage, OrderedDict())[key] = value
         return Keyed(key, lambda: value)
 
     def remembered(self, stage: str, key: Hashable, compute: Callable[[], T]) -> T:
-        """The result under a key, computed where it is not remembered."""
+        """The result of a key; computed if it is not remembered."""
         results = self._results.setdefault(stage, OrderedDict())
         if key in results:
             results.move_to_end(key)

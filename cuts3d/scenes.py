@@ -1,7 +1,7 @@
 """Synthetic scenes with known depth and known instances: touching objects of one kind at different depths.
 
-A small ray caster renders spheres, boxes and cylinders on a table. The scenes serve as examples on the page and as
-ground truth in tests; they are drawn on demand, so no image file is shipped.
+A small ray caster renders spheres, boxes and cylinders on a table. The scenes are examples on the page and ground truth
+in tests. They are rendered when they are needed, so no image file is shipped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from cuts3d.errors import ConfigError
 from cuts3d.types import DepthMap
 
 FAR = 1e6
-LIGHT = np.array([-0.5, -0.8, -0.45]) / np.linalg.norm([-0.5, -0.8, -0.45])  # towards the lamp
+LIGHT = np.array([-0.5, -0.8, -0.45]) / np.linalg.norm([-0.5, -0.8, -0.45])  # direction to the lamp
 EYE = np.array([0.0, -1.55, 0.0])  # y points down; the camera looks along +z, tilted down by TILT
 TILT = np.radians(19.0)
 FIELD_OF_VIEW = np.radians(48.0)
@@ -27,14 +27,14 @@ WALL_Z = 9.0
 
 @dataclass(frozen=True, slots=True)
 class Solid:
-    """One object.
+    """One object of a scene.
 
     Attributes:
         shape: Sphere, upright box or upright cylinder.
         centre: (x, y, z) in metres; y points down, the table is y = 0.
-        size: Half extents (x, y, z); a sphere's radius is the first, a cylinder's radius and half height the first two.
+        size: Half of the extent in x, y and z. The radius of a sphere or cylinder is the first value.
         colour: RGB in [0, 1].
-        yaw: Turn about the vertical, radians.
+        yaw: Rotation about the vertical axis in radians.
     """
 
     shape: Literal["sphere", "box", "cylinder"]
@@ -46,7 +46,7 @@ class Solid:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SyntheticScene:
-    """A rendered scene and its truth.
+    """A rendered scene and its ground truth.
 
     Attributes:
         name: Its key in `SCENES`.
@@ -62,7 +62,7 @@ class SyntheticScene:
 
     @property
     def depth_map(self) -> DepthMap:
-        """The true depth as the pipeline takes it."""
+        """The true depth as a `DepthMap`."""
         return DepthMap(values=self.depth, kind="metric", estimator="known depth of the synthetic scene")
 
 
@@ -70,10 +70,10 @@ Shape = Literal["sphere", "box", "cylinder"]
 Triple = tuple[float, float, float]
 
 
-def _row(shape: Shape, size: Triple, colour: Triple, places: list[Triple]) -> list[Solid]:
-    """Solids of one kind standing on the table at places (x, z, yaw)."""
+def _row(shape: Shape, size: Triple, colour: Triple, positions: list[Triple]) -> list[Solid]:
+    """Solids of one kind that stand on the table at the positions (x, z, yaw)."""
     height = size[0] if shape == "sphere" else size[1]
-    return [Solid(shape, (x, -height, z), size, colour, yaw) for x, z, yaw in places]
+    return [Solid(shape, (x, -height, z), size, colour, yaw) for x, z, yaw in positions]
 
 
 SCENES: dict[str, list[Solid]] = {
@@ -100,7 +100,7 @@ def make_scene(name: str = "two boxes", *, size: tuple[int, int] = (360, 480), o
     Args:
         name: A key of `SCENES`.
         size: Height and width in pixels.
-        oversample: Rays a pixel along each axis, for smooth edges in the photo; depth and labels are not smoothed.
+        oversample: Rays per pixel along each axis, for smooth edges in the photo; depth and labels are not smoothed.
 
     Returns:
         The scene; the same on every call.
@@ -116,7 +116,9 @@ def make_scene(name: str = "two boxes", *, size: tuple[int, int] = (360, 480), o
     colour = _shade(SCENES[name], rays, distance, normal, label)
     image = colour.reshape(size[0], oversample, size[1], oversample, 3).mean(axis=(1, 3))
     image = ndimage.gaussian_filter(image, (0.5, 0.5, 0))
-    grain = np.random.default_rng(7).normal(0, 0.008, image.shape)  # a lens and a sensor, so that networks see a photo
+    grain = np.random.default_rng(7).normal(
+        0, 0.008, image.shape
+    )  # noise as of a camera, so that the networks see a photo
     pick = (slice(oversample // 2, None, oversample),) * 2
     depth = (distance * (rays @ forward)).reshape(h, w)[pick]
     return SyntheticScene(
@@ -148,23 +150,23 @@ def _trace(solids: list[Solid], origin: FloatArray, rays: FloatArray) -> tuple[F
         hit, n = _INTERSECT[solid.shape](solid, *_to_local(solid, origin, rays))
         nearer = hit < distance
         distance = np.where(nearer, hit, distance)
-        normal = np.where(nearer[:, None], _turn(n, -solid.yaw), normal)
+        normal = np.where(nearer[:, None], _rotate(n, -solid.yaw), normal)
         label = np.where(nearer, number, label)
     return distance, normal, label
 
 
-def _turn(vectors: FloatArray, angle: float) -> FloatArray:
+def _rotate(vectors: FloatArray, angle: float) -> FloatArray:
     cos, sin = np.cos(angle), np.sin(angle)
     x, y, z = vectors.T
     return np.stack([cos * x + sin * z, y, cos * z - sin * x], axis=1)
 
 
 def _to_local(solid: Solid, origin: FloatArray, rays: FloatArray) -> tuple[FloatArray, FloatArray]:
-    return _turn(origin - np.array(solid.centre), solid.yaw), _turn(rays, solid.yaw)
+    return _rotate(origin - np.array(solid.centre), solid.yaw), _rotate(rays, solid.yaw)
 
 
 def _roots(a: FloatArray, b: FloatArray, c: FloatArray) -> FloatArray:
-    """Smaller positive root of a t² + 2 b t + c; FAR where there is none."""
+    """Smaller root t of a t² + 2 b t + c = 0 if it is positive, else FAR; float64 [n]."""
     square = b * b - a * c
     with np.errstate(divide="ignore", invalid="ignore"):
         t = (-b - np.sqrt(np.maximum(square, 0))) / a
@@ -210,7 +212,7 @@ _INTERSECT: dict[str, Callable[[Solid, FloatArray, FloatArray], tuple[FloatArray
 def _shade(
     solids: list[Solid], rays: FloatArray, distance: FloatArray, normal: FloatArray, label: IntArray
 ) -> FloatArray:
-    """Linear RGB of every ray: Lambert, a shadow ray, a little sheen and texture; float64 [n, 3]."""
+    """Linear RGB of every ray: Lambertian shading, shadow, highlight and texture; float64 [n, 3]."""
     points = EYE + distance[:, None] * rays
     lit, *_ = _trace(solids, points + 1e-3 * normal, np.broadcast_to(LIGHT, rays.shape))
     shadow = lit < 6.0

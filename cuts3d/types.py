@@ -1,6 +1,6 @@
-"""The records that flow from stage to stage.
+"""The records that the stages pass on (method 1).
 
-Arrays are NumPy, row first. Small letters [h, w] are the patch grid (or the cut's grid), capitals [H, W] the photo.
+Arrays are NumPy arrays, rows first. [h, w] is the patch grid or the grid of the 3D cut; [H, W] is the photo.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ DepthKind = Literal["metric", "relative", "disparity"]
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class PatchFeatures:
-    """Features of a photo on the patch grid.
+    """Features of a photo on the patch grid (method 1.1).
 
     Attributes:
-        vectors: Raw feature vectors, float32 [h*w, C], row-major over the grid.
+        vectors: Feature vectors f_i, not normalised, float32 [h*w, C], row-major over the grid.
         grid_shape: Grid (h, w).
-        backbone: Registry name of the network.
+        backbone: Name of the network in the registry.
         center: Whether the affinity subtracts the mean vector before normalising.
-        tokens: Outputs of further blocks for a depth head, each float32 [h*w, C].
+        tokens: Output tokens of other blocks, for a depth head or a baseline, each float32 [h*w, C].
     """
 
     vectors: FloatArray
@@ -38,14 +38,14 @@ class PatchFeatures:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DepthMap:
-    """Depth of a photo and what its values mean.
+    """Depth of a photo, and the meaning of its values.
 
     Attributes:
-        values: float32 [H', W'] at the estimator's own resolution; NaN where unknown.
+        values: float32 [H', W'] at the resolution of the estimator; NaN where unknown.
         kind: `metric`: metres, larger = farther. `relative`: up to scale and shift, larger = farther.
             `disparity`: inverse depth up to scale and shift, larger = nearer.
-        estimator: Who made it, for people.
-        source: Registry name of the estimator that made it (see `cuts3d.depth.get_depth`); empty for any other map.
+        estimator: Title of the estimator, to be displayed.
+        source: Name of the estimator in the registry (see `cuts3d.depth.get_depth`); empty for any other map.
     """
 
     values: FloatArray
@@ -54,7 +54,7 @@ class DepthMap:
     source: str = ""
 
     def inverse(self) -> FloatArray:
-        """Values with larger = nearer: disparity as it is, depth negated or inverted (metric). Float64 [H', W']."""
+        """Values with larger = nearer, float64 [H', W']: disparity as it is, −relative depth, or 1 / metric depth."""
         values = self.values.astype(np.float64)
         if self.kind == "disparity":
             return values
@@ -65,17 +65,17 @@ class DepthMap:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Bipartition:
-    """One NCut of the patch graph (method 1.4).
+    """One normalised cut (NCut) of the patch graph (method 1.4).
 
     Attributes:
-        eigenvector: Oriented second generalised eigenvector, float64 [h, w]; NaN at nodes not in the graph.
-        mask: Foreground side B, bool [h, w].
-        eigenvalue: NCut relaxation value λ₂ of (D − W)x = λDx, in [0, 2]; small = a clean cut.
-        seed: Grid position (row, column) of the largest entry.
-        corners: How many of the four image corners are foreground after orientation.
-        flipped: Whether the orientation rules turned the vector round.
-        solver: `lanczos` or the `dense` fallback.
-        component: The 4-connected part of B that holds the seed, bool [h, w]: MaskCut's mask.
+        eigenvector: Second generalised eigenvector x after orientation, float64 [h, w]; NaN at nodes not in the graph.
+        mask: Foreground side B = {i : x_i > mean(x)}, bool [h, w].
+        eigenvalue: λ₂ of (D − W) x = λ D x, in [0, 2]; the smaller, the weaker the links that are cut.
+        seed: Grid position (row, column) of argmax x.
+        corners: Number of image corners that are foreground after orientation, 0 to 4.
+        flipped: Whether the orientation rules changed the sign of x.
+        solver: `lanczos`, or `dense` where Lanczos did not converge.
+        component: The 4-connected component of B that contains the seed, bool [h, w]: the mask of MaskCut.
     """
 
     eigenvector: FloatArray
@@ -90,10 +90,10 @@ class Bipartition:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class PointCloud:
-    """One point per node of the cut's grid.
+    """One point per cell of the grid of the 3D cut (method 1.5, step 2).
 
     Attributes:
-        points: float64 [h*w, 3]; x right, y down, z away, in units of the photo's longer side.
+        points: float64 [h*w, 3]; x right, y down, z away from the camera, in units of the longer image side.
         grid_shape: Grid (h, w).
     """
 
@@ -103,11 +103,11 @@ class PointCloud:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class KnnGraph:
-    """Symmetric k-NN graph of a point cloud, each edge once.
+    """Symmetric k-NN graph of a point cloud; each edge is listed once (method 1.5, step 4).
 
     Attributes:
-        edges: Node pairs i < j, int32 [E, 2], sorted by length.
-        lengths: Euclidean lengths, float64 [E], ascending.
+        edges: Pairs of nodes i < j, int32 [E, 2], sorted by length.
+        lengths: Euclidean lengths d, float64 [E], ascending.
         num_nodes: Number of points.
     """
 
@@ -121,14 +121,14 @@ class LocalCut:
     """One min-cut in 3D (method 1.5).
 
     Attributes:
-        mask: What is kept: source side within B, in the component of the seed; bool [h, w].
-        region: What it was cut from: B, less earlier cuts and crumbs; bool [h, w].
+        mask: The mask: source side inside B, only the component of the strongest source; bool [h, w].
+        region: The region that was cut: B without earlier cuts and small components; bool [h, w].
         sources: Flat indices of the source terminals, int64 [S].
         sinks: Flat indices of the sink terminals, int64 [S'].
-        flow: Cut value in capacity units (a Gaussian link of length 0 has 1); 0 where truncation alone separated them.
-        connected: Whether source and sink were joined before the cut.
-        num_edges: Edges left after truncation at τ_knn.
-        fallback: Empty, or why MaskCut's component was taken instead.
+        flow: Value of the cut (a Gaussian edge of length 0 has capacity 1); 0 if truncation separated the terminals.
+        connected: Whether a path joined source and sink before the cut.
+        num_edges: Number of edges of length τ_knn or less.
+        fallback: Empty, or the reason why the component of MaskCut was taken instead.
     """
 
     mask: BoolArray
@@ -143,10 +143,10 @@ class LocalCut:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SpatialConfidence:
-    """Agreement of T cuts (method 1.6).
+    """Spatial confidence SC = (1/T) Σ_t BC(t) of T cuts (paper; method 1.6).
 
     Attributes:
-        values: Spatial confidence, float32 [h, w] in [0, 1]; 1 outside the mask.
+        values: SC, float32 [h, w] in [0, 1]; 1 outside the mask.
         cuts: The binary cuts BC(t), bool [T, h, w].
         taus: Their thresholds, float64 [T], ascending; the last is τ_knn.
         mean: Mean of `values` inside the mask.
@@ -164,7 +164,7 @@ class Instance:
 
     Attributes:
         mask: bool [H, W] at the photo's size.
-        score: Rank among the masks of all photos, in [0, 1], by the rule of `MaskConfig.score`.
+        score: Score in [0, 1] that ranks the masks of all photos, by the rule of `MaskConfig.score`.
         coarse_mask: The mask before the CRF, bool [h, w] on the cut's grid.
         coarse_confidence: Spatial confidence, float32 [h, w] on the cut's grid.
         number: Number of its cut in the order of cutting, from 1; numbers of dropped cuts are missing. The page
@@ -215,7 +215,7 @@ class CoarseMask:
 
     Attributes:
         mask: bool [h, w] on the patch grid.
-        score: Its method's own rank among the masks of all photos, in [0, 1].
+        score: Score in [0, 1] that ranks the masks of all photos, as the baseline defines it.
     """
 
     mask: BoolArray
@@ -224,14 +224,14 @@ class CoarseMask:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class FoundMask:
-    """A mask as it is stored as a pseudo-label, whatever method found it.
+    """A mask as it is stored as a pseudo-label, from our method or a baseline.
 
     Attributes:
         mask: bool [H, W] at the photo's size.
-        score: Rank among the masks of all photos, in [0, 1].
+        score: Score in [0, 1] that ranks the masks of all photos.
         coarse_mask: The mask before the CRF, bool [h, w].
-        coarse_confidence: Spatial confidence, float32 [h, w]; None where the method knows none.
-        fallback: Empty, or why MaskCut's component was taken instead of a cut in 3D.
+        coarse_confidence: Spatial confidence, float32 [h, w]; None if the method has none.
+        fallback: Empty, or the reason why the component of MaskCut was taken instead of a cut in 3D.
     """
 
     mask: BoolArray
@@ -242,7 +242,7 @@ class FoundMask:
 
     @classmethod
     def of(cls, instance: Instance) -> FoundMask:
-        """What of an instance is stored."""
+        """The part of an instance that is stored."""
         return cls(
             mask=instance.mask,
             score=instance.score,
@@ -253,7 +253,7 @@ class FoundMask:
 
     @property
     def mean_confidence(self) -> float:
-        """Mean spatial confidence inside the mask, in [0, 1]; 1 where the method knows none."""
+        """Mean spatial confidence inside the mask, in [0, 1]; 1 if the method has none."""
         if self.coarse_confidence is None or not self.coarse_mask.any():
             return 1.0
         return float(self.coarse_confidence[self.coarse_mask].mean())
@@ -261,7 +261,7 @@ class FoundMask:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Dropped:
-    """A cut that did not become an instance, and why."""
+    """A cut that did not become an instance: the index of its bipartition, and the reason."""
 
     ncut: int
     reason: str
@@ -273,14 +273,14 @@ class Segmentation:
 
     Attributes:
         image: The photo, uint8 [H, W, 3].
-        instances: Masks in the order in which they were cut; disjoint, but for the recursive mode, where they come by
-            score and may lie inside one another.
-        depth: The depth map as estimated or given.
+        instances: Masks in the order in which they were cut, disjoint. In the recursive mode they are ordered by score
+            and may be nested.
+        depth: The depth map, estimated or given.
         features: The patch features.
-        importance: Spatial importance on the patch grid, float32 [h, w] in [β, 1], or None where depth is flat or
+        importance: Spatial importance ΔD on the patch grid, float32 [h, w] in [β, 1]; None if depth is constant or
             sharpening is off.
         bipartitions: The NCuts in order.
-        cloud: Point cloud of the whole photo on the cut's grid, before any bipartition.
+        cloud: Point cloud of the whole photo on the grid of the 3D cut, before any point moves to the background.
         confidences: One per instance.
         dropped: Cuts that were rejected.
     """
@@ -297,10 +297,10 @@ class Segmentation:
 
     @property
     def back_to_front(self) -> tuple[tuple[int, Instance], ...]:
-        """Place in `instances` from 1, and instance, the largest first: painted so, nested masks stay visible."""
+        """Pairs (position in `instances` from 1, instance), largest first, so that nested masks are drawn on top."""
         return tuple(sorted(enumerate(self.instances, start=1), key=lambda numbered: -numbered[1].area))
 
     @property
     def num_fallbacks(self) -> int:
-        """Instances that no cut in 3D made: MaskCut's component, or a whole part of a recursive NCut."""
+        """Number of instances without a cut in 3D: the component of MaskCut, or a whole part of a recursive NCut."""
         return sum(bool(i.cut.fallback) for i in self.instances)

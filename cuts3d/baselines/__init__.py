@@ -1,4 +1,4 @@
-"""The baselines, on the same features: each a file, each declared here by name."""
+"""The baselines (method 3): other methods on the same features, one file each, registered here by name."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from cuts3d.memo import Keyed, Memo
 from cuts3d.types import CoarseMask
 
 
-def _own_features(options: BaselineOptions) -> Needs:
+def _configured_features(options: BaselineOptions) -> Needs:
     return (feature_request(options.features),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """A baseline's method.
+    """One baseline.
 
     Attributes:
-        name: For people.
-        source: Paper or system that it comes from, and the year.
+        name: Name that is displayed.
+        source: Paper or system where it was published, and the year.
         rule: What it does, in one sentence.
         masks: (photo, options, memo) -> masks on the patch grid, best first.
-        needs: Features that it reads, each a request to the backbone.
+        needs: Features that it needs, as requests for `photo_features`.
     """
 
     name: str
     source: str
     rule: str
     masks: Callable[[Keyed[ImageArray], BaselineOptions, Memo], list[CoarseMask]]
-    needs: Callable[[BaselineOptions], Needs] = _own_features
+    needs: Callable[[BaselineOptions], Needs] = _configured_features
 
     @property
     def title(self) -> str:
@@ -50,32 +50,32 @@ BASELINES: dict[str, Baseline] = {
     "maskcut": Baseline(
         name="MaskCut",
         source="CutLER, 2023",
-        rule="CutLER's rules to the letter: NCut on the binarised affinity, N times over what is left.",
+        rule="Exactly the rules of CutLER: NCut on the binary affinity, N times, each time without the earlier masks.",
         masks=maskcut_masks,
     ),
     "tokencut": Baseline(
         name="TokenCut",
         source="2022",
-        rule="One NCut, and the part of it that holds the strongest patch.",
+        rule="One NCut; the mask is the connected part that contains the patch with the largest entry.",
         masks=tokencut_masks,
     ),
     "votecut": Baseline(
         name="VoteCut",
         source="CuVLER, 2024",
-        rule="The last keys and the tokens of the last four blocks are cut each; where the cuts agree is a mask.",
+        rule="NCut on the last keys and the tokens of the last four blocks. Regions on which the cuts agree are masks.",
         masks=votecut_masks,
         needs=members,
     ),
     "promerge": Baseline(
         name="ProMerge",
         source="2024",
-        rule="The background by a vote, then seeds on a grid whose masks merge where they overlap; no eigenvector.",
+        rule="A vote finds the background. Seeds on a grid give masks, which merge if they overlap. No eigenvector.",
         masks=promerge_masks,
     ),
     "freemask": Baseline(
         name="Free Mask",
         source="FreeSOLO, 2022",
-        rule="Features as queries at three scales, soft masks, Matrix-NMS; ranked by how sure a mask is of itself.",
+        rule="Features at three scales are queries for soft masks. Matrix-NMS ranks them and removes duplicates.",
         masks=freemask_masks,
     ),
 }

@@ -1,6 +1,6 @@
-"""Free Mask (FreeSOLO, Wang et al., CVPR 2022): every feature asks the photo for what is like it; Matrix-NMS thins out.
+"""Free Mask (FreeSOLO, Wang et al., CVPR 2022; method 3.5): each feature is a query for similar patches; Matrix-NMS.
 
-Nothing tells objects from background here: FreeSOLO leaves that to the detector that it trains on these masks.
+The method does not separate objects from background. FreeSOLO leaves that to the detector that it trains on the masks.
 """
 
 from __future__ import annotations
@@ -30,19 +30,20 @@ def freemask(
     min_maskness: float = 0.7,
     min_area: float = 0.01,
 ) -> tuple[BoolArray, FloatArray]:
-    """Masks of what is like a query (method 3).
+    """Masks of the patches that are similar to a query (method 3.5).
 
     Args:
         features: float [h*w, C]; normalised here.
         grid_shape: Patch grid (h, w).
-        scales: Sizes of the grids of queries over that of the features; smaller ones ask for larger things.
-        tau_mask: A patch is in a mask from this value of its soft mask on; higher makes smaller masks.
-        sigma: Of Matrix-NMS; higher takes more of a mask that overlaps a better one.
-        min_maskness: Least maskness after the decay; higher leaves fewer masks, which overlap less.
-        min_area: Least share of the patches that a mask covers; ours.
+        scales: Size of each grid of queries, divided by that of the patch grid; smaller scales find larger objects.
+        tau_mask: A patch is in the mask if its value in the soft mask is at least this; higher gives smaller masks.
+        sigma: σ of Matrix-NMS; a higher value lowers the score of overlapping masks more.
+        min_maskness: Smallest score after the decay; higher gives fewer masks with less overlap.
+        min_area: Smallest fraction of the patches that a mask covers (ours).
 
     Returns:
-        Masks bool [m, h, w], which may overlap, and scores float64 [m], descending: the maskness after its decay.
+        Masks bool [m, h, w], which may overlap, and scores float64 [m], descending. The score is the maskness (mean of
+        the soft mask inside the mask) times the decay of Matrix-NMS.
 
     Raises:
         InputError: The features do not fit the grid.
@@ -54,10 +55,9 @@ def freemask(
     masks = soft >= tau_mask
     areas = masks.sum(axis=1)
     maskness = (soft * masks).sum(axis=1, dtype=np.float64) / np.maximum(areas, 1)
-    able = (areas >= least_patches(min_area, len(unit))) & (
-        maskness >= min_maskness
-    )  # the rest could decay none of them
-    masks, maskness = masks[able], maskness[able]
+    large = areas >= least_patches(min_area, len(unit))
+    likely = large & (maskness >= min_maskness)  # the other masks cannot change the decay of these
+    masks, maskness = masks[likely], maskness[likely]
     order = np.argsort(-maskness, kind="stable")
     masks, maskness = masks[order], maskness[order]
     scores = maskness * matrix_nms(masks, sigma=sigma)
@@ -67,15 +67,15 @@ def freemask(
 
 
 def soft_masks(unit: FloatArray, grid_shape: tuple[int, int], scales: tuple[float, ...] = SCALES) -> FloatArray:
-    """Cosine of every query with every patch, each query's own least and greatest scaled to 0 and 1.
+    """Soft masks: the cosine of each query with all patches, scaled per query to [0, 1] (method 3.5).
 
     Args:
         unit: Normalised features, float32 [h*w, C].
         grid_shape: Patch grid (h, w).
-        scales: See `freemask`; the queries are the features at each size, bilinear, the first scale's first.
+        scales: See `freemask`. The queries are the features, resized bilinearly, in the order of the scales.
 
     Returns:
-        float32 [q, h*w]; queries to which all patches are alike are left out.
+        float32 [q, h*w]; queries with the same cosine for all patches are left out.
     """
     h, w = grid_shape
     patches = torch.from_numpy(unit)
@@ -85,17 +85,17 @@ def soft_masks(unit: FloatArray, grid_shape: tuple[int, int], scales: tuple[floa
     queries = F.normalize(torch.cat([grid[0].flatten(1).T for grid in grids]), dim=1)
     cosine = (queries @ patches.T).numpy()
     low, high = cosine.min(axis=1, keepdims=True), cosine.max(axis=1, keepdims=True)
-    tells = (high - low).ravel() > 1e-5
-    return (cosine[tells] - low[tells]) / (high - low)[tells]
+    varies = (high - low).ravel() > 1e-5
+    return (cosine[varies] - low[varies]) / (high - low)[varies]
 
 
 def matrix_nms(masks: BoolArray, *, sigma: float) -> FloatArray:
-    """Decay of each mask by the better ones, Gaussian (SOLOv2): min over i < j of exp(−σ IoU_ij²) / exp(−σ c_i²).
+    """Gaussian decay of Matrix-NMS (SOLOv2): decay_j = min over i < j of exp(−σ IoU_ij²) / exp(−σ c_i²).
 
-    c_i, the greatest IoU of i with a better one, spares j where i is itself on its way out.
+    c_i is the largest IoU of mask i with a better mask. A mask that is itself decayed therefore decays others less.
 
     Args:
-        masks: bool [m, n], the best first, none of them empty.
+        masks: bool [m, n], best first, none empty.
         sigma: σ.
 
     Returns:
@@ -113,7 +113,7 @@ def matrix_nms(masks: BoolArray, *, sigma: float) -> FloatArray:
 
 
 def freemask_masks(image: Keyed[ImageArray], options: BaselineOptions, memo: Memo) -> list[CoarseMask]:
-    """Free Mask's masks of a photo, best first; of the configuration, features and least area hold."""
+    """Masks of a photo by Free Mask, best first. Only the features and the smallest area of the options apply."""
     features = photo_features(image, feature_request(options.features), memo).value
     masks, scores = freemask(
         normalise_features(features.vectors, center=features.center),

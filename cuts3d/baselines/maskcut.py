@@ -1,7 +1,8 @@
-"""MaskCut as published with CutLER, to the letter: the parity mode that our own masks are held against.
+"""MaskCut (CutLER, Wang et al., CVPR 2023; method 3.1), exactly as published: the main baseline of our method.
 
-Its quirks are kept on purpose: a rejected round leaves the graph unchanged, so the next round finds the same region
-again; it is then compared with an empty mask, accepted, and loses what earlier masks cover.
+One published rule has a surprising effect, which is kept. A rejected round leaves the graph unchanged, so the next
+round finds the same region again. It is then compared with an empty mask and accepted, without the patches of earlier
+masks.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ def maskcut(
     max_instances: int = 3,
     epsilon: float = 1e-5,
 ) -> BoolArray:
-    """Masks by iterated NCut on binarised cosine affinity, without depth.
+    """Masks by repeated NCut on the binary cosine affinity, without depth (method 3.1).
 
     Args:
         features: Key features, float [C, h*w]; normalised here.
         grid_shape: Patch grid (h, w).
-        tau: τ_ncut; similar above it.
-        max_instances: N, rounds of the iteration.
-        epsilon: ε, weight of a missing link.
+        tau: τ_ncut; patches are linked if their cosine is above it.
+        max_instances: N, number of rounds.
+        epsilon: ε, weight between patches that are not linked.
 
     Returns:
-        bool [N, h, w]; a round that was rejected, or had nothing left, is all False.
+        bool [N, h, w]; all False for a round that was rejected or found nothing new.
 
     Raises:
         InputError: The features do not fit the grid.
@@ -64,13 +65,13 @@ def maskcut(
 
 
 def maskcut_masks(image: Keyed[ImageArray], options: BaselineOptions, memo: Memo) -> list[CoarseMask]:
-    """MaskCut's masks of a photo in the order of cutting; all score 1, as published."""
+    """Masks of a photo by MaskCut, in the order of cutting; all scores are 1, as published."""
     features = photo_features(image, feature_request(options.features), memo).value
-    own = get_backbone(options.features.backbone).tau_ncut
+    default = get_backbone(options.features.backbone).tau_ncut
     masks = maskcut(
         normalise_features(features.vectors, center=features.center).T,
         grid_shape=features.grid_shape,
-        tau=own if options.tau_ncut is None else options.tau_ncut,
+        tau=default if options.tau_ncut is None else options.tau_ncut,
         max_instances=options.max_instances,
         epsilon=options.epsilon,
     )
@@ -78,7 +79,7 @@ def maskcut_masks(image: Keyed[ImageArray], options: BaselineOptions, memo: Memo
 
 
 def _cut(vectors: FloatArray, grid_shape: tuple[int, int], tau: float, epsilon: float) -> BoolArray:
-    """One round: binary affinity, NCut, orientation, the component of the seed."""
+    """One round: binary affinity, NCut, orientation, component of the seed; bool [h, w]."""
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     weights = graph_weights((unit @ unit.T).astype(np.float32), tau_ncut=tau, epsilon=epsilon, mode="binary")
     return bipartition(weights, grid_shape).component

@@ -1,4 +1,4 @@
-"""The parameters that baselines read, and nothing else."""
+"""The parameters of the configuration that the baselines use."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from cuts3d.config import CutS3DConfig, FeatureConfig
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineOptions:
-    """Part of the configuration that every baseline gets; the key of its remembered masks.
+    """The part of the configuration on which the masks of a baseline depend.
 
     Attributes:
-        features: Backbone, and how it is used.
-        tau_ncut: τ_ncut where it is configured; None: the baseline's own rule.
-        epsilon: ε, weight of a missing link.
+        features: Backbone, and which of its features are used.
+        tau_ncut: τ_ncut; None: the default of the baseline.
+        epsilon: ε, weight between patches that are not linked.
         max_instances: N, for the baselines that have it.
         min_area: Smallest fraction of the patches that a mask covers.
     """

@@ -1,4 +1,4 @@
-"""What the baselines share: the check of their input, masks by size, and the way into the registry's records."""
+"""Shared helpers of the baselines (method 3): check of the input, smallest mask, result records."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from cuts3d.backbones.features import FeatureRequest
 from cuts3d.errors import InputError
 from cuts3d.types import CoarseMask
 
-Needs = tuple[FeatureRequest, ...]  # what a method reads of the backbones
+Needs = tuple[FeatureRequest, ...]  # the features that a method needs
 
-LEAST_SIDE = 3  # on a smaller grid every patch is a corner or touches one
+LEAST_SIDE = 3  # on a smaller grid every patch is a corner or next to one
 
 
 def unit_vectors(features: FloatArray, grid_shape: tuple[int, int]) -> FloatArray | None:
-    """Normalised features, or None where there is nothing to tell apart.
+    """Normalised features, or None if all patches are alike or the grid is too small.
 
     Args:
-        features: float [h*w, C]; centred by the caller where the backbone wants it.
+        features: float [h*w, C], centred by the caller if the backbone declares it.
         grid_shape: Patch grid (h, w).
 
     Returns:
-        float32 [h*w, C] of unit length (zero vectors stay zero); None where all vectors are alike or the grid is less
-        than three patches wide.
+        float32 [h*w, C] of unit length (zero vectors stay zero); None if all vectors have the same direction or a side
+        of the grid has fewer than three patches.
 
     Raises:
         InputError: The features do not fit the grid.
@@ -41,16 +41,16 @@ def unit_vectors(features: FloatArray, grid_shape: tuple[int, int]) -> FloatArra
 
 
 def least_patches(min_area: float, num_patches: int) -> int:
-    """Fewest patches of a mask that covers at least the share `min_area` of the grid, 1 or more."""
+    """Smallest number of patches that is at least the fraction `min_area` of the grid; 1 or more."""
     return max(1, math.ceil(min_area * num_patches - 1e-9))
 
 
 def no_masks(grid_shape: tuple[int, int]) -> tuple[BoolArray, FloatArray]:
-    """The result of a method that found nothing: bool [0, h, w] and float64 [0]."""
+    """Result of a method that found no mask: bool [0, h, w] and float64 [0]."""
     return np.zeros((0, *grid_shape), dtype=bool), np.zeros(0)
 
 
 def coarse_masks(masks: BoolArray, scores: FloatArray) -> list[CoarseMask]:
-    """A method's arrays, bool [m, h, w] and float [m], as the registry hands them on, best first."""
+    """Records of the masks, bool [m, h, w], and scores, float [m], of a method, best first."""
     order = np.argsort(-scores, kind="stable")
     return [CoarseMask(mask=masks[i], score=float(scores[i])) for i in order]

@@ -1,4 +1,4 @@
-"""ProMerge (Li & Shin, ECCV 2024): a vote says what is background; every other seed prompts a mask, and they merge."""
+"""ProMerge (Li & Shin, ECCV 2024; method 3.4): a vote finds the background; masks of seeds elsewhere merge."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from cuts3d.types import CoarseMask
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProMergeThresholds:
-    """The thresholds of ProMerge. Those marked "measured" are not in the paper; they were chosen on COCO dev.
+    """The thresholds of ProMerge (method 3.4). Those marked "measured" are not in the paper; they were chosen on COCO dev.
 
     Attributes:
-        tau_background: Cosine above which a patch is in a seed's vote on the background.
+        tau_background: A seed votes for the patches whose cosine with it is above this.
         min_votes: A patch with more than this fraction of the votes is background.
-        min_side: Only seeds vote whose mask covers more than this fraction of a side of the photo (measured).
-        stride: Patches between the seeds of the foreground; a smaller stride finds smaller objects.
-        tau_foreground: Cosine above which a patch is in a seed's mask; higher makes smaller masks (measured).
-        min_overlap: IoA (shared patches over those of the smaller mask) above which two masks are merged.
+        min_side: A seed votes only if its patches cover more than this fraction of an image side (measured).
+        stride: Distance between the seeds of the foreground, in patches; a smaller stride finds smaller objects.
+        tau_foreground: Cosine above which a patch is in the mask of a seed; higher gives smaller masks (measured).
+        min_overlap: Two masks merge if their IoA (intersection divided by the smaller area) is above this.
         min_close_overlap: The same for masks with close features.
-        min_closeness: Cosine of two masks' mean features above which they are close (measured).
+        min_closeness: Features are close if the cosine of the mean features is above this (measured).
     """
 
     tau_background: float = 0.2
@@ -48,17 +48,17 @@ def promerge(
     min_area: float = 0.01,
     thresholds: ProMergeThresholds | None = None,
 ) -> tuple[BoolArray, FloatArray]:
-    """Masks of merged seeds, without an eigenvector (method 3).
+    """Masks of seeds that are merged if they overlap, without an eigenvector (method 3.4).
 
     Args:
         features: Key features, float [h*w, C]; normalised here.
         grid_shape: Patch grid (h, w).
         min_area: Smallest fraction of the patches that a mask covers (ours).
-        thresholds: None: the defaults.
+        thresholds: Thresholds of the method; None: the defaults.
 
     Returns:
-        Masks bool [m, h, w], which may overlap, and scores float64 [m]: the seeds of a mask divided by the most of any
-        mask of the photo (ours; the paper ranks none).
+        Masks bool [m, h, w], which may overlap, and scores float64 [m]: number of seeds of a mask, divided by the
+        largest such number in the photo (ours; the paper does not rank masks).
 
     Raises:
         InputError: The features do not fit the grid.
@@ -86,17 +86,17 @@ def promerge(
 def vote_background(
     cosine: FloatArray, grid_shape: tuple[int, int], *, tau_background: float, min_votes: float, min_side: float
 ) -> BoolArray:
-    """Patches that most of the masks that run along a side of the photo hold; every patch is a seed.
+    """Background by a vote of all patches (method 3.4): more than `min_votes` of the masks along an image side.
 
     Args:
         cosine: float [h*w, h*w].
         grid_shape: Patch grid (h, w).
-        tau_background: See `ProMergeThresholds`, as for the others.
-        min_votes: Share of the votes.
-        min_side: Share of a side.
+        tau_background: See `ProMergeThresholds`.
+        min_votes: See `ProMergeThresholds`.
+        min_side: See `ProMergeThresholds`.
 
     Returns:
-        bool [h, w]; empty where no mask covers enough of a side.
+        bool [h, w]; empty if no mask covers enough of an image side.
     """
     masks = (cosine > tau_background).reshape(-1, *grid_shape)
     sides = (masks[:, 0], masks[:, -1], masks[:, :, 0], masks[:, :, -1])
@@ -105,13 +105,13 @@ def vote_background(
 
 
 def prompt_masks(cosine: FloatArray, background: BoolArray, *, tau: float, stride: int) -> BoolArray:
-    """Of every seed on a grid in the foreground, the 4-connected foreground patches that are like it.
+    """Mask of each seed on a grid in the foreground: the similar foreground patches, 4-connected with the seed.
 
     Args:
         cosine: float [h*w, h*w].
         background: bool [h, w].
-        tau: Cosine above which a patch is like the seed.
-        stride: Patches from seed to seed.
+        tau: Cosine with the seed above which a patch is similar.
+        stride: Distance between seeds in patches.
 
     Returns:
         bool [s, h, w], in row-major order of the seeds.
@@ -128,17 +128,17 @@ def prompt_masks(cosine: FloatArray, background: BoolArray, *, tau: float, strid
 def merge_masks(
     masks: BoolArray, unit: FloatArray, *, min_overlap: float, min_close_overlap: float, min_closeness: float
 ) -> tuple[BoolArray, FloatArray]:
-    """Join each mask, the largest first, to the merged mask that it overlaps most, or begin a new one.
+    """Merge each mask, largest first, with the merged mask that it overlaps most; else it starts a new one.
 
     Args:
-        masks: bool [s, h, w]; ties in size keep their order.
+        masks: bool [s, h, w]; masks of equal size keep their order.
         unit: Normalised features, float [h*w, C].
-        min_overlap: See `ProMergeThresholds`, as for the others.
-        min_close_overlap: IoA of masks with close features.
-        min_closeness: Cosine of mean features.
+        min_overlap: See `ProMergeThresholds`.
+        min_close_overlap: See `ProMergeThresholds`.
+        min_closeness: See `ProMergeThresholds`.
 
     Returns:
-        Merged masks bool [m, h, w], and of how many each was made, float64 [m].
+        Merged masks bool [m, h, w], and the number of masks in each, float64 [m].
     """
     flat = masks.reshape(len(masks), len(unit)).astype(np.float32)
     order = np.argsort(-flat.sum(axis=1), kind="stable")
@@ -147,7 +147,7 @@ def merge_masks(
     m = 0
     for mask in flat[order]:
         smaller = np.minimum(merged[:m].sum(axis=1), mask.sum())
-        ioa = (merged[:m] @ mask) / np.maximum(smaller, 1)  # a zero vector is like nothing, not even itself
+        ioa = (merged[:m] @ mask) / np.maximum(smaller, 1)  # a zero vector has cosine 0 with all, so its mask is empty
         close = means[:m] @ _mean_direction(mask, unit) > min_closeness
         overlap = np.where((ioa > min_overlap) | (close & (ioa > min_close_overlap)), ioa, 0.0)
         joins = m > 0 and overlap.max() > 0
@@ -165,7 +165,7 @@ def _mean_direction(mask: FloatArray, unit: FloatArray) -> FloatArray:
 
 
 def promerge_masks(image: Keyed[ImageArray], options: BaselineOptions, memo: Memo) -> list[CoarseMask]:
-    """ProMerge's masks of a photo, best first; of the configuration, features and least area hold."""
+    """Masks of a photo by ProMerge, best first. Only the features and the smallest area of the options apply."""
     features = photo_features(image, feature_request(options.features), memo).value
     masks, scores = promerge(
         normalise_features(features.vectors, center=features.center),

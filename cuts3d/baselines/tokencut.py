@@ -1,4 +1,4 @@
-"""TokenCut (Wang et al., CVPR 2022): one NCut of the patch graph, one object: the part that stands out most."""
+"""TokenCut (Wang et al., CVPR 2022; method 3.2): one NCut of the patch graph, and one mask, the salient object."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def tokencut(
     epsilon: float = 1e-5,
     min_area: float = 0.01,
 ) -> tuple[BoolArray, FloatArray]:
-    """The most salient object by one NCut on binarised cosine affinity (method 3).
+    """The most salient object by one NCut on the binary cosine affinity (method 3.2).
 
     Args:
         features: Key features, float [h*w, C]; normalised here.
         grid_shape: Patch grid (h, w).
-        tau: Patches are linked above this cosine; lower links more of them into the object.
-        epsilon: ε, weight of a missing link.
-        min_area: Least share of the patches that the mask covers, in [0, 1]; ours, the paper has no such rule.
+        tau: Patches are linked if their cosine is above this.
+        epsilon: ε, weight between patches that are not linked.
+        min_area: Smallest fraction of the patches that the mask covers, in [0, 1] (ours).
 
     Returns:
-        Masks bool [m, h, w] and scores float64 [m], m being 0 or 1; the score is 1, as published.
+        Masks bool [m, h, w] and scores float64 [m], with m = 0 or 1; the score is 1, as published.
 
     Raises:
         InputError: The features do not fit the grid.
@@ -52,16 +52,16 @@ def tokencut(
 def patch_eigenvector(
     features: FloatArray, grid_shape: tuple[int, int], *, tau: float, epsilon: float
 ) -> FloatArray | None:
-    """Second generalised eigenvector of the binarised cosine affinity.
+    """Second eigenvector of (D − W) x = λ D x for the binary cosine affinity W (method 1.4).
 
     Args:
         features: float [h*w, C].
         grid_shape: Patch grid (h, w).
-        tau: Patches are linked above this cosine.
-        epsilon: ε, weight of a missing link.
+        tau: Patches are linked if their cosine is above this.
+        epsilon: ε, weight between patches that are not linked.
 
     Returns:
-        float64 [h, w], its sign arbitrary; None where every cut is as good as another.
+        x, float64 [h, w], with an arbitrary sign; None if all patches are linked, or none, so that no cut is better.
 
     Raises:
         InputError: The features do not fit the grid.
@@ -76,10 +76,10 @@ def patch_eigenvector(
 
 
 def salient_part(x: FloatArray) -> BoolArray:
-    """The 4-connected part of {x > mean(x)} that holds the seed argmax |x|; x is turned round until it does.
+    """The 4-connected part of {x > mean(x)} that contains the seed argmax |x|. −x is used if x is below its mean there.
 
     Args:
-        x: Eigenvector, float [h, w]; its sign is arbitrary.
+        x: Eigenvector, float [h, w], with an arbitrary sign.
 
     Returns:
         bool [h, w].
@@ -91,7 +91,7 @@ def salient_part(x: FloatArray) -> BoolArray:
 
 
 def tokencut_masks(image: Keyed[ImageArray], options: BaselineOptions, memo: Memo) -> list[CoarseMask]:
-    """TokenCut's mask of a photo, at its own τ of 0.2 unless the configuration sets one."""
+    """Mask of a photo by TokenCut, with τ = 0.2 unless the configuration sets τ_ncut."""
     features = photo_features(image, feature_request(options.features), memo).value
     masks, scores = tokencut(
         normalise_features(features.vectors, center=features.center),

@@ -1,7 +1,7 @@
-"""VoteCut (CuVLER, Arica et al., CVPR 2024): many eigenvectors cut alike where there is an object, so they vote.
+"""VoteCut (CuVLER, Arica et al., CVPR 2024; method 3.3): many eigenvectors give candidate masks and vote on them.
 
-The paper takes one eigenvector from each of six backbones. Here the members are one backbone's last keys and the tokens
-of its last blocks, unless others are declared: five members for one pass of the one network that is at hand.
+The paper takes one eigenvector from each of six backbones. Here the members of the ensemble are the last keys and the
+tokens of the last four blocks of one backbone (ours): five members from one pass. More backbones can be given.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from cuts3d.method.affinity import normalise_features
 from cuts3d.types import CoarseMask
 
 LAYERS = (-1, -2, -3, -4)
-BLOCK = 64  # rows at a time: what fits a CPU's cache
+BLOCK = 64  # rows per step; they fit into the cache of a CPU
 
 
 def members(options: BaselineOptions, *, backbones: tuple[str, ...] = (), layers: tuple[int, ...] = LAYERS) -> Needs:
-    """The ensemble: of each backbone the last block's keys and the raw tokens of some blocks, all from one pass.
+    """Members of the ensemble: the keys of the last block and the tokens of some blocks of each backbone.
 
     Args:
-        options: The input size and the centring hold for every backbone, the feature kind and the layer for none.
-        backbones: Registry names; none: the configured one.
-        layers: Blocks whose tokens are members, negative from the end.
+        options: Input size and centring apply to all backbones; feature and layer do not apply.
+        backbones: Names in the registry; empty: the configured backbone.
+        layers: Blocks whose tokens are members; negative numbers count from the end.
 
     Returns:
-        One entry per backbone; its vectors are one member, each of its token layers another.
+        One request per backbone. Its vectors are one member, and each of its token layers is another.
     """
     names = backbones or (options.features.backbone,)
     shared = dataclasses.replace(options.features, feature="key", layer=-1)
@@ -53,20 +53,21 @@ def votecut(
     max_masks: int = 10,
     min_area: float = 0.01,
 ) -> tuple[BoolArray, FloatArray]:
-    """Masks on which several eigenvectors agree (method 3).
+    """Masks on which several eigenvectors agree (method 3.3).
 
     Args:
-        eigenvectors: One per member, float [h', w'] each on its own grid; sign and scale do not matter.
-        grid_shape: Grid (h, w) on which they vote.
-        num_clusters: K of the 1-D k-means; more cuts finer parts.
-        max_corners: A label that holds more of the four corners is background.
-        min_overlap: Candidates above this IoU with a cluster's centre join it; higher makes more, purer clusters.
-        min_votes: A patch stays with more than this share of its cluster's votes; higher shrinks the masks.
-        max_masks: Most masks, the largest clusters first.
-        min_area: Least share of the patches that a candidate and a mask cover; ours.
+        eigenvectors: One per member, float [h', w'], each on its own grid; sign and scale do not matter.
+        grid_shape: Grid (h, w) of the vote.
+        num_clusters: Values of K for the 1-D k-means; larger K gives smaller parts.
+        max_corners: A label that contains more image corners than this is background.
+        min_overlap: A candidate joins a cluster if its IoU with the centre is above this.
+        min_votes: A patch stays if it has more than this fraction of the votes of its cluster.
+        max_masks: Largest number of masks; the largest clusters come first.
+        min_area: Smallest fraction of the patches that a candidate and a mask cover (ours).
 
     Returns:
-        Masks bool [m, h, w], which may overlap, and scores float64 [m], descending: votes over the most in the photo.
+        Masks bool [m, h, w], which may overlap, and scores float64 [m], descending: size of the cluster, divided by the
+        largest size in the photo.
     """
     least = least_patches(min_area, grid_shape[0] * grid_shape[1])
     parts = [
@@ -78,7 +79,9 @@ def votecut(
     ]
     if not parts:
         return no_masks(grid_shape)
-    candidates = np.stack(sorted(parts, key=np.count_nonzero, reverse=True))  # of equal clusters the largest mask wins
+    candidates = np.stack(
+        sorted(parts, key=np.count_nonzero, reverse=True)
+    )  # among clusters of equal size, the largest mask is first
     found = [
         (candidates[group].mean(axis=0) > min_votes, len(group))
         for group in _clusters(candidates, min_overlap, max_masks)
@@ -91,20 +94,22 @@ def votecut(
 
 
 def kmeans_1d(values: FloatArray, k: int) -> IntArray:
-    """The optimal 1-D k-means by dynamic programming over the sorted values: no start, no local optimum.
+    """Optimal 1-D k-means by dynamic programming over the sorted values; it needs no start values.
 
     Args:
         values: float [n].
-        k: Clusters; fewer where there are fewer distinct values.
+        k: Number of clusters; at most the number of distinct values.
 
     Returns:
-        int64 [n], labels in ascending order of the values.
+        Labels int64 [n], from 0, in ascending order of the values.
     """
     points = np.sort(values.astype(np.float64))
     centred = points - points.mean()
     sums = np.concatenate([[0.0], np.cumsum(centred)])
     squares = np.concatenate([[0.0], np.cumsum(centred**2)])
-    cost = squares - sums**2 / np.maximum(np.arange(len(sums)), 1)  # cost[e]: spread of points[:e] in one cluster
+    cost = squares - sums**2 / np.maximum(
+        np.arange(len(sums)), 1
+    )  # cost[e]: sum of squares of points[:e] in one cluster
     all_starts: list[IntArray] = []
     for _ in range(min(k, len(np.unique(points))) - 1):
         cost, starts = _one_cluster_more(cost, sums, squares)
@@ -117,7 +122,7 @@ def kmeans_1d(values: FloatArray, k: int) -> IntArray:
 
 
 def _one_cluster_more(cost: FloatArray, sums: FloatArray, squares: FloatArray) -> tuple[FloatArray, IntArray]:
-    """Least spread of every points[:e] with one cluster more, and where that last cluster starts."""
+    """Smallest sum of squares of each points[:e] with one more cluster, and the start of that last cluster."""
     best, starts = np.full_like(cost, np.inf), np.zeros(len(cost), dtype=np.int64)
     for low in range(1, len(cost), BLOCK):
         end = np.arange(low, min(low + BLOCK, len(cost)))[:, None]
@@ -131,7 +136,7 @@ def _one_cluster_more(cost: FloatArray, sums: FloatArray, squares: FloatArray) -
 
 
 def _parts(labels: IntArray, max_corners: int) -> Iterator[BoolArray]:
-    """4-connected parts of the labels that do not look like background."""
+    """4-connected parts of the labels that are not background."""
     for label in np.unique(labels):
         mask = labels == label
         if np.count_nonzero(mask[[0, 0, -1, -1], [0, -1, 0, -1]]) <= max_corners:
@@ -140,7 +145,10 @@ def _parts(labels: IntArray, max_corners: int) -> Iterator[BoolArray]:
 
 
 def _clusters(candidates: BoolArray, min_overlap: float, most: int) -> Iterator[IntArray]:
-    """Groups of candidates around the one with most neighbours, then around the next of those left; ties: the first."""
+    """Indices of each cluster: a centre, and all remaining candidates whose IoU with it is above `min_overlap`.
+
+    The centre is the first candidate whose cluster is largest.
+    """
     flat = candidates.reshape(len(candidates), -1).astype(np.float32)
     shared = (flat @ flat.T).astype(np.float64)
     areas = shared.diagonal()
@@ -149,8 +157,8 @@ def _clusters(candidates: BoolArray, min_overlap: float, most: int) -> Iterator[
     for _ in range(most):
         if not left.any():
             return
-        neighbours = np.where(left, (alike & left).sum(axis=1), 0)
-        group = np.flatnonzero(alike[neighbours.argmax()] & left)
+        sizes = np.where(left, (alike & left).sum(axis=1), 0)
+        group = np.flatnonzero(alike[sizes.argmax()] & left)
         left[group] = False
         yield group
 
@@ -162,13 +170,13 @@ def votecut_masks(
     *,
     ensemble: Callable[[BaselineOptions], Needs] = members,
 ) -> list[CoarseMask]:
-    """VoteCut's masks of a photo, best first; they may overlap.
+    """Masks of a photo by VoteCut, best first; they may overlap.
 
     Args:
         image: uint8 [H, W, 3].
-        options: Input size, τ_ncut (None: TokenCut's), ε and the smallest area; the number of masks is VoteCut's own.
+        options: Input size, τ_ncut (None: that of TokenCut), ε and smallest area; N does not apply.
         memo: Remembers features.
-        ensemble: What its members read, see `members`.
+        ensemble: Gives the members, see `members`.
     """
     tau = TAU if options.tau_ncut is None else options.tau_ncut
     eigenvectors, grids = [], []

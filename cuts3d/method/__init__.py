@@ -1,1 +1,1 @@
-"""The method, a file a stage, in the order of the paper (docs/method.md)."""
+"""The method (docs/method.md, section 1): one file per stage, from affinity to score."""

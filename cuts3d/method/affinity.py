@@ -1,4 +1,4 @@
-"""Patch affinity (method 1.2): cosine similarity, then graph weights."""
+"""Patch affinity (method 1.2): cosine similarity A_ij of patch features, then the weights W_ij of the NCut graph."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from cuts3d.types import PatchFeatures
 
 
 def normalise_features(vectors: FloatArray, *, center: bool) -> FloatArray:
-    """L2-normalise patch features.
+    """L2-normalise patch features: F_i = (f_i − m) / ‖f_i − m‖ (method 1.1).
 
     Args:
-        vectors: float [n, C].
-        center: Subtract the mean vector first. DINOv2's keys share one large component, which makes every cosine
-            nearly 1 unless it is removed.
+        vectors: Features f_i, float [n, C].
+        center: Whether m is the mean vector; else m = 0. All keys of DINOv2 have one large component in common. Without
+            centring, every cosine is therefore close to 1.
 
     Returns:
         float32 [n, C] of unit length (zero vectors stay zero).
@@ -31,7 +31,7 @@ def normalise_features(vectors: FloatArray, *, center: bool) -> FloatArray:
 
 
 def cosine_affinity(vectors: FloatArray, *, center: bool) -> FloatArray:
-    """A_ij = max(0, cos(F_i, F_j)), symmetric to the last bit.
+    """Affinity A_ij = max(0, F_i · F_j) of unit features (method 1.2), symmetric to the last bit.
 
     Args:
         vectors: float [n, C].
@@ -45,7 +45,7 @@ def cosine_affinity(vectors: FloatArray, *, center: bool) -> FloatArray:
 
 
 def feature_affinity(features: PatchFeatures) -> FloatArray:
-    """`cosine_affinity` of a photo's features, centred where their declaration says so; float32 [n, n]."""
+    """`cosine_affinity` of the features of a photo, centred if the backbone declares it; float32 [n, n]."""
     return cosine_affinity(features.vectors, center=features.center)
 
 
@@ -56,13 +56,13 @@ def graph_weights(
     epsilon: float,
     mode: Literal["binary", "soft"],
 ) -> FloatArray:
-    """Weights of the NCut graph.
+    """Weights of the NCut graph (method 1.2): W_ij = 1 (binary) or A_ij (soft) if A_ij > τ_ncut, else ε.
 
     Args:
-        affinity: Similarity, sharpened or not, float32 [n, n] in [0, 1].
-        tau_ncut: τ_ncut, a patch pair is linked above it.
-        epsilon: ε, weight of a pair that is not linked, which keeps the graph connected.
-        mode: `binary` links with weight 1 (CutLER), `soft` with the similarity (TokenCut's variant, DiffNCuts).
+        affinity: A, or the sharpened A', float32 [n, n] in [0, 1].
+        tau_ncut: τ_ncut.
+        epsilon: ε; it keeps the graph connected.
+        mode: `binary` (CutLER, TokenCut) or `soft` (a variant of TokenCut, DiffNCuts).
 
     Returns:
         float32 [n, n] in [ε, 1].

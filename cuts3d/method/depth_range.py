@@ -1,4 +1,4 @@
-"""What depth values become: one function for holes, direction, clipping and range, used by every stage."""
+"""Depth range (method 1.5, step 1): holes, direction, clipping and range of any depth map, for all stages."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from cuts3d.arrays import FloatArray
 from cuts3d.errors import InputError
 from cuts3d.types import DepthMap
 
-MIN_VALID = 0.01
+MIN_VALID = 0.01  # smallest fraction of usable values
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DepthRange:
-    """z of a depth map, and what was done to its values.
+    """Depth z of a depth map, and how its values were changed.
 
     Attributes:
         z: float32 [H', W'] in [0, 1], 0 = nearest; all 0.5 where depth is constant.
-        low: Smallest value kept, in the map's own unit.
-        high: Largest value kept.
-        clipped: Share of the values moved to `low` or `high`, in [0, 1].
-        holes: Share of the values that were unknown and took their nearest neighbour's, in [0, 1].
-        turned: Whether larger meant nearer, so that the values were turned round.
+        low: Lower limit of clipping, in the unit of the depth map.
+        high: Upper limit of clipping.
+        clipped: Fraction of the values below `low` or above `high`, in [0, 1].
+        holes: Fraction of unknown values, in [0, 1]; each was replaced by the nearest known value.
+        reversed: Whether larger values meant nearer, so that the direction was reversed.
     """
 
     z: FloatArray
@@ -32,11 +32,11 @@ class DepthRange:
     high: float
     clipped: float
     holes: float
-    turned: bool
+    reversed: bool
 
     @property
     def constant(self) -> bool:
-        """Whether there is no depth to speak of."""
+        """Whether the depth is the same everywhere."""
         return self.low == self.high
 
 
@@ -48,16 +48,17 @@ def normalise_depth(depth: DepthMap, *, clip_percent: float) -> FloatArray:
 def depth_range(depth: DepthMap, *, clip_percent: float) -> DepthRange:
     """Bring any depth map to z in [0, 1], 0 = nearest.
 
-    Metric and relative depth keep their linear scale. Disparity is turned round, not inverted: its scale and shift are
-    unknown, and 1/d would blow its far end up. Holes (NaN, infinite, or metric depth ≤ 0) take their nearest valid
-    neighbour's value. `depth_scale` and the field of view come after it, in `back_project`.
+    With the clipped value d, z = (d − low) / (high − low) for metric and relative depth, and 1 minus that for
+    disparity. Disparity is reversed, not inverted: its scale and shift are unknown, and 1/d would stretch the far end.
+    Holes (NaN, infinite, or metric depth ≤ 0) take the value of the nearest valid pixel. `back_project` applies
+    `depth_scale` and the field of view later.
 
     Args:
-        depth: The depth map and what it means.
-        clip_percent: Percent clipped at either end before scaling.
+        depth: The depth map.
+        clip_percent: Percentage of the values that is clipped at each end before scaling.
 
     Returns:
-        z, and what was done to the values.
+        z, and how the values were changed.
 
     Raises:
         InputError: Fewer than 1 % of the values are usable.
@@ -76,19 +77,19 @@ def depth_range(depth: DepthMap, *, clip_percent: float) -> DepthRange:
         values = values[tuple(nearest)]
     low, high = np.percentile(values, (clip_percent, 100 - clip_percent))
     if _equal(low, high):
-        low, high = values.min(), values.max()  # nearly constant: the few other values are all there is
-    turned, holes = depth.kind == "disparity", 1.0 - float(valid.mean())
+        low, high = values.min(), values.max()  # nearly constant: only the few values outside the percentiles differ
+    reverse, holes = depth.kind == "disparity", 1.0 - float(valid.mean())
     if _equal(low, high):
         flat = np.full(values.shape, 0.5, np.float32)
-        return DepthRange(z=flat, low=float(low), high=float(low), clipped=0.0, holes=holes, turned=turned)
+        return DepthRange(z=flat, low=float(low), high=float(low), clipped=0.0, holes=holes, reversed=reverse)
     z = (np.clip(values, low, high) - low) / (high - low)
     return DepthRange(
-        z=(1.0 - z if turned else z).astype(np.float32),
+        z=(1.0 - z if reverse else z).astype(np.float32),
         low=float(low),
         high=float(high),
         clipped=float(np.mean((values < low) | (values > high))),
         holes=holes,
-        turned=turned,
+        reversed=reverse,
     )
 
 

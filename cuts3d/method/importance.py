@@ -1,4 +1,4 @@
-"""Spatial importance sharpening (paper; method 1.3)."""
+"""Spatial importance sharpening (paper; method 1.3): ΔD = |G_σ * D − D|, then A'_ij = A_ij^(1 − ΔD_ij)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from scipy import ndimage
 from cuts3d.arrays import FloatArray
 from cuts3d.method.tiles import symmetric_matrix
 
-FLAT = 1e-6  # below this spread of ΔD there is nothing to sharpen by
+FLAT = 1e-6  # if ΔD varies less than this, depth counts as constant
 
 
 def spatial_importance(depth: FloatArray, *, beta: float, sigma: float) -> FloatArray | None:
-    """Spatial importance ΔD = |G_σ * D − D|, normalised to [β, 1].
+    """Spatial importance ΔD = |G_σ * D − D|, scaled linearly to [β, 1] (paper; method 1.3).
 
     Args:
-        depth: Depth on the patch grid in [0, 1], float [h, w]; its direction does not matter.
-        beta: β, importance of the flattest patch.
-        sigma: σ of the Gaussian, in patches; borders reflect.
+        depth: D on the patch grid in [0, 1], float [h, w]; its direction does not matter.
+        beta: β, the importance of the patch with the smallest |G_σ * D − D|.
+        sigma: σ of the Gaussian G_σ, in patches; the blur reflects at the image border.
 
     Returns:
-        float32 [h, w] in [β, 1], or None where depth is constant and sharpening is to be skipped.
+        float32 [h, w] in [β, 1], or None if depth is constant; sharpening is then skipped.
     """
     depth = np.asarray(depth, dtype=np.float64)
     delta = np.abs(ndimage.gaussian_filter(depth, sigma, mode="reflect") - depth)
@@ -39,9 +39,9 @@ def sharpening_exponent(
     """Exponent 1 − ΔD_ij of every pair of some patches and some others.
 
     Args:
-        rows: ΔD of the ones, float32 [r] in [0, 1].
-        columns: ΔD of the others, float32 [c].
-        pair_rule: ΔD_ij from δ_i and δ_j: their product, mean or maximum.
+        rows: ΔD_i, float32 [r] in [0, 1].
+        columns: ΔD_j, float32 [c] in [0, 1].
+        pair_rule: Whether ΔD_ij is the product, the mean or the maximum of ΔD_i and ΔD_j.
 
     Returns:
         float32 [r, c] in [0, 1].
@@ -61,20 +61,20 @@ def sharpen_affinity(
     pair_rule: Literal["product", "mean", "max"],
     direction: Literal["raise", "lower"],
 ) -> FloatArray:
-    """W'_ij = W_ij^(1 − ΔD_ij) (paper).
+    """Sharpened affinity A'_ij = A_ij^(1 − ΔD_ij) (paper; method 1.3).
 
-    Apply it before any threshold: the ε floor must never be raised to a power (at exponent 0 it would become 1).
+    Sharpen before τ_ncut is applied. The floor ε must never be raised to a power: with exponent 0 it would become 1.
     A similarity of exactly 0 stays 0.
 
     Args:
-        affinity: W, symmetric float32 [n, n] in [0, 1].
+        affinity: A, symmetric float32 [n, n] in [0, 1].
         importance: ΔD per patch, float [h, w] with h*w = n.
         pair_rule: See `sharpening_exponent`.
-        direction: `raise` is the formula, which raises similarity most at depth edges; `lower` takes the power
-            1 + ΔD_ij, which lowers it there.
+        direction: `raise` is the formula of the paper, which raises similarity most at depth edges. `lower` takes the
+            exponent 1 + ΔD_ij, which lowers similarity there.
 
     Returns:
-        W', float32 [n, n] in [0, 1], symmetric to the last bit.
+        A', float32 [n, n] in [0, 1], symmetric to the last bit.
     """
     delta = torch.from_numpy(np.ascontiguousarray(importance, dtype=np.float32).ravel())
     weights = torch.from_numpy(affinity)

@@ -1,4 +1,4 @@
-"""k-NN graph of a point cloud (paper; method 1.5)."""
+"""k-NN graph of a point cloud (paper; method 1.5, step 4)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from cuts3d.types import KnnGraph, PointCloud
 
 
 def knn_graph(cloud: PointCloud, *, k_neighbors: int, among: BoolArray | None = None) -> KnnGraph:
-    """Link every point with its k nearest, each pair once.
+    """Link every point with its k nearest neighbours; each pair is listed once.
 
     Args:
         cloud: The points.
-        k_neighbors: k, cut down to the number of other points.
-        among: Only these are linked, bool [h, w]; None: all. Where the others lie farther than any τ_knn, every cut
-            stays the same.
+        k_neighbors: k; at most the number of other points.
+        among: Points that are linked, bool [h, w]; None: all. If the other points are farther away than any τ_knn,
+            leaving them out changes no cut.
 
     Returns:
-        Edges sorted by length, so that truncation at any τ_knn is a prefix.
+        Edges sorted by length, so that the edges up to any τ_knn are the first ones.
     """
     linked = np.arange(len(cloud.points)) if among is None else np.flatnonzero(among)
     points = cloud.points[linked]

@@ -1,4 +1,4 @@
-"""LocalCut (paper; method 1.5): terminals at the extremes of the eigenvector, min-cut, and what is kept of it."""
+"""LocalCut (paper; method 1.5, steps 6 to 8): choose terminals, run the min-cut, keep one component."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ def choose_terminals(
     terminals: Literal["fraction", "single"],
     fraction: float,
 ) -> tuple[IntArray, IntArray]:
-    """Source and sink points: the largest and the smallest signed entries of the eigenvector.
+    """Source and sink points (method 1.5, step 6): the largest and the smallest signed entries of the eigenvector x.
 
     Args:
-        eigenvector: float [h, w] on the cut's grid, NaN outside the graph.
-        allowed: Points that may be sources, bool [h, w]; those in what is left of B.
-        terminals: `single`: one each (paper); `fraction`: the top and bottom share.
-        fraction: That share of all points, at least one point.
+        eigenvector: x, float [h, w] on the grid of the 3D cut, NaN outside the graph.
+        allowed: Points that may be sources, bool [h, w]: B without earlier cuts. Sinks come from the other points.
+        terminals: `single`: one source and one sink (paper). `fraction`: the points with the largest and the smallest
+            entries (ours).
+        fraction: Fraction of all points that are sources, and the same for sinks; at least one point.
 
     Returns:
-        Flat indices of sources and sinks, int64, disjoint. Ties go to the lower index.
+        Flat indices of sources and sinks, int64, disjoint. Of equal entries, the lower index comes first.
     """
     values = eigenvector.ravel()
     count = 1 if terminals == "single" else max(1, round(fraction * values.size))
@@ -46,12 +47,12 @@ def choose_terminals(
 
 
 def keep_seed_part(side: BoolArray, mask: BoolArray, sources: IntArray) -> BoolArray:
-    """Source side within B, in the 4-connected component of the strongest source.
+    """Source side inside B, only the 4-connected component of the strongest source (method 1.5, step 7).
 
     Args:
-        side: bool [h*w].
-        mask: B (what is left of it) on the cut's grid, bool [h, w].
-        sources: Flat indices, strongest first.
+        side: Source side, bool [h*w].
+        mask: B without earlier cuts on the grid of the 3D cut, bool [h, w].
+        sources: Flat indices of the sources, strongest first.
 
     Returns:
         bool [h, w].
@@ -69,27 +70,27 @@ def local_cut(
     min_area: float,
     component: BoolArray | None,
 ) -> LocalCut:
-    """Cut one instance out of a semantic region.
+    """Cut one instance out of a semantic region (paper; method 1.5, steps 6 to 8).
 
     Args:
-        graph: k-NN graph of the cloud whose background was sent away.
-        eigenvector: float [h, w] on the cut's grid.
-        region: B, or what earlier cuts left of it, bool [h, w], not empty.
+        graph: k-NN graph of the point cloud, with the background moved away.
+        eigenvector: x, float [h, w] on the grid of the 3D cut.
+        region: B without earlier cuts, bool [h, w], not empty.
         options: τ_knn, σ_c, terminals and the form of the capacities.
         min_area: A cut of at most this fraction of the points counts as trivial.
-        component: MaskCut's component on this grid, taken where the cut is trivial; None: the trivial cut stays.
+        component: The component of MaskCut on this grid; it replaces a trivial cut. None: the trivial cut stays.
 
     Returns:
-        The cut; its `fallback` says where and why the component was taken.
+        The cut. Its `fallback` gives the reason if the component was taken.
 
     Raises:
-        InputError: The region is empty, or none of it is in the graph.
+        InputError: The region is empty, or no point of it is in the graph.
     """
     sources, sinks = choose_terminals(
         eigenvector, region, terminals=options.terminals, fraction=options.terminal_fraction
     )
     if not sources.size:
-        raise InputError("LocalCut needs a region with a point that is in the graph; there is none to cut from.")
+        raise InputError("LocalCut needs a region with at least one point in the graph; this region has none.")
     side, flow, connected, kept = min_cut(
         graph, sources, sinks, tau_knn=options.tau_knn, sigma_c=options.sigma_c, capacity=options.capacity
     )
@@ -114,11 +115,11 @@ def local_cut(
 
 
 def eigenvector_on(partition: Bipartition, shape: tuple[int, int]) -> FloatArray:
-    """The eigenvector on the cut's grid; bilinear where that is finer, NaN at nodes that left the graph.
+    """The eigenvector on the grid of the 3D cut: bilinear if that grid is finer, NaN at nodes that left the graph.
 
     Args:
-        partition: Its eigenvector is [h, w].
-        shape: The cut's grid.
+        partition: NCut with an eigenvector [h, w].
+        shape: Grid of the 3D cut.
 
     Returns:
         float64 of `shape`.

@@ -1,4 +1,4 @@
-"""Minimum cut of a truncated k-NN graph (paper; method 1.5)."""
+"""Minimum cut of a truncated k-NN graph by Dinic's algorithm (paper; method 1.5, steps 5 to 7)."""
 
 from __future__ import annotations
 
@@ -12,29 +12,32 @@ from cuts3d.arrays import BoolArray, FloatArray, IntArray
 from cuts3d.types import KnnGraph
 
 INT32_MAX = 2**31 - 1
-CAPACITY_STEPS = 10_000  # integer steps of a capacity of 1; SciPy's max-flow takes int32 only
-VANISHED = 1e-290  # capacities below it are 0: float64 cannot hold what scales them up
+CAPACITY_STEPS = 10_000  # integer that stands for a capacity of 1; SciPy's max-flow takes int32 only
+VANISHED = 1e-290  # if the largest capacity is below, all count as 0: their scale factor would overflow float64
 
 
 def capacities(lengths: FloatArray, *, sigma_c: float, form: Literal["gaussian", "euclidean"]) -> FloatArray:
-    """Strength of links of given lengths.
+    """Capacities of edges of length d: c(d) = exp(−(d/σ_c)²), or c(d) = d (method 1.5, step 5).
 
     Args:
-        lengths: float [E].
-        sigma_c: σ_c of the Gaussian form exp(−(d/σ_c)²).
-        form: `gaussian` (ours) or `euclidean`, the length itself (the paper's prose).
+        lengths: d, float [E].
+        sigma_c: σ_c of the Gaussian form.
+        form: `gaussian` (ours) or `euclidean`, the length itself (the paper's wording).
 
     Returns:
-        float64 [E] in [0, 1] or the lengths.
+        float64 [E], in [0, 1] for the Gaussian form.
     """
     return np.exp(-((lengths / sigma_c) ** 2)) if form == "gaussian" else lengths.astype(np.float64)
 
 
 def integer_capacities(values: FloatArray) -> tuple[IntArray, float]:
-    """Scale capacities to int32 ≥ 1 whose sum, both ways, fits int32.
+    """Scale capacities to integers of at least 1, such that the sum over both directions fits int32.
+
+    Args:
+        values: float [E].
 
     Returns:
-        int32 [E], and how many integer steps a capacity of 1 has.
+        int32 [E], and the scale factor.
     """
     largest = float(values.max(initial=0.0))
     steps = min(CAPACITY_STEPS, (INT32_MAX - 1) // max(1, 4 * values.size)) / (largest if largest > VANISHED else 1.0)
@@ -50,26 +53,27 @@ def min_cut(
     sigma_c: float,
     capacity: Literal["gaussian", "euclidean"],
 ) -> tuple[BoolArray, float, bool, int]:
-    """Minimal source side of a minimum cut in the truncated graph (Dinic, as in the paper).
+    """Smallest source side of a minimum cut in the truncated graph (Dinic, as in the paper).
 
-    Only parts of the graph that hold both a source and a sink need max-flow; elsewhere the truncation has decided.
+    Max-flow runs only in the connected component that contains the strongest source, and only if this component also
+    contains a sink. Otherwise the truncation alone has separated the terminals.
 
     Args:
         graph: k-NN graph.
-        sources: Flat indices tied to a super-source.
-        sinks: Flat indices tied to a super-sink.
-        tau_knn: Longer edges are dropped.
+        sources: Flat indices that are joined to a super-source, strongest first.
+        sinks: Flat indices that are joined to a super-sink.
+        tau_knn: Edges longer than τ_knn are removed.
         sigma_c: See `capacities`.
         capacity: See `capacities`.
 
     Returns:
-        Source side bool [n], cut value in capacity units, whether source and sink were joined, edges kept.
+        Source side bool [n], value of the cut, whether a path joined source and sink, number of edges left.
     """
     kept = int(np.searchsorted(graph.lengths, tau_knn, side="right"))
     edges, lengths, n = graph.edges[:kept], graph.lengths[:kept], graph.num_nodes
     i, j = edges[:, 0], edges[:, 1]
     _, labels = connected_components(csr_matrix((np.ones(kept, np.int8), (i, j)), shape=(n, n)), directed=False)
-    sources = sources[labels[sources] == labels[sources[0]]]  # one object: that of the strongest source
+    sources = sources[labels[sources] == labels[sources[0]]]  # only the component of the strongest source
     source_labels = labels[sources[:1]]
     joined = np.intersect1d(source_labels, labels[sinks])
     side = np.isin(labels, np.setdiff1d(source_labels, joined))
@@ -94,10 +98,10 @@ def min_cut(
 def _minimal_source_side(
     i: IntArray, j: IntArray, values: IntArray, sources: IntArray, sinks: IntArray, n: int
 ) -> tuple[BoolArray, int]:
-    """Max-flow with super-terminals n and n+1, then what the residual graph reaches from the super-source.
+    """Max-flow with super-terminals n and n+1; then the nodes that the residual graph reaches from the super-source.
 
-    The flow is sent from the sinks to the sources, which is the same flow turned round (the links are undirected): from
-    the rim of the photo inwards Dinic needs a third less time.
+    The flow is computed from the sinks to the sources. The edges are undirected, so this is the same flow in the
+    opposite direction, and Dinic needs a third less time.
     """
     super_source, super_sink = n, n + 1
     incident = np.bincount(i, values, n + 2) + np.bincount(j, values, n + 2)

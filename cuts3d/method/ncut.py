@@ -1,4 +1,4 @@
-"""Normalised cut (method 1.4): the second generalised eigenvector of (D − W) x = λ D x, and its bipartition."""
+"""Normalised cut (method 1.4): second eigenvector of (D − W) x = λ D x, and the bipartition B = {i : x_i > mean(x)}."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from cuts3d.types import Bipartition
 
 SEED = 0
 CORNERS_FOR_FLIP = 3
-DENSE_BELOW = 32  # Lanczos wants room
+DENSE_BELOW = 32  # graphs with fewer nodes are too small for Lanczos
 
 
 def second_eigenvector(
     weights: FloatArray, *, tolerance: float = 1e-6, max_iterations: int = 400
 ) -> tuple[FloatArray, float, Literal["lanczos", "dense"]]:
-    """Second smallest generalised eigenpair of (D − W) x = λ D x.
+    """Second smallest generalised eigenpair of (D − W) x = λ D x, with D = diag(Σ_j W_ij) (method 1.4).
 
-    It is the second largest eigenvector v of S = D^-½ W D^-½, with x = D^-½ v and λ = 1 − μ. The largest, d^½, is
-    known and deflated, so Lanczos looks for one vector only. The start vector is fixed, hence the result too.
+    S = D^-½ W D^-½ has eigenvectors v with eigenvalues μ, where x = D^-½ v and λ = 1 − μ. Its largest eigenvector
+    D^½ 1 is known and removed, so Lanczos looks for one vector only. The start vector is fixed, so the result is too.
 
     Args:
         weights: W, symmetric float [n, n], positive row sums.
         tolerance: Relative accuracy of the eigenvalue.
-        max_iterations: Lanczos restarts before the dense solver takes over.
+        max_iterations: Lanczos restarts before the dense solver is used.
 
     Returns:
-        x float64 [n] of unit length, λ, and which solver found it.
+        x float64 [n] of unit length, λ, and the name of the solver.
     """
     w = torch.from_numpy(np.ascontiguousarray(weights, dtype=np.float32))
     degree = row_sums(w).numpy()
@@ -45,7 +45,7 @@ def second_eigenvector(
     def multiply(v: FloatArray) -> FloatArray:
         v = v.ravel()
         product = w @ torch.from_numpy((scale * v).astype(np.float32))
-        return scale * product.numpy() - 2.0 * trivial * (trivial @ v)  # moves the known value 1 to -1
+        return scale * product.numpy() - 2.0 * trivial * (trivial @ v)  # moves the known eigenvalue from 1 to -1
 
     if n >= DENSE_BELOW:
         start = np.random.default_rng(SEED).standard_normal(n)
@@ -62,13 +62,13 @@ def second_eigenvector(
 
 
 def spectrum(weights: FloatArray, *, count: int, tolerance: float = 1e-4, max_iterations: int = 400) -> FloatArray:
-    """Smallest generalised eigenvalues of (D − W) x = λ D x; a gap after the second says that one cut stands out.
+    """Smallest generalised eigenvalues of (D − W) x = λ D x. A gap after λ₂ means that one cut is clearly the best.
 
     Args:
         weights: W, symmetric float [n, n], positive row sums.
-        count: How many; cut down to n.
+        count: Number of eigenvalues; at most n are returned.
         tolerance: Relative accuracy.
-        max_iterations: Lanczos restarts before the dense solver takes over.
+        max_iterations: Lanczos restarts before the dense solver is used.
 
     Returns:
         float64 [count], ascending; the first is 0.
@@ -96,7 +96,7 @@ def spectrum(weights: FloatArray, *, count: int, tolerance: float = 1e-4, max_it
 
 
 def nodes_spectrum(weights: FloatArray, nodes: BoolArray, count: int) -> FloatArray:
-    """`spectrum` of the graph of some nodes, bool [h, w]; weights float [h*w, h*w]."""
+    """`spectrum` of the graph of the given nodes, bool [h, w]; weights float [h*w, h*w]."""
     index = np.flatnonzero(nodes)
     return spectrum(weights if index.size == len(weights) else weights[np.ix_(index, index)], count=count)
 
@@ -107,20 +107,23 @@ def _to_generalised(v: FloatArray, scale: FloatArray) -> FloatArray:
 
 
 def orient(x: FloatArray, nodes: BoolArray) -> tuple[FloatArray, BoolArray, bool, int]:
-    """Fix the sign of an eigenvector: objects seldom fill the corners, and hold the largest entry.
+    """Choose the sign of an eigenvector (method 1.4).
+
+    x is flipped if the entry with the largest |x_i| is not in B. Then x is flipped if at least three of the four image
+    corners are in B, because objects seldom fill the corners.
 
     Args:
         x: float64 [h, w]; values at nodes not in the graph are ignored.
         nodes: Nodes in the graph, bool [h, w].
 
     Returns:
-        Oriented x, B = x > mean(x) on the nodes, whether it was flipped, and foreground corners afterwards.
+        x after orientation, B = {i : x_i > mean(x)}, whether the sign changed, and the number of corners in B.
     """
     inside = np.where(nodes, x, np.nan)
     mask = nodes & (x > np.nanmean(inside))
     seed = np.unravel_index(np.nanargmax(np.abs(inside)), x.shape)
     flipped = not mask[seed]
-    if flipped:  # the solver's sign is arbitrary: with the seed up first, the corners judge the same side every time
+    if flipped:  # the solver's sign is arbitrary: this makes the corner rule independent of it
         x, mask = -x, nodes & ~mask
     if _corners(mask) >= CORNERS_FOR_FLIP:
         x, mask, flipped = -x, nodes & ~mask, not flipped
@@ -132,15 +135,15 @@ def _corners(mask: BoolArray) -> int:
 
 
 def bipartition(weights: FloatArray, grid_shape: tuple[int, int], *, nodes: BoolArray | None = None) -> Bipartition:
-    """Cut the patch graph in two.
+    """Divide the patch graph in two by NCut (method 1.4).
 
     Args:
         weights: W, float [h*w, h*w].
         grid_shape: Grid (h, w).
-        nodes: Nodes that take part, bool [h, w]; None: all. The others are dropped from the graph.
+        nodes: Nodes of the graph, bool [h, w]; None: all. The other nodes and their edges are left out.
 
     Returns:
-        The oriented bipartition.
+        The bipartition after orientation.
     """
     nodes = np.ones(grid_shape, dtype=bool) if nodes is None else nodes
     if not nodes.all():
@@ -152,13 +155,13 @@ def bipartition(weights: FloatArray, grid_shape: tuple[int, int], *, nodes: Bool
 def as_bipartition(
     values: FloatArray, eigenvalue: float, solver: Literal["lanczos", "dense"], nodes: BoolArray
 ) -> Bipartition:
-    """An eigenvector of some nodes, oriented and cut.
+    """Bipartition of an eigenvector: orientation, B, seed = argmax x, and the component of B that contains the seed.
 
     Args:
         values: x, float [n], of the nodes in row-major order.
         eigenvalue: λ.
-        solver: Who found it.
-        nodes: Nodes that take part, bool [h, w].
+        solver: Name of the solver that found it.
+        nodes: Nodes of the graph, bool [h, w].
     """
     x = np.full(nodes.shape, np.nan)
     x[nodes] = values

@@ -1,7 +1,7 @@
-"""Normalised cuts of many photos at once, on any Torch device: Lanczos in step for all graphs of a batch.
+"""Normalised cuts (method 1.4) of a batch of photos on any Torch device: Lanczos runs on all graphs in parallel.
 
-For GPUs, where one small graph at a time leaves them idle; on a CPU `ncut.py` is as fast. Held to it and to the dense
-solver in the tests.
+It is meant for GPUs, which one small graph does not keep busy. On a CPU, `ncut.py` is as fast. Tests compare it with
+`ncut.py` and with the dense solver.
 """
 
 from __future__ import annotations
@@ -13,23 +13,23 @@ from cuts3d.method.ncut import SEED, as_bipartition, second_eigenvector
 from cuts3d.method.tiles import row_sums
 from cuts3d.types import Bipartition
 
-STEPS = 80  # dimension of the Krylov space
-ENDED = 1e-7  # a rest so short is rounding
-TOLERANCE = 1e-4  # greatest residual |S v − μ v| of a pair that is taken
+STEPS = 80  # largest dimension of the Krylov space
+ENDED = 1e-7  # a shorter residual is rounding error: the Krylov space is complete
+TOLERANCE = 1e-4  # largest residual ‖S v − μ v‖ of a converged eigenpair
 
 
 def second_eigenvectors(
     weights: torch.Tensor, *, steps: int = STEPS, tolerance: float = TOLERANCE
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Second smallest generalised eigenpair of (D − W) x = λ D x of every graph of a batch (method 1.4).
+    """Second smallest generalised eigenpair of (D − W) x = λ D x for every graph of a batch (method 1.4).
 
     Args:
         weights: W, float32 [B, n, n], symmetric, positive row sums.
-        steps: Steps of Lanczos, with full reorthogonalisation; more find eigenvalues that lie closer together.
-        tolerance: Greatest residual of a converged pair.
+        steps: Lanczos steps, with full reorthogonalisation; more steps separate closer eigenvalues.
+        tolerance: Largest residual ‖S v − μ v‖ of a converged pair.
 
     Returns:
-        x float64 [B, n] of unit length, λ float64 [B], and which have converged, bool [B]; on the device of W.
+        x float64 [B, n] of unit length, λ float64 [B], and whether the pair converged, bool [B]; on the device of W.
     """
     batch, n, _ = weights.shape
     degree = row_sums(weights)  # [B, n]
@@ -41,7 +41,7 @@ def second_eigenvectors(
         return scale * product.double()
 
     start = torch.from_numpy(np.random.default_rng(SEED).standard_normal(n)).to(weights.device).expand(batch, n)
-    basis = [trivial]  # known, and kept out of the space
+    basis = [trivial]  # the known eigenvector; all others are orthogonal to it
     v = _orthogonal(start, basis)
     v = v / v.norm(dim=1, keepdim=True)
     alphas, betas = [], []
@@ -52,7 +52,9 @@ def second_eigenvectors(
         rest = _orthogonal(product, basis)
         betas.append(rest.norm(dim=1))
         length = betas[-1][:, None]
-        v = torch.where(length > ENDED, rest / length.clamp(min=ENDED), 0.0)  # the space of a simple graph ends early
+        v = torch.where(
+            length > ENDED, rest / length.clamp(min=ENDED), 0.0
+        )  # the Krylov space of a simple graph is complete early
     alpha, beta = torch.stack(alphas, dim=1), torch.stack(betas, dim=1)  # [B, m]
     small = torch.diag_embed(alpha) + torch.diag_embed(beta[:, :-1], 1) + torch.diag_embed(beta[:, :-1], -1)
     values, vectors = torch.linalg.eigh(small)
@@ -64,7 +66,7 @@ def second_eigenvectors(
 
 
 def bipartitions(weights: torch.Tensor, grid_shape: tuple[int, int]) -> list[Bipartition]:
-    """Cut every graph of a batch in two; those that Lanczos has not solved go to `second_eigenvector`.
+    """Divide every graph of a batch in two; `second_eigenvector` solves those that did not converge.
 
     Args:
         weights: W, float32 [B, h*w, h*w].
@@ -81,7 +83,7 @@ def bipartitions(weights: torch.Tensor, grid_shape: tuple[int, int]) -> list[Bip
 
 
 def _orthogonal(v: torch.Tensor, basis: list[torch.Tensor]) -> torch.Tensor:
-    """What of v [B, n] lies outside the basis; twice, since once is not enough in floating point."""
+    """Component of v [B, n] orthogonal to the basis; computed twice, as one pass leaves rounding errors."""
     stacked = torch.stack(basis)  # [m, B, n]
     for _ in range(2):
         v = v - torch.einsum("mb,mbn->bn", torch.einsum("mbn,bn->mb", stacked, v), stacked)

@@ -1,4 +1,4 @@
-"""Depth to points (method 1.5)."""
+"""Points from depth (method 1.5, steps 2 and 3): one point (u, v, s·z) per cell of the grid."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def photo_cloud(
     *,
     depth_scale: float | None = None,
 ) -> PointCloud:
-    """Points of a photo from any depth map: range, clipping and direction, then camera, field of view and scale.
+    """Point cloud of a photo from any depth map: first `depth_range`, then `back_project`.
 
     Args:
-        depth: The depth map and what it means.
+        depth: The depth map.
         photo_shape: Height and width of the photo.
-        grid_shape: One point per cell of this grid, at its centre.
-        options: How depth becomes points.
-        depth_scale: In place of the configured one, for a cloud to look at.
+        grid_shape: Grid (h, w); each cell gives one point, at its centre.
+        options: Clipping, camera, field of view and depth scale.
+        depth_scale: Overrides that of the options, for a cloud that is only displayed.
 
     Raises:
         InputError: The depth map has too few usable values.
@@ -51,15 +51,15 @@ def back_project(
     field_of_view: float,
     depth_scale: float,
 ) -> PointCloud:
-    """One point per grid cell.
+    """One point (u, v, s·z) per grid cell (method 1.5, step 2).
 
     Args:
-        depth: z in [0, 1] on the cut's grid, 0 = nearest, float [h, w].
+        depth: z in [0, 1] on the grid of the 3D cut, 0 = nearest, float [h, w].
         photo_shape: Height and width of the photo; the longer side becomes 1.
-        camera: `orthographic` (paper) keeps x and y; `perspective` spreads them with distance from a pinhole that
-            sees the nearest plane at the photo's own size.
-        field_of_view: Degrees along the longer side, for the perspective camera.
-        depth_scale: Length of the depth range in units of the longer side.
+        camera: `orthographic` (paper) keeps u and v. `perspective` (ours) multiplies their distance from the image
+            centre by 1 + s·z / f, with the focal length f of a pinhole camera; points at z = 0 do not move.
+        field_of_view: Degrees along the longer image side, for the perspective camera.
+        depth_scale: s, length of the depth range in units of the longer image side.
 
     Returns:
         The cloud.
@@ -79,13 +79,13 @@ def back_project(
 def send_to_background(
     cloud: PointCloud, mask: BoolArray, *, background_depth: float, depth_scale: float
 ) -> PointCloud:
-    """Move every point outside the bipartition to the background depth (paper).
+    """Move every point outside the bipartition to the background depth (paper; method 1.5, step 3).
 
     Args:
-        cloud: Points of the cut's grid.
+        cloud: Points on the grid of the 3D cut.
         mask: B on that grid, bool [h, w].
-        background_depth: In depth ranges; 1 is the farthest plane of the photo.
-        depth_scale: As in `back_project`.
+        background_depth: New depth in units of the depth range; 1 is the farthest depth of the photo.
+        depth_scale: s, as in `back_project`.
 
     Returns:
         A new cloud.

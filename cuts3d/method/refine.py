@@ -1,4 +1,4 @@
-"""Mask refinement at the photo's edges (method 1.7): dense CRF, filled holes."""
+"""Mask refinement (method 1.7): a dense CRF fits the mask to the edges of the photo, then holes are filled."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ CRF_MISSING = (
 
 
 class PhotoCRF:
-    """A fully connected CRF over one photo. Its pairwise terms depend on the photo only and serve every mask."""
+    """A fully connected CRF over one photo. Its pairwise terms depend on the photo only, so all masks share them."""
 
     def __init__(self, image: ImageArray, config: RefineConfig, *, scale: float = 1.0) -> None:
         """Build the pairwise terms.
 
         Args:
             image: uint8 [H, W, 3].
-            config: Its terms.
-            scale: Side of `image` divided by that of the network's input, in whose pixels the ranges are given.
+            config: Parameters of the CRF.
+            scale: Side of `image` divided by the side of the network's input; the ranges are in pixels of that input.
 
         Raises:
-            ConfigError: The package of the CRF is not installed.
+            ConfigError: The package `pydensecrf2` is not installed.
         """
         try:
             import pydensecrf.densecrf as crf
@@ -43,12 +43,12 @@ class PhotoCRF:
         self._model.addPairwiseBilateral(
             sxy=scale * config.bilateral_sxy,
             srgb=config.bilateral_srgb,
-            rgbim=np.array(image, order="C"),  # it wants a writable buffer of its own
+            rgbim=np.array(image, order="C"),  # the CRF needs its own writable buffer
             compat=config.bilateral_compat,
         )
 
     def refine(self, mask: BoolArray) -> BoolArray:
-        """Fit a mask to the photo's edges by mean-field inference.
+        """Fit a mask to the edges of the photo by mean-field inference.
 
         Args:
             mask: bool [H, W].
@@ -61,7 +61,7 @@ class PhotoCRF:
         unary = -np.log(np.stack([1.0 - foreground, foreground])).astype(np.float32)
         self._model.setUnaryEnergy(np.ascontiguousarray(unary))
         q, *buffers = self._model.startInference()
-        for _ in range(self.config.crf_iterations):  # step by step: a step holds the interpreter, a pause frees it
+        for _ in range(self.config.crf_iterations):  # one step per call: other threads can run between steps
             self._model.stepInference(q, *buffers)
         return np.asarray(q).argmax(axis=0).reshape(self.shape).astype(bool)
 
@@ -71,23 +71,23 @@ def photo_crf(image: ImageArray, config: RefineConfig, network_side: int) -> Pho
 
     Args:
         image: uint8 [H, W, 3].
-        config: `crf_size` is the side at which the CRF works.
-        network_side: Side of the network's input, in whose pixels the ranges of the terms are given.
+        config: Parameters of the CRF; it works on `crf_size` × `crf_size` pixels.
+        network_side: Side of the network's input in pixels; the ranges of the terms are in pixels of that input.
     """
     side = config.crf_size
     return PhotoCRF(resize_image(image, (side, side)), config, scale=side / network_side)
 
 
 def refine_mask(mask: BoolArray, config: RefineConfig, crf: PhotoCRF | None) -> tuple[BoolArray, str]:
-    """CRF, then filled holes.
+    """Refine a mask: CRF, then holes are filled.
 
     Args:
         mask: bool [H, W] at the size of the CRF.
         config: Parameters of the stage.
-        crf: The photo's CRF; None: holes are filled only.
+        crf: CRF of the photo; None: only holes are filled.
 
     Returns:
-        The refined mask, and the reason to drop it, or an empty text.
+        The refined mask, and the reason to drop it; the reason is empty if the mask is kept.
     """
     refined = mask if crf is None else crf.refine(mask)
     refined = np.asarray(ndimage.binary_fill_holes(refined))
@@ -100,5 +100,5 @@ def refine_mask(mask: BoolArray, config: RefineConfig, crf: PhotoCRF | None) -> 
 
 
 def refine_coarse_mask(coarse: BoolArray, config: RefineConfig, crf: PhotoCRF | None) -> tuple[BoolArray, str]:
-    """`refine_mask` of a mask on any grid, bool [h, w], brought to the side at which the CRF works."""
+    """`refine_mask` of a mask on any grid, bool [h, w], after a resize to `crf_size`."""
     return refine_mask(resize_mask(coarse, (config.crf_size, config.crf_size)), config, crf)

@@ -1,4 +1,7 @@
-"""Distinctness (ours): how clearly a mask differs from its surroundings in features, depth and completeness."""
+"""Distinctness (ours; method 1.10): how clearly a mask differs from its surroundings.
+
+It compares features and depth, and asks whether the mask is complete. The score ranks the masks of all photos.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,8 @@ from scipy import ndimage
 from cuts3d.arrays import BoolArray, FloatArray
 from cuts3d.grids import resize_mask
 
-RING = 2  # patches around a mask that count as its surroundings
-STEP_FLOOR = 0.1  # of the depth range: smaller steps and spreads are noise
+RING = 2  # width in patches of the ring R around a mask M: its surroundings
+STEP_FLOOR = 0.1  # fraction of the depth range; smaller steps and spreads are noise
 WEIGHTS = {
     "contrast": 2.0,
     "step": 1.0,
@@ -22,13 +25,14 @@ WEIGHTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaskFactors:
-    """Why a mask ranks where it ranks; each in [0, 1], larger is likelier an object.
+    """The four factors of the distinctness, each in [0, 1]. Larger values make an object more likely.
 
     Attributes:
-        contrast: Mean affinity inside the mask less that to the ring around it: one thing, unlike its surroundings.
-        step: How much nearer it is than the ring, against the spread of its own depth: it stands before them.
-        inside: Share of its outline that is not on the photo's border: it is seen whole.
-        size: Share of the photo that it covers.
+        contrast: Mean affinity of M to itself minus mean affinity of M to R.
+        step: (0.1 + max(0, mean depth of R − mean depth of M)) / (0.1 + standard deviation of depth in M), divided by
+            its largest possible value, 11. It is large if M is nearer than R and has an even depth.
+        inside: Fraction of the outline of M that does not lie on the image border.
+        size: Fraction of the photo that M covers.
     """
 
     contrast: float
@@ -38,13 +42,13 @@ class MaskFactors:
 
     @property
     def distinctness(self) -> float:
-        """Weighted geometric mean of the factors, in [0, 1]."""
+        """Weighted geometric mean Π f_i^(w_i / Σ w) of the factors f_i with `WEIGHTS` w_i, in [0, 1]."""
         total = sum(WEIGHTS.values())
         return float(np.prod([getattr(self, name) ** (weight / total) for name, weight in WEIGHTS.items()]))
 
 
 def mask_factors(mask: BoolArray, affinity: FloatArray, z: FloatArray) -> MaskFactors:
-    """The factors of one mask.
+    """The four factors of one mask (method 1.10).
 
     Args:
         mask: bool [h, w] on the patch grid.
@@ -52,7 +56,7 @@ def mask_factors(mask: BoolArray, affinity: FloatArray, z: FloatArray) -> MaskFa
         z: Depth on the patch grid, float [h, w] in [0, 1], 0 = nearest.
 
     Returns:
-        All zero where the mask is empty or nothing surrounds it.
+        The factors; all zero if the mask is empty or no patch surrounds it.
     """
     ring = ndimage.binary_dilation(mask, iterations=RING) & ~mask
     if not mask.any() or not ring.any():
@@ -66,7 +70,7 @@ def mask_factors(mask: BoolArray, affinity: FloatArray, z: FloatArray) -> MaskFa
     outline = mask & ~ndimage.binary_erosion(mask)
     return MaskFactors(
         contrast=float(np.clip(contrast, 0.0, 1.0)),
-        step=float(step * STEP_FLOOR / (1.0 + STEP_FLOOR)),  # of the greatest it can be
+        step=float(step * STEP_FLOOR / (1.0 + STEP_FLOOR)),  # divided by its largest possible value
         inside=1.0 - float((outline & border).sum() / outline.sum()),
         size=float(mask.mean()),
     )

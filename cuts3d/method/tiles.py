@@ -1,4 +1,4 @@
-"""Matrices of all pairs of patches, a tile at a time: nothing as large as the result is made beside it."""
+"""Matrices over all pairs of patches, computed tile by tile (method 1.2, 1.3), so that temporary arrays stay small."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from collections.abc import Callable
 
 import torch
 
-TILE = 512  # patches a side: three such tiles fit a core's cache
-ROWS = 64  # summed at once
+TILE = 512  # patches per side; three such tiles fit into the cache of a core
+ROWS = 64  # rows that are summed in one call
 
 
 def symmetric_matrix(size: int, tile: Callable[[slice, slice], torch.Tensor]) -> torch.Tensor:
-    """Fill the upper half with tiles and mirror it into the lower.
+    """Compute the tiles of the upper triangle and copy them to the lower one.
 
     Args:
         size: n.
-        tile: Entries of some rows and columns, float32; its own rounding may differ across the diagonal.
+        tile: Function of rows and columns that gives these entries, float32. Rounding may differ across the diagonal.
 
     Returns:
         float32 [n, n], symmetric to the last bit.
@@ -34,7 +34,7 @@ def symmetric_matrix(size: int, tile: Callable[[slice, slice], torch.Tensor]) ->
 
 
 def row_sums(matrix: torch.Tensor) -> torch.Tensor:
-    """Sums along the last axis in float64; on a CPU Torch copies to float64 whatever it is asked to sum so.
+    """Sums along the last axis in float64, some rows at a time: Torch copies all that it sums to float64 on a CPU.
 
     Args:
         matrix: float32 [..., n, m].
@@ -43,6 +43,6 @@ def row_sums(matrix: torch.Tensor) -> torch.Tensor:
         float64 [..., n].
     """
     sums = matrix.new_empty(matrix.shape[:-1], dtype=torch.float64)
-    for some, rows in zip(sums.split(ROWS, dim=-1), matrix.split(ROWS, dim=-2), strict=True):
-        torch.sum(rows, dim=-1, dtype=torch.float64, out=some)
+    for part, rows in zip(sums.split(ROWS, dim=-1), matrix.split(ROWS, dim=-2), strict=True):
+        torch.sum(rows, dim=-1, dtype=torch.float64, out=part)
     return sums

@@ -1,1 +1,1 @@
-"""What runs the method: pipeline, explorer, search, comparisons."""
+"""Runs the method on photos: pipeline, explorer, search, comparisons."""

@@ -1,4 +1,4 @@
-"""The library's front door."""
+"""`CutS3D`, the entry point of the library: a photo comes in, a `Segmentation` goes out (method 1)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class CutS3D:
     """
 
     def __init__(self, config: CutS3DConfig | None = None) -> None:
-        """Keep the configuration; networks load at the first photo."""
+        """Store the configuration. Networks are loaded at the first photo."""
         self.config = config or CutS3DConfig()
 
     def segment(
@@ -29,18 +29,18 @@ class CutS3D:
         """Find the instances of one photo.
 
         Args:
-            photo: Path, PIL image, or array (uint8 [H, W, 3] and what else `read_image` takes).
-            depth: A depth map of your own in place of the estimator: path, array [H', W'] or `DepthMap`.
-            depth_kind: What its values mean.
+            photo: Path, PIL image, or array (uint8 [H, W, 3], or another form that `read_image` accepts).
+            depth: Your own depth map, which overrides the estimator: path, array [H', W'] or `DepthMap`.
+            depth_kind: Kind of its values.
 
         Returns:
-            Masks at the photo's own size, and every stage behind them.
+            Masks at the size of the photo, and the results of all stages.
 
         Raises:
             InputError: The photo or the depth map cannot be used.
-            WeightsUnavailableError: A network's weights cannot be had.
+            WeightsUnavailableError: The weights of a network are not available.
         """
         image = read_image(photo, max_side=None)
         shape = (image.shape[0], image.shape[1])
-        own = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=shape)
-        return last_value(run_pipeline(image, self.config, depth=own))
+        given = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=shape)
+        return last_value(run_pipeline(image, self.config, depth=given))

@@ -1,4 +1,4 @@
-"""Depth estimators side by side on one photo: what each gives, and how far their masks and depths agree."""
+"""Compares depth estimators on one photo: the result of each, and the agreement of their masks and depths."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from cuts3d.run.pipeline import run_pipeline
 from cuts3d.run.stages import last_value
 from cuts3d.types import DepthKind, DepthMap, PatchFeatures, Segmentation
 
-OWN_DEPTH = "file"  # stands for the user's own depth map among the names of estimators
+OWN_DEPTH = "file"  # name of the user's own depth map among the names of the estimators
 COMPARED_SIDE = 160  # depth maps are compared on a grid of this longer side
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ComparedDepth:
-    """One estimator's turn.
+    """Result of one estimator.
 
     Attributes:
-        name: Registry name, or `file`.
-        title: Name for people.
-        kind: What its depth values mean.
-        segmentation: What was found with it; None where it cannot be had.
-        milliseconds: Depth and everything after it, without loading the network and without the shared features.
-        megabytes: Memory that its network holds, without the backbone shared by all.
-        error: Why it cannot be had; empty where it worked.
+        name: Name in the registry, or `file`.
+        title: Name that is displayed.
+        kind: Kind of its depth values.
+        segmentation: Segmentation with its depth; None if it is not available.
+        milliseconds: Time of depth and all later stages, without loading the network and without the shared features.
+        megabytes: Memory of its network, without the backbone that all share.
+        error: Reason why it is not available; empty if it worked.
     """
 
     name: str
@@ -56,13 +56,13 @@ class ComparedDepth:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class DepthComparison:
-    """Several estimators on one photo.
+    """Comparison of several estimators on one photo.
 
     Attributes:
-        entries: One per estimator, in the order asked for.
-        names: The n estimators that worked: rows and columns of the matrices.
+        entries: One per estimator, in the given order.
+        names: Names of the n estimators that worked, in the order of the rows and columns of the matrices.
         mask_iou: Agreement of their masks, float64 [n, n] in [0, 1]; see `matched_iou`.
-        depth_spearman: Rank correlation of their depth, float64 [n, n] in [−1, 1]; NaN beside a flat depth map.
+        depth_spearman: Rank correlation of their depth, float64 [n, n] in [−1, 1]; NaN if one of the two is constant.
         edge_f: Agreement of their depth borders, float64 [n, n] in [0, 1]; see `edge_f_score`.
     """
 
@@ -86,19 +86,19 @@ def compare_depth(
 
     Args:
         photo: Path, PIL image or array.
-        estimators: Registry names, and `file` for the depth map given below. Repeated names count once.
+        estimators: Names in the registry, and `file` for the depth map below. Repeated names count once.
         config: All other parameters.
-        depth: A depth map of the user's own, for `file`.
-        depth_kind: What its values mean.
-        max_side: Reduce larger photos to this longer side, in pixels.
+        depth: The user's own depth map, for `file`.
+        depth_kind: Kind of its values.
+        max_side: Larger photos are reduced to this longer side, in pixels.
 
     Returns:
-        Each estimator's result or the reason why it cannot be had: one that is missing does not spoil the others.
+        The result of each estimator, or the reason why it is not available; the others are compared all the same.
 
     Raises:
-        ConfigError: No name is given, one is unknown, `file` comes without a depth map, or a parameter is wrong.
+        ConfigError: No name is given, a name is unknown, `file` is given without a depth map, or a parameter is wrong.
         InputError: The photo or the depth map cannot be used.
-        WeightsUnavailableError: The backbone's weights cannot be had.
+        WeightsUnavailableError: The weights of the backbone are not available.
     """
     config = config or CutS3DConfig()
     steps = compare_each(photo, estimators, config=config, depth=depth, depth_kind=depth_kind, max_side=max_side)
@@ -114,18 +114,18 @@ def compare_each(
     depth_kind: DepthKind = "relative",
     max_side: int | None = None,
 ) -> Iterator[ComparedDepth]:
-    """`compare_depth` one estimator after the other, each as soon as it is done."""
+    """`compare_depth` as a generator: it yields each estimator as soon as it is done."""
     names = _checked_names(estimators, has_depth=depth is not None)
     image = read_image(photo, max_side=max_side)
-    own = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=(image.shape[0], image.shape[1]))
+    given = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=(image.shape[0], image.shape[1]))
     memo = Memo({"features": 1, "affinity": 1}, otherwise=0)  # the other stages depend on the depth
     features = photo_features(memo.given(image), feature_request(config.features), memo).value
     for name in names:
-        yield _entry(name, config, own if name == OWN_DEPTH else None, image, features, memo)
+        yield _entry(name, config, given if name == OWN_DEPTH else None, image, features, memo)
 
 
 def summarise(entries: Sequence[ComparedDepth], config: CutS3DConfig) -> DepthComparison:
-    """How far the estimators agree that worked."""
+    """Agreement of the estimators that worked."""
     worked = [(entry.name, entry.segmentation) for entry in entries if entry.segmentation is not None]
     found = [segmentation for _, segmentation in worked]
     depths = [_compared_depth(result, config.cloud.depth_clip) for result in found]
@@ -141,8 +141,8 @@ def summarise(entries: Sequence[ComparedDepth], config: CutS3DConfig) -> DepthCo
 def matched_iou(first: Segmentation, second: Segmentation) -> float:
     """Agreement of two sets of masks of one photo, in [0, 1].
 
-    The sum of the IoUs of the best one-to-one matching over the larger number of masks, so that a mask without a
-    partner counts as 0; 1 where neither has any.
+    It is the sum of the IoUs of the best one-to-one matching, divided by the larger number of masks. A mask without a
+    partner therefore counts as 0. The agreement is 1 if neither set has masks.
     """
     a, b = ([instance.mask for instance in result.instances] for result in (first, second))
     if not a or not b:
@@ -160,21 +160,21 @@ def _checked_names(estimators: Sequence[str], *, has_depth: bool) -> list[str]:
         if name != OWN_DEPTH:
             get_depth(name)
         elif not has_depth:
-            raise ConfigError(f"'{OWN_DEPTH}' stands for a depth map of your own; none was given.")
+            raise ConfigError(f"'{OWN_DEPTH}' means your own depth map; none was given.")
     return names
 
 
 def _entry(
-    name: str, config: CutS3DConfig, own: DepthMap | None, image: ImageArray, features: PatchFeatures, memo: Memo
+    name: str, config: CutS3DConfig, given: DepthMap | None, image: ImageArray, features: PatchFeatures, memo: Memo
 ) -> ComparedDepth:
-    title, kind = (own.estimator, own.kind) if own else (get_depth(name).title, get_depth(name).kind)
+    title, kind = (given.estimator, given.kind) if given else (get_depth(name).title, get_depth(name).kind)
     segmentation: Segmentation | None = None
     milliseconds, megabytes, error = 0.0, 0.0, ""
     try:
-        if own is None:
-            megabytes = _megabytes(loaded_estimator(name))  # it loads before the clock starts
+        if given is None:
+            megabytes = _megabytes(loaded_estimator(name))  # loaded before the time is measured
         start = time.perf_counter()
-        found = own or estimate_depth(image, name, features=features)
+        found = given or estimate_depth(image, name, features=features)
         segmentation = last_value(run_pipeline(image, config, depth=found, memo=memo))
         milliseconds = 1000 * (time.perf_counter() - start)
     except CutS3DError as reason:
@@ -191,28 +191,28 @@ def _entry(
 
 
 def _megabytes(estimate: Any) -> float:
-    """Memory of an estimator's network, megabytes; 0 where it has none."""
+    """Memory of the network of an estimator in megabytes; 0 if it has none."""
     network = getattr(estimate, "network", None)
     return sum(p.numel() * p.element_size() for p in network.parameters()) / 1e6 if network is not None else 0.0
 
 
-def _matrix(things: Sequence[Any], agreement: Callable[[Any, Any], float]) -> FloatArray:
+def _matrix(items: Sequence[Any], agreement: Callable[[Any, Any], float]) -> FloatArray:
     """Symmetric matrix of agreements, float64 [n, n]."""
-    matrix = np.empty((len(things), len(things)))
-    for i, first in enumerate(things):
-        for j, second in enumerate(things[: i + 1]):
+    matrix = np.empty((len(items), len(items)))
+    for i, first in enumerate(items):
+        for j, second in enumerate(items[: i + 1]):
             matrix[i, j] = matrix[j, i] = agreement(first, second)
     return matrix
 
 
 def _spearman(first: FloatArray, second: FloatArray) -> float:
-    """Spearman's ρ of two depth maps; NaN where one is flat: ranks of a flat map mean nothing."""
+    """Spearman's ρ of two depth maps; NaN if one is constant, because it has no ranks."""
     if np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
     return float(spearmanr(first.ravel(), second.ravel()).statistic)
 
 
 def _compared_depth(result: Segmentation, clip_percent: float) -> FloatArray:
-    """Z at the cells of the grid on which maps are compared, float [h, w]."""
+    """Depth z on the grid on which depth maps are compared, float [h, w]."""
     grid = fit_longer_side(result.image.shape, COMPARED_SIDE, least=2)
     return sample_map(normalise_depth(result.depth, clip_percent=clip_percent), grid)

@@ -1,4 +1,4 @@
-"""A comparison of depth estimators as JSON, as text, and as files."""
+"""Writes a comparison of depth estimators as text, as JSON and as files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cuts3d.run.compare import ComparedDepth, DepthComparison
 
 
 def text_table(found: DepthComparison) -> str:
-    """Estimators and their agreement, for a terminal."""
+    """Table of the estimators and their agreement, for a terminal."""
     lines = [f"{'estimator':24} {'kind':10} {'masks':>5} {'ms':>7} {'MB':>7}"]
     for entry in found.entries:
         if entry.segmentation is None:
-            lines.append(f"{entry.name:24} {entry.kind:10} cannot be had: {entry.error}")
+            lines.append(f"{entry.name:24} {entry.kind:10} not available: {entry.error}")
             continue
         count = len(entry.segmentation.instances)
         lines.append(f"{entry.name:24} {entry.kind:10} {count:5} {entry.milliseconds:7.0f} {entry.megabytes:7.0f}")
@@ -33,7 +33,7 @@ def text_table(found: DepthComparison) -> str:
 
 
 def agreements(found: DepthComparison) -> dict[str, FloatArray]:
-    """The matrices by what they say."""
+    """Title of each matrix -> matrix, float64 [n, n]."""
     return {
         "masks, matched IoU": found.mask_iou,
         "depth, Spearman": found.depth_spearman,
@@ -42,7 +42,7 @@ def agreements(found: DepthComparison) -> dict[str, FloatArray]:
 
 
 def write_comparison(found: DepthComparison, folder: Path, *, file_name: str, config: CutS3DConfig) -> list[Path]:
-    """Write `comparison.json`, and per estimator `depth.png` (16 bit, 0 = nearest), overlay and COCO JSON.
+    """Write `comparison.json`, and for each estimator `depth.png` (16 bit, 0 = nearest), overlay and COCO JSON.
 
     Raises:
         InputError: A file cannot be written.
@@ -69,7 +69,7 @@ def write_comparison(found: DepthComparison, folder: Path, *, file_name: str, co
 
 
 def comparison_document(found: DepthComparison) -> dict[str, Any]:
-    """The comparison as plain JSON; NaN becomes null."""
+    """The comparison as a JSON document; NaN becomes null."""
     return {
         "estimators": [_entry(entry) for entry in found.entries],
         "compared": list(found.names),
@@ -94,7 +94,7 @@ def _entry(entry: ComparedDepth) -> dict[str, Any]:
 
 
 def _rounded(values: FloatArray) -> list[Any]:
-    """Nested lists for JSON, which has no NaN."""
+    """Nested lists for JSON; NaN becomes None."""
     rounded = np.round(values, 6).astype(object)
     rounded[np.isnan(values)] = None
     return rounded.tolist()

@@ -1,4 +1,4 @@
-"""A photo held open: change a parameter, and only the stages that it touches run again."""
+"""`Explorer`: an open photo. After a change of a parameter, only the stages that depend on it run again."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ KEEP_OTHERS = 48
 
 
 class Explorer:
-    """Keeps one photo's stage results.
+    """Remembers the results of the stages of one photo.
 
     Attributes:
         image: The photo, uint8 [H, W, 3].
-        depth: A depth map of the user's own, or None; may be put aside and taken up again between runs.
+        depth: The user's own depth map, or None. It may be removed and set again between runs.
         config: The configuration of the last run.
-        results: What the last run yielded, by stage and index.
+        results: Results of the last run by stage and index.
     """
 
     def __init__(
@@ -49,10 +49,10 @@ class Explorer:
 
         Args:
             photo: Path, PIL image or array.
-            config: Starting configuration.
-            depth: A depth map of the user's own.
-            depth_kind: What its values mean.
-            max_side: Reduce larger photos to this longer side.
+            config: The first configuration.
+            depth: The user's own depth map; it overrides the estimator.
+            depth_kind: Kind of its values.
+            max_side: Larger photos are reduced to this longer side, in pixels.
         """
         self.image = read_image(photo, max_side=max_side)
         shape = (self.image.shape[0], self.image.shape[1])
@@ -63,7 +63,7 @@ class Explorer:
         self._photo = self._memo.given(self.image)
 
     def stages(self, **params: Any) -> Iterator[StageResult]:
-        """Change parameters and yield every stage's result in order; see `run_pipeline`."""
+        """Change parameters and yield the results of all stages in order; see `run_pipeline`."""
         before, self.config = self.config, self.config.replace(**params)
 
         def run() -> Iterator[StageResult]:
@@ -72,7 +72,7 @@ class Explorer:
                 for step in run_pipeline(self.image, self.config, depth=self.depth, memo=self._memo):
                     self.results[step.stage, step.index] = step.value
                     yield step
-            except ConfigError:  # some values are only known to be wrong once a network is there
+            except ConfigError:  # some wrong values are only noticed after a network is loaded
                 self.config = before
                 raise
 
@@ -82,12 +82,12 @@ class Explorer:
         """Change parameters and return the new segmentation.
 
         Raises:
-            ConfigError: A parameter is unknown or out of range; the former configuration stays.
+            ConfigError: A parameter is unknown or out of range; the earlier configuration stays.
         """
         return last_value(self.stages(**params))
 
     def baseline(self, name: str) -> tuple[CoarseMask, ...]:
-        """A baseline's masks of the photo on the patch grid, before any CRF, best first.
+        """Masks of the photo by a baseline, on the patch grid, before the CRF, best first.
 
         Args:
             name: One of `cuts3d.baselines.BASELINES`.
@@ -108,10 +108,10 @@ class Explorer:
 
     @property
     def tau_ncut(self) -> float:
-        """τ_ncut in use: the configured one, else the default of the backbone."""
+        """τ_ncut in use: the configured value, or the default of the backbone."""
         return tau_ncut_of(self.config)
 
     @property
     def calls(self) -> Counter[str]:
-        """How often each stage was computed, not remembered, since the photo was opened."""
+        """How often each stage was computed since the photo was opened; remembered results do not count."""
         return self._memo.calls

@@ -1,4 +1,4 @@
-"""From cuts on the grid to masks of the photo: CRF at its working size, then the photo's size; earlier masks win."""
+"""From cuts on the grid to masks of the photo (method 1.7): CRF at `crf_size`, then a resize; earlier masks win."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from cuts3d.run.scene import Scene
 from cuts3d.run.search import FoundCut
 from cuts3d.types import CoarseMask, Dropped, FoundMask, Instance, SpatialConfidence
 
-Refine = Callable[[BoolArray], tuple[BoolArray, str]]  # a mask on the grid to the photo's mask, and why it is dropped
+Refine = Callable[[BoolArray], tuple[BoolArray, str]]  # grid mask -> photo mask, reason to drop it
 
 
 def photo_masks(
     scene: Scene, cuts: Sequence[FoundCut], options: RefineConfig, memo: Memo
 ) -> Iterator[tuple[Instance, SpatialConfidence] | Dropped]:
-    """Bring every cut to the photo's size.
+    """Bring every cut to the size of the photo.
 
     Args:
         scene: The photo.
-        cuts: What the search has found.
-        options: How they are refined; without its CRF, these are the masks before it.
+        cuts: Cuts that the search found.
+        options: Parameters of the refinement; with `crf=False`, the result is the masks before the CRF.
         memo: Remembers the CRF and refined masks.
 
     Yields:
-        For every cut in order its instance and confidence, or why it was dropped.
+        For each cut in order, its instance and confidence, or the reason why it was dropped.
     """
     config = scene.config
     refine = _refiner(scene.photo, config.features, options, memo)
     nested = config.masks.region == "recursive"
-    earlier: list[BoolArray] = []  # one by one where masks may lie inside one another, else their union
+    earlier: list[BoolArray] = []  # each mask if masks may be nested, else one mask: their union
     for number, one in enumerate(cuts, start=1):
         mask, reason = refine(one.cut.mask)
         if not reason and any(iou(mask, other) > config.masks.max_overlap for other in earlier):
@@ -54,13 +54,13 @@ def photo_masks(
 def refine_coarse(
     image: Keyed[ImageArray], coarse: Sequence[CoarseMask], config: CutS3DConfig, memo: Memo
 ) -> list[FoundMask]:
-    """Bring a baseline's masks to the photo's size, refined as ours are; they may overlap.
+    """Bring the masks of a baseline to the size of the photo, with the same refinement as ours; they may overlap.
 
     Args:
         image: uint8 [H, W, 3].
-        coarse: On the patch grid.
-        config: How they are refined.
-        memo: Remembers the photo's CRF.
+        coarse: Masks on the patch grid.
+        config: Parameters of the refinement.
+        memo: Remembers the CRF of the photo.
     """
     refine = _refiner(image, config.features, config.refine, memo)
     found: list[FoundMask] = []
@@ -72,12 +72,12 @@ def refine_coarse(
 
 
 def mask_score(scene: Scene, cut: FoundCut, number: int) -> float:
-    """Score that ranks a mask among the masks of all photos, in [0, 1], by the rule of `MaskConfig.score`.
+    """Score in [0, 1] that ranks the masks of all photos, by the rule of `MaskConfig.score` (method 1.10).
 
     Args:
         scene: The photo.
-        cut: The cut behind the mask.
-        number: Its place in the order of cutting, from 1.
+        cut: The cut that gave the mask.
+        number: Position in the order of cutting, from 1.
     """
     rule = scene.config.masks.score
     if rule == "distinct":

@@ -1,4 +1,4 @@
-"""Every method that finds masks, ours and the baselines, behind one call: what `extract` and the page run."""
+"""One call for our method (method 1) and the baselines (method 3): `extract` and the page use it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METHODS = (OURS, *BASELINES)
 
 
 def needed_features(method: str, config: CutS3DConfig) -> Needs:
-    """What a method reads of the backbones: requests that `photo_features` takes.
+    """Features that a method needs, as requests for `photo_features`.
 
     Raises:
         ConfigError: Unknown method.
@@ -37,15 +37,15 @@ def find_masks(
     depth: DepthMap | None = None,
     memo: Memo | None = None,
 ) -> list[FoundMask]:
-    """Masks of one photo by any method, refined alike, in the method's own order.
+    """Masks of one photo by any method, all with the same refinement, in the order of the method.
 
     Args:
         image: uint8 [H, W, 3].
-        config: Features, smallest area and refinement hold for every method; τ_ncut and N for the methods that have
-            them; the rest for ours.
+        config: Features, smallest area and refinement apply to every method; τ_ncut and N to the methods that have
+            them; the other parameters to our method.
         method: One of `METHODS`.
-        depth: The user's own depth map; only ours reads depth.
-        memo: Remembers stages of this photo, or provides features and cuts that a batch has computed; None: a new one.
+        depth: The user's own depth map; only our method uses depth.
+        memo: Remembers stages of this photo, or provides features and cuts from a batch; None: a new memo.
 
     Raises:
         ConfigError: Unknown method.

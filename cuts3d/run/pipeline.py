@@ -1,4 +1,4 @@
-"""The stages in the order of the paper, as a generator. Each result is yielded as soon as it is computed."""
+"""All stages in the order of the paper (method 1), as a generator: each result is yielded as soon as it is computed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cuts3d.config import CutS3DConfig, RefineConfig
 from cuts3d.memo import Memo, forgetful
 from cuts3d.run.masks import photo_masks
 from cuts3d.run.scene import Scene, open_scene
-from cuts3d.run.search import Findings, search
+from cuts3d.run.search import SearchResult, search
 from cuts3d.run.stages import Stage, StageResult
 from cuts3d.types import DepthMap, Dropped, Instance, Segmentation, SpatialConfidence
 
@@ -27,7 +27,7 @@ def run_pipeline(
         memo: Remembers stages of this photo between calls; None: nothing is remembered.
 
     Yields:
-        Every stage's result in order; `coarse` is the `Segmentation` before the CRF, the last one is the final one.
+        The results of all stages in order; `coarse` is the `Segmentation` before the CRF, `segmentation` the final one.
     """
     memo = memo or forgetful()
     scene = yield from open_scene(image, config, memo, depth)
@@ -37,19 +37,19 @@ def run_pipeline(
 
 
 def _segmentation(
-    name: Stage, scene: Scene, found: Findings, options: RefineConfig, memo: Memo
+    name: Stage, scene: Scene, found: SearchResult, options: RefineConfig, memo: Memo
 ) -> Iterator[StageResult]:
     instances: list[Instance] = []
     confidences: list[SpatialConfidence] = []
     dropped = list(found.dropped)
-    for made in photo_masks(scene, found.cuts, options, memo):
-        if isinstance(made, Dropped):
-            dropped.append(made)
+    for entry in photo_masks(scene, found.cuts, options, memo):
+        if isinstance(entry, Dropped):
+            dropped.append(entry)
             continue
-        instances.append(made[0])
-        confidences.append(made[1])
+        instances.append(entry[0])
+        confidences.append(entry[1])
         if name == "segmentation":
-            yield StageResult("refine", made[0], made[0].number - 1)
+            yield StageResult("refine", entry[0], entry[0].number - 1)
     result = Segmentation(
         image=scene.photo.value,
         instances=tuple(instances),

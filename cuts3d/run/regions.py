@@ -1,4 +1,4 @@
-"""LocalCuts inside one semantic region: one, or one after another until the region is used up (method 1.5)."""
+"""LocalCuts inside one semantic region (method 1.4, 1.5): a single one, or several until the rest is too small."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from cuts3d.method.point_cloud import send_to_background
 from cuts3d.types import Bipartition, KnnGraph, LocalCut, PointCloud
 
 LONGEST_EDGE = float(parameter_field("tau_knn").metadata["high"])
-MAX_SMALL_CUTS = 8  # cuts of one region that may be too small before the region counts as used up
+MAX_SMALL_CUTS = 8  # number of too small cuts in one region after which the search in it stops
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutOptions:
-    """The parameters that a cut inside a region depends on."""
+    """The parameters on which a cut inside a region depends."""
 
     cloud: CloudConfig
     graph: GraphConfig
@@ -38,17 +38,17 @@ class CutOptions:
 def region_cuts(
     partition: Keyed[Bipartition], cloud: Keyed[PointCloud], options: CutOptions, memo: Memo, *, once: bool = False
 ) -> Iterator[tuple[Keyed[KnnGraph], Keyed[LocalCut]]]:
-    """LocalCuts inside one bipartition that are large enough, until the rest of it is too small.
+    """Yield the LocalCuts inside one bipartition that are large enough, until the rest of it is too small.
 
     Args:
-        partition: Its foreground is the region.
-        cloud: Points of the whole photo on the cut's grid.
+        partition: NCut whose foreground B is the region.
+        cloud: Points of the whole photo on the grid of the 3D cut.
         options: Parameters of the cuts.
         memo: Remembers graphs and cuts.
-        once: Make one cut only.
+        once: Whether only one cut is computed.
 
     Yields:
-        Each cut with the k-NN graph in which it was made.
+        Each cut with the k-NN graph in which it was computed.
     """
     shape = cloud.value.grid_shape
     region = resize_mask(partition.value.mask, shape) & ~np.isnan(eigenvector_on(partition.value, shape))
@@ -69,19 +69,19 @@ def region_cuts(
 
 
 def region_graph(cloud: PointCloud, region: BoolArray, options: CloudConfig, graph: GraphConfig) -> KnnGraph:
-    """k-NN graph of a photo's points, with those outside a region, bool [h, w], at the background depth."""
+    """k-NN graph of the points of a photo; points outside the region, bool [h, w], move to the background depth."""
     moved = send_to_background(
         cloud, region, background_depth=options.background_depth, depth_scale=options.depth_scale
     )
     gap = options.background_depth * options.depth_scale - cloud.points[region.ravel(), 2].max()
-    among = region if gap > LONGEST_EDGE else None  # the background is too far away to be linked: no need to search it
+    among = region if gap > LONGEST_EDGE else None  # the background is too far away to be linked, so it is not searched
     return knn_graph(moved, k_neighbors=graph.k_neighbors, among=among)
 
 
 def cut_region(
     graph: KnnGraph, partition: Bipartition, region: BoolArray, options: LocalCutConfig, min_area: float, first: bool
 ) -> LocalCut:
-    """One LocalCut; only the first one of a bipartition has MaskCut's component to fall back to."""
+    """One LocalCut. Only the first cut of a bipartition can fall back to the component of MaskCut."""
     eigenvector = eigenvector_on(partition, region.shape)
     component = None
     if first:

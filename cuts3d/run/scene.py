@@ -1,4 +1,4 @@
-"""All that is known of a photo before it is cut: features, depth, affinity, graph weights, point cloud."""
+"""The stages before the first cut (method 1.1 to 1.3, 1.5): features, depth, affinity, graph weights, point cloud."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from cuts3d.types import DepthMap, PatchFeatures, PointCloud
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Scene:
-    """A photo, ready to be cut. Read by the search, the masks and the score; nothing changes it.
+    """The stages of a photo before the first cut. The search, the masks and the score read it.
 
     Attributes:
         photo: uint8 [H, W, 3].
@@ -29,10 +29,10 @@ class Scene:
         features: Patch features.
         depth: The depth map, estimated or given.
         z: Depth on the patch grid, float32 [h, w] in [0, 1], 0 = nearest.
-        importance: Spatial importance, float32 [h, w] in [β, 1]; None where it is off or depth is flat.
-        affinity: Cosine affinity before sharpening, float32 [h*w, h*w] in [0, 1].
-        weights: Weights of the NCut graph, float32 [h*w, h*w]; computed when a cut needs them, and not remembered.
-        cloud: Points of the whole photo on the cut's grid.
+        importance: Spatial importance ΔD, float32 [h, w] in [β, 1]; None if sharpening is off or depth is constant.
+        affinity: Cosine affinity A before sharpening, float32 [h*w, h*w] in [0, 1].
+        weights: Weights W of the NCut graph, float32 [h*w, h*w]; computed when a cut needs them, and not remembered.
+        cloud: Points of the whole photo on the grid of the 3D cut.
     """
 
     photo: Keyed[ImageArray]
@@ -52,7 +52,7 @@ class Scene:
 
     @property
     def cut_shape(self) -> tuple[int, int]:
-        """Grid of the 3D cut."""
+        """Grid (h, w) of the 3D cut."""
         return self.cloud.value.grid_shape
 
 
@@ -68,12 +68,12 @@ def open_scene(
         depth: The user's own depth map; it overrides the estimator.
 
     Yields:
-        Features, depth, importance, affinity and sharpened affinity, each when it is computed.
+        Features, depth, importance, affinity and sharpened affinity, each as soon as it is computed.
 
     Returns:
         The scene.
     """
-    get_depth(config.depth.depth)  # an unknown name is an error, even where the user's own depth map overrides it
+    get_depth(config.depth.depth)  # an unknown name is an error, even if the user's own depth map overrides it
     photo = memo.given(image)
     features = photo_features(photo, feature_request(config.features), memo)
     yield StageResult("features", features.value)

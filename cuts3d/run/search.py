@@ -1,4 +1,4 @@
-"""The two searches for instances: one cut after another, or the best of a whole tree of cuts (method 1.4, 1.5)."""
+"""The two searches for instances: one cut after another (method 1.4), or the best of a tree of cuts (method 1.9)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from cuts3d.grids import resize_mask
 from cuts3d.memo import Keyed, Memo
 from cuts3d.method.confidence import spatial_confidence
 from cuts3d.method.ncut import bipartition
+from cuts3d.run.recursion import grow_tree, keep_best
 from cuts3d.run.regions import CutOptions, region_cuts, region_graph
 from cuts3d.run.scene import Scene
 from cuts3d.run.stages import StageResult
-from cuts3d.run.tree import grow_tree, keep_best
 from cuts3d.types import Bipartition, Dropped, KnnGraph, LocalCut, SpatialConfidence
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class FoundCut:
-    """A cut that was taken.
+    """A cut that was kept, with its bipartition and confidence.
 
     Attributes:
         ncut: Index of its bipartition.
@@ -36,27 +36,27 @@ class FoundCut:
 
 
 @dataclass(slots=True, eq=False)
-class Findings:
-    """What a search has found so far, in its order."""
+class SearchResult:
+    """The cuts that a search has found so far, in order."""
 
     bipartitions: list[Bipartition] = field(default_factory=list)
     cuts: list[FoundCut] = field(default_factory=list)
     dropped: list[Dropped] = field(default_factory=list)
 
 
-def search(scene: Scene, memo: Memo) -> Generator[StageResult, None, Findings]:
-    """Find the cuts of a photo by the configured rule, `MaskConfig.region`.
+def search(scene: Scene, memo: Memo) -> Generator[StageResult, None, SearchResult]:
+    """Find the cuts of a photo by the rule `MaskConfig.region`.
 
     Yields:
-        `ncut`, `graph`, `local_cut` and `confidence`, each when it is computed.
+        `ncut`, `graph`, `local_cut` and `confidence`, each as soon as it is computed.
     """
     recursive = scene.config.masks.region == "recursive"
-    return (yield from (best_of_tree if recursive else one_after_another)(scene, memo))
+    return (yield from (recursive_search if recursive else sequential_search)(scene, memo))
 
 
-def one_after_another(scene: Scene, memo: Memo) -> Generator[StageResult, None, Findings]:
-    """NCut, then LocalCuts inside its region; again on the rest, until N masks are found or a cut is rejected."""
-    options, found = scene.config.masks, Findings()
+def sequential_search(scene: Scene, memo: Memo) -> Generator[StageResult, None, SearchResult]:
+    """NCut, LocalCuts inside B, then NCut of the other patches, until N masks are found or a cut is rejected."""
+    options, found = scene.config.masks, SearchResult()
     nodes = np.ones(scene.grid_shape, dtype=bool)
     while len(found.cuts) < options.max_instances and np.count_nonzero(nodes) > max(2, options.min_area * nodes.size):
         partition = first_cut(scene, memo) if nodes.all() else cut_nodes(scene, memo, nodes)
@@ -68,7 +68,8 @@ def one_after_another(scene: Scene, memo: Memo) -> Generator[StageResult, None, 
             found.dropped.append(Dropped(ncut=index, reason=reason))
             break
         before = len(found.cuts)
-        yield from _take(scene, memo, found, index, _cuts_of(scene, memo, partition, options.max_instances - before))
+        cuts = _cuts_of(scene, memo, partition, options.max_instances - before)
+        yield from _add_cuts(scene, memo, found, index, cuts)
         used = partition.value.mask if options.region == "exhaust" else np.zeros_like(nodes)
         taken = [resize_mask(one.cut.mask, scene.grid_shape) for one in found.cuts[before:]]
         after = nodes & ~np.logical_or.reduce([used, *taken])
@@ -79,18 +80,18 @@ def one_after_another(scene: Scene, memo: Memo) -> Generator[StageResult, None, 
     return found
 
 
-def best_of_tree(scene: Scene, memo: Memo) -> Generator[StageResult, None, Findings]:
-    """Cut both sides of every NCut again, and keep the N masks of the whole tree with the highest score (ours)."""
-    options, cut_options, found = scene.config.masks, CutOptions.of(scene.config), Findings()
+def recursive_search(scene: Scene, memo: Memo) -> Generator[StageResult, None, SearchResult]:
+    """Divide both sides of every NCut again, and keep the N candidates with the highest distinctness (ours)."""
+    options, cut_options, found = scene.config.masks, CutOptions.of(scene.config), SearchResult()
     tree = memo("tree", grow_tree, scene.weights, scene.cloud, scene.affinity, scene.z, cut_options, options.max_depth)
-    for place in keep_best(tree.value, count=options.max_instances, max_overlap=options.max_overlap):
-        one = tree.value[place]
+    for index in keep_best(tree.value, count=options.max_instances, max_overlap=options.max_overlap):
+        one = tree.value[index]
         if one.partition not in found.bipartitions:
             found.bipartitions.append(one.partition)
             yield StageResult("ncut", one.partition, len(found.bipartitions) - 1)
         graph = memo("graph", region_graph, scene.cloud, one.cut.region, cut_options.cloud, cut_options.graph)
-        cut: Keyed[LocalCut] = tree.part(one.cut, place)
-        yield from _take(scene, memo, found, found.bipartitions.index(one.partition), iter([(graph, cut)]))
+        cut: Keyed[LocalCut] = tree.part(one.cut, index)
+        yield from _add_cuts(scene, memo, found, found.bipartitions.index(one.partition), iter([(graph, cut)]))
     return found
 
 
@@ -100,36 +101,36 @@ def first_cut(scene: Scene, memo: Memo) -> Keyed[Bipartition]:
 
 
 def cut_nodes(scene: Scene, memo: Memo, nodes: np.ndarray) -> Keyed[Bipartition]:
-    """NCut of some patches, bool [h, w]."""
+    """NCut of the given patches, bool [h, w]."""
     return memo("ncut", bipartition, scene.weights, scene.grid_shape, nodes=nodes)
 
 
 def _cuts_of(
-    scene: Scene, memo: Memo, partition: Keyed[Bipartition], room: int
+    scene: Scene, memo: Memo, partition: Keyed[Bipartition], most: int
 ) -> Iterator[tuple[Keyed[KnnGraph], Keyed[LocalCut]]]:
     once = scene.config.masks.region == "once"
-    return islice(region_cuts(partition, scene.cloud, CutOptions.of(scene.config), memo, once=once), room)
+    return islice(region_cuts(partition, scene.cloud, CutOptions.of(scene.config), memo, once=once), most)
 
 
-def _take(
+def _add_cuts(
     scene: Scene,
     memo: Memo,
-    found: Findings,
+    found: SearchResult,
     ncut: int,
     cuts: Iterator[tuple[Keyed[KnnGraph], Keyed[LocalCut]]],
 ) -> Iterator[StageResult]:
-    """Add cuts to the findings, each with its confidence."""
+    """Add cuts to the result, each with its confidence."""
     for graph, cut in cuts:
-        place = len(found.cuts)
-        yield StageResult("graph", graph.value, place)
-        yield StageResult("local_cut", cut.value, place)
+        index = len(found.cuts)
+        yield StageResult("graph", graph.value, index)
+        yield StageResult("local_cut", cut.value, index)
         confidence = memo("confidence", spatial_confidence, graph, cut, scene.config.confidence, scene.config.local_cut)
         found.cuts.append(FoundCut(ncut=ncut, cut=cut.value, confidence=confidence.value))
-        yield StageResult("confidence", confidence.value, place)
+        yield StageResult("confidence", confidence.value, index)
 
 
 def _reject(partition: Bipartition, options: MaskConfig) -> str:
-    """Why a bipartition is not cut further; empty where it is."""
+    """Reason why the search stops at a bipartition; empty if it goes on."""
     if options.max_ncut is not None and partition.eigenvalue > options.max_ncut:
         return f"NCut value {partition.eigenvalue:.3f} is above {options.max_ncut:g}: nothing stands out any more"
     if np.count_nonzero(partition.mask) <= options.min_area * partition.mask.size:

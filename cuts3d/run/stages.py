@@ -1,4 +1,4 @@
-"""What the pipeline yields: a finished stage, its name and its result."""
+"""`StageResult`, which the pipeline yields: name, result and index of a stage."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StageResult:
-    """One finished stage.
+    """Result of one stage.
 
     Attributes:
-        stage: Its name.
-        value: Its result.
-        index: Which bipartition (`ncut`) or which cut (`graph` to `refine`) it belongs to; 0 before the search.
+        stage: Name of the stage.
+        value: Result of the stage.
+        index: Index of the bipartition (`ncut`) or of the cut (`graph` to `refine`); 0 for other stages.
     """
 
     stage: Stage
@@ -39,16 +39,16 @@ class StageResult:
 
 
 def last_value(steps: Iterable[StageResult]) -> Any:
-    """Run all stages; the result of the last one, which is the `Segmentation` of `run_pipeline`."""
+    """Run all stages and return the result of the last one; for `run_pipeline`, this is the `Segmentation`."""
     step: StageResult | None = None
-    for step in steps:  # noqa: B007 - the last one is wanted
+    for step in steps:  # noqa: B007 - the last one is used below
         pass
     assert step is not None
     return step.value
 
 
 def returned(steps: Generator[StageResult, None, T]) -> T:
-    """Run all stages of a generator; what it returns."""
+    """Run all stages of a generator and return its return value."""
     while True:
         try:
             next(steps)

@@ -1,4 +1,4 @@
-"""Spatial confidence laid open: what each of the T cuts of every instance kept, at its τ_knn."""
+"""The T cuts behind the spatial confidence (paper; method 1.6): which patches each cut keeps, at which τ_knn."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class InstanceSweep:
     """The cuts of one instance.
 
     Attributes:
-        taus: Thresholds τ_knn, float64 [T], ascending; the last is the final cut's.
-        area_shares: Share of the cut's grid that each cut keeps, float64 [T] in [0, 1].
+        taus: Thresholds τ_knn, float64 [T], ascending; the last is that of the final cut.
+        area_shares: Fraction of the grid that each cut keeps, float64 [T] in [0, 1].
         mean_confidence: Mean spatial confidence inside the mask, in [0, 1].
-        cuts: What each cut keeps, bool [T, h, w] on the cut's grid.
+        cuts: Binary cuts BC(t), bool [T, h, w] on the grid of the 3D cut.
     """
 
     taus: FloatArray
@@ -35,7 +35,7 @@ class ConfidenceSweep:
 
     Attributes:
         instances: One per instance, in the order in which they were cut.
-        segmentation: The result whose confidence this is.
+        segmentation: The result to which the cuts belong.
     """
 
     instances: tuple[InstanceSweep, ...]
@@ -57,13 +57,13 @@ def confidence_sweep(
 
     Args:
         photo: Path, PIL image or array.
-        config: All parameters; the three below go before it.
-        tau_knn_min: Smallest τ_knn of the sweep, in units of the photo's longer side.
+        config: All parameters; the next three override it.
+        tau_knn_min: Smallest τ_knn of the sweep, as a fraction of the longer image side.
         tau_knn: Largest τ_knn of the sweep, that of the final cut.
         num_cuts: T.
-        depth: A depth map of the user's own.
-        depth_kind: What its values mean.
-        max_side: Reduce larger photos to this longer side, in pixels.
+        depth: The user's own depth map; it overrides the estimator.
+        depth_kind: Kind of its values.
+        max_side: Larger photos are reduced to this longer side, in pixels.
 
     Returns:
         The T cuts of every instance.
@@ -71,7 +71,7 @@ def confidence_sweep(
     Raises:
         ConfigError: A parameter is out of its range.
         InputError: The photo or the depth map cannot be used.
-        WeightsUnavailableError: A network's weights cannot be had.
+        WeightsUnavailableError: The weights of a network are not available.
     """
     given = {"tau_knn_min": tau_knn_min, "tau_knn": tau_knn, "num_cuts": num_cuts}
     chosen = (config or CutS3DConfig()).replace(**{name: value for name, value in given.items() if value is not None})
@@ -80,7 +80,7 @@ def confidence_sweep(
 
 
 def read_sweep(result: Segmentation) -> ConfidenceSweep:
-    """The sweep that a segmentation already holds; nothing is computed again."""
+    """The sweep of a segmentation; nothing is computed again."""
     return ConfidenceSweep(instances=tuple(_instance_sweep(c) for c in result.confidences), segmentation=result)
 
 

@@ -165,7 +165,7 @@ def a_partition(eigenvector: np.ndarray) -> Bipartition:
 @pytest.mark.parametrize("case", ["empty", "outside of the graph"])
 def test_a_region_without_a_point_to_cut_from_is_refused(case):
     region = np.array([[False, False, case != "empty"]])
-    with pytest.raises(InputError, match="none to cut from"):
+    with pytest.raises(InputError, match="this region has none"):
         cut_of(chain([0.01, 0.01]), np.array([[0.5, -0.5, np.nan]]), region)
 
 

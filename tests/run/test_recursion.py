@@ -10,7 +10,7 @@ from cuts3d import CutS3D
 from cuts3d.config import LocalCutConfig
 from cuts3d.grids import iou
 from cuts3d.run.explorer import Explorer
-from cuts3d.run.tree import WHOLE, Candidate, candidates, connected_parts, keep_best
+from cuts3d.run.recursion import WHOLE, Candidate, candidates, connected_parts, keep_best
 from cuts3d.types import Bipartition, LocalCut
 
 GRID = (8, 8)

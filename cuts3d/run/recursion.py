@@ -1,8 +1,8 @@
-"""Recursive NCut in 3D (ours): both sides of every bipartition are cut in 3D, then by NCut again.
+"""Recursive cuts (ours; method 1.9): LocalCut runs on both sides of each NCut, then NCut divides each side again.
 
-The paper cuts N regions one after another, so an object inside a used-up region is never found. Here every part of the
-tree is a candidate: as a whole, and as LocalCut divides it. The candidates with the highest distinctness are kept; they
-may lie inside one another. Measured in `benchmarks/ablation.md`.
+The paper finds N masks one after the other, so an object inside a region that was already used is never found. Here
+each side of the tree gives candidates: its LocalCuts and its connected parts. The candidates with the highest
+distinctness are kept; they may be nested. Measurements are in `benchmarks/ablation.md`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ WHOLE = "a whole part of the NCut, not cut in 3D"
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Candidate:
-    """A mask of the tree, with the side of the NCut that it came from, and its distinctness in [0, 1]."""
+    """A mask of the tree: the side of the NCut from which it comes, its cut, and its distinctness in [0, 1]."""
 
     partition: Bipartition
     cut: LocalCut
@@ -50,9 +50,9 @@ def grow_tree(
     """The candidates of a photo; see `candidates`.
 
     Args:
-        weights: Weights of the NCut graph, float32 [h*w, h*w].
-        cloud: Points of the whole photo on the cut's grid.
-        affinity: Cosine affinity before sharpening, float32 [h*w, h*w] in [0, 1].
+        weights: Weights W of the NCut graph, float32 [h*w, h*w].
+        cloud: Points of the whole photo on the grid of the 3D cut.
+        affinity: Cosine affinity A before sharpening, float32 [h*w, h*w] in [0, 1].
         z: Depth on the patch grid, float32 [h, w] in [0, 1].
         options: Parameters of the cuts.
         max_depth: Levels of NCuts.
@@ -77,14 +77,14 @@ def candidates(
     min_area: float,
     max_depth: int,
 ) -> list[Candidate]:
-    """All candidates of the tree, in the order in which they are found, each mask once.
+    """All candidates of the tree in the order in which they are found; equal masks are listed once.
 
     Args:
-        ncut: Bipartition of some nodes, bool [h, w].
-        cuts: Masks inside one side.
-        score: Of a mask on the cut's grid.
+        ncut: Gives the bipartition of the given nodes, bool [h, w].
+        cuts: Gives the cuts inside one side of a bipartition.
+        score: Gives the score of a mask on the grid of the 3D cut.
         grid_shape: Patch grid (h, w).
-        min_area: Smallest fraction of the patches of a mask.
+        min_area: Smallest fraction of the patches that a mask covers.
         max_depth: Levels of NCuts.
     """
     found: dict[bytes, Candidate] = {}
@@ -105,7 +105,7 @@ def candidates(
 
 
 def keep_best(offered: Sequence[Candidate], *, count: int, max_overlap: float) -> list[int]:
-    """Places of the candidates with the highest score, none of which repeats a better one.
+    """Indices of the N candidates with the highest score; none overlaps a better one too much.
 
     Args:
         offered: All candidates.
@@ -113,23 +113,23 @@ def keep_best(offered: Sequence[Candidate], *, count: int, max_overlap: float) -
         max_overlap: Largest IoU of two candidates that are kept.
     """
     kept: list[int] = []
-    for place in sorted(range(len(offered)), key=lambda n: -offered[n].score):
+    for index in sorted(range(len(offered)), key=lambda n: -offered[n].score):
         if len(kept) == count:
             break
-        if all(iou(offered[place].cut.mask, offered[better].cut.mask) <= max_overlap for better in kept):
-            kept.append(place)
+        if all(iou(offered[index].cut.mask, offered[better].cut.mask) <= max_overlap for better in kept):
+            kept.append(index)
     return kept
 
 
 def _side_cuts(side: Bipartition, cloud: PointCloud, options: CutOptions) -> Iterator[LocalCut]:
-    """LocalCuts of one side until it is used up, then its connected parts as they are."""
+    """All LocalCuts of one side, then its connected parts."""
     cuts = region_cuts(Keyed(None, lambda: side), Keyed(None, lambda: cloud), options, forgetful())
     yield from (cut.value for _, cut in cuts)
     yield from connected_parts(side, cloud.grid_shape, options.local_cut)
 
 
 def _other_side(partition: Bipartition, nodes: BoolArray) -> Bipartition:
-    """The same NCut, with its background as foreground."""
+    """The same NCut with foreground and background exchanged."""
     x, mask = -partition.eigenvector, nodes & ~partition.mask
     row, column = np.unravel_index(np.nanargmax(np.where(mask, x, np.nan)), x.shape)
     seed = (int(row), int(column))
@@ -145,7 +145,7 @@ def _other_side(partition: Bipartition, nodes: BoolArray) -> Bipartition:
 
 
 def connected_parts(side: Bipartition, shape: tuple[int, int], options: LocalCutConfig) -> Iterator[LocalCut]:
-    """The 4-connected parts of one side, not cut in 3D."""
+    """The 4-connected parts of one side, without a cut in 3D."""
     eigenvector = eigenvector_on(side, shape)
     labels, count = ndimage.label(resize_mask(side.mask, shape) & ~np.isnan(eigenvector))
     for label in range(1, count + 1):
