@@ -1,6 +1,6 @@
-"""Self-supervised backbones, one file per family; importing this package registers them all."""
+"""Self-supervised backbones, one file per family. Importing this package registers all of them."""
 
-from cuts3d.backbones import embedded  # first, so that it leads the list
+from cuts3d.backbones import embedded  # first, so that it is the first of every list
 
 # isort: split
 from cuts3d.backbones import diffncuts, hub

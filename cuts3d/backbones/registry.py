@@ -1,4 +1,4 @@
-"""What a backbone is: a declaration of source, features and licence, found by name."""
+"""The registry of backbones: for each name a declaration of weights, features and licence."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from cuts3d.backbones.pixels import IMAGENET_MEAN, IMAGENET_STD, Channels
 from cuts3d.errors import ConfigError, shown
 
 if TYPE_CHECKING:
@@ -21,20 +22,20 @@ class BackboneSpec:
     Attributes:
         name: Registry name, the value of `FeatureConfig.backbone`.
         title: Name for people.
-        source: Where the weights come from.
-        trained_on: What the network was trained on and how; shown in the interface.
+        source: Where the weights come from, for people.
+        trained_on: What the network was trained on and how, for people.
         licence: Licence of the weights.
-        patch_size: Pixels a patch side.
+        patch_size: Side of a patch in pixels.
         image_size: Default square input side in pixels, a multiple of `patch_size`.
-        feature: Which vectors of the attention block are the patch features.
+        feature: Which vectors are the patch features: those of an attention block, or its normalised output (`token`).
         layer: Block index, negative from the end.
-        center: Subtract the per-image mean feature before normalising (needed by DINOv2).
-        tau_ncut: Default threshold on the (sharpened) affinity.
-        token_layers: Blocks whose tokens are kept with the features, because a depth head reads them.
-        mean: Channel means of the input normalisation, RGB in [0, 1].
-        std: Channel standard deviations of the input normalisation.
-        load: Builds the network with its weights.
-        embedded: True where the weights come with `pip install`, without a model hub.
+        center: Whether the mean feature of the photo is subtracted before normalising, which DINOv2 needs.
+        tau_ncut: Default threshold of the (sharpened) affinity.
+        token_layers: Blocks whose tokens are returned with the features, for a depth head that reads them.
+        mean: Mean of each channel of the training photos, RGB in [0, 1].
+        std: Standard deviation of each channel.
+        load: Builds the network and loads its weights.
+        embedded: Whether the weights come with `pip install`, without a model hub.
     """
 
     name: str
@@ -50,8 +51,8 @@ class BackboneSpec:
     center: bool = False
     tau_ncut: float = 0.15
     token_layers: tuple[int, ...] = ()
-    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    mean: Channels = IMAGENET_MEAN
+    std: Channels = IMAGENET_STD
     embedded: bool = False
 
 
@@ -59,7 +60,7 @@ _SPECS: dict[str, BackboneSpec] = {}
 
 
 def register_backbone(spec: BackboneSpec) -> BackboneSpec:
-    """Add a backbone to the registry; the last registration of a name wins."""
+    """Add a backbone to the registry. It replaces an earlier one of the same name."""
     _SPECS[spec.name] = spec
     return spec
 
@@ -77,5 +78,5 @@ def get_backbone(name: str) -> BackboneSpec:
 
 
 def list_backbones() -> tuple[BackboneSpec, ...]:
-    """All declared backbones, the embedded one first."""
+    """All registered backbones, the embedded one first."""
     return tuple(_SPECS.values())

@@ -1,4 +1,4 @@
-"""A frozen timm ViT that hands out tokens of chosen layers and the vectors of one attention block."""
+"""A frozen timm ViT that returns the tokens of chosen blocks and the vectors of one attention block."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from cuts3d.backbones.pixels import resized_tensor, standardise
 from cuts3d.errors import ConfigError
-from cuts3d.grids import resize_image
 from cuts3d.types import PatchFeatures
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class ViTBackbone(nn.Module):
-    """Wraps `timm.models.vision_transformer.VisionTransformer` for any input that is a multiple of the patch.
+    """Wraps `timm.models.vision_transformer.VisionTransformer` for any input size that is a multiple of the patch size.
 
-    Position embeddings are resampled by plain bicubic interpolation to the grid, without the antialiasing of timm's
-    own resampling, which would move the features.
+    Position embeddings are resampled to the grid by bicubic interpolation. timm's own resampling is antialiased, which
+    would change the features.
     """
 
     def __init__(self, vit: Any) -> None:
@@ -36,7 +36,7 @@ class ViTBackbone(nn.Module):
 
     @property
     def patch_size(self) -> int:
-        """Pixels a patch side, as the weights have it."""
+        """Side of a patch in pixels, as given by the weights."""
         return int(self.vit.patch_embed.patch_size[0])
 
     def _embed(self, pixels: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
@@ -66,7 +66,7 @@ class ViTBackbone(nn.Module):
             token_layers: Blocks whose raw outputs are returned as well.
 
         Returns:
-            Vectors float32 [B, h*w, C], class token dropped; the tokens of `token_layers`, each
+            The vectors without the class token, float32 [B, h*w, C]; the tokens of `token_layers`, each
             [B, h*w, C]; and the grid (h, w).
 
         Raises:
@@ -96,24 +96,6 @@ class ViTBackbone(nn.Module):
         return vectors, [tokens[i] for i in token_layers], grid
 
 
-def normalise_pixels(image: np.ndarray, spec: BackboneSpec, size: tuple[int, int]) -> torch.Tensor:
-    """Resize and normalise a photo for a backbone.
-
-    Args:
-        image: uint8 [H, W, 3].
-        spec: Declares means and deviations.
-        size: Height and width of the network's input in pixels.
-
-    Returns:
-        float32 [1, 3, height, width].
-    """
-    resized = np.array(resize_image(image, size))  # resized as uint8: a 24-megapixel float copy would cost 288 MB
-    pixels = torch.from_numpy(resized).permute(2, 0, 1)[None].float() / 255
-    mean = torch.tensor(spec.mean).view(1, 3, 1, 1)
-    std = torch.tensor(spec.std).view(1, 3, 1, 1)
-    return (pixels - mean) / std
-
-
 def extract_features(network: ViTBackbone, spec: BackboneSpec, image: np.ndarray, **options: Any) -> PatchFeatures:
     """Features of one photo, uint8 [H, W, 3]; see `extract_batch`."""
     return extract_batch(network, spec, [image], **options)[0]
@@ -130,22 +112,22 @@ def extract_batch(
     center: bool | None = None,
     token_layers: tuple[int, ...] = (),
 ) -> list[PatchFeatures]:
-    """Turn photos into patch features with one pass of the backbone, on a GPU in half precision.
+    """Patch features of several photos from one pass of the backbone, in half precision on a GPU.
 
-    A photo is stretched to a square of `image_size`, as MaskCut and TokenCut do.
+    A photo is resized to a square of `image_size` whatever its aspect ratio, as in MaskCut and TokenCut.
 
     Args:
         network: The loaded backbone.
-        spec: Its declaration; `None` options fall back to it.
+        spec: Its declaration, with the values of all options that are `None`.
         images: Each uint8 [H, W, 3], of any size.
         image_size: Input side in pixels, a multiple of the patch size.
-        feature: Kind of vector.
-        layer: Block index.
+        feature: Kind of the vectors.
+        layer: Block index, negative from the end.
         center: Whether the affinity subtracts the mean vector.
-        token_layers: Blocks whose tokens are kept for a depth head.
+        token_layers: Blocks whose tokens are returned for a depth head.
 
     Returns:
-        For each photo its features on the patch grid, and the tokens asked for.
+        The features of each photo on the patch grid, with the tokens of `token_layers`.
 
     Raises:
         ConfigError: The size or the layer does not fit the network.
@@ -157,7 +139,8 @@ def extract_batch(
             f"image_size must be a multiple of the backbone's patch {patch}: {side} is not, {side // patch * patch} is."
         )
     device = next(network.parameters()).device
-    pixels = torch.cat([normalise_pixels(image, spec, (side, side)) for image in images]).to(device)
+    inputs = [standardise(resized_tensor(image, (side, side)), spec.mean, spec.std) for image in images]
+    pixels = torch.stack(inputs).to(device)  # [B, 3, side, side]
     with torch.autocast(device.type, dtype=torch.float16, enabled=device.type == "cuda"):
         vectors, tokens, grid = network(
             pixels,

@@ -1,6 +1,6 @@
-"""Depth estimators, one file each; importing this package registers them all."""
+"""Depth estimators, one file each. Importing this package registers all of them."""
 
-from cuts3d.depth import embedded, flat  # isort: skip - the embedded one comes first in every list
+from cuts3d.depth import embedded, flat  # isort: skip - the embedded estimator comes first in every list
 from cuts3d.depth import zoedepth, midas_small, dpt, depth_anything, depth_pro, marigold, slowtv, moge  # isort: skip
 from cuts3d.depth.available import missing_reason
 from cuts3d.depth.estimate import estimate_depth

@@ -9,18 +9,12 @@ import torch
 from torch import nn
 
 from cuts3d.arrays import ImageArray
-from cuts3d.depth.network import NetworkEstimator, Shape
+from cuts3d.backbones.pixels import IMAGENET_MEAN, IMAGENET_STD
+from cuts3d.depth._pixels import Shape, check_side, input_size, photo_size, resized
+from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.registry import DepthSpec, register_depth
-from cuts3d.depth.transformers_hub import (
-    HubModel,
-    check_side,
-    input_size,
-    load_network,
-    photo_size,
-    pixel_values,
-    predicted_depth,
-    resized,
-)
+from cuts3d.depth.transformers_network import TransformersModel, load_network, pixel_values, predicted_depth
+from cuts3d.weights.source import WeightSource
 
 TARGET = (518, 518)
 PATCH = 14
@@ -30,9 +24,9 @@ def architecture(hidden_size: int, heads: int, fusion_size: int, neck_sizes: tup
     """Class and published configuration.
 
     Args:
-        hidden_size: Of the DINOv2 backbone.
-        heads: Of its attention.
-        fusion_size: Channels where the scales meet.
+        hidden_size: Width of the DINOv2 backbone.
+        heads: Number of its attention heads.
+        fusion_size: Channels of the fusion layers.
         neck_sizes: Channels of the four scales.
     """
     from transformers import DepthAnythingConfig, DepthAnythingForDepthEstimation
@@ -63,8 +57,8 @@ def processor() -> Any:
         size={"height": TARGET[0], "width": TARGET[1]},
         keep_aspect_ratio=True,
         ensure_multiple_of=PATCH,
-        image_mean=[0.485, 0.456, 0.406],
-        image_std=[0.229, 0.224, 0.225],
+        image_mean=list(IMAGENET_MEAN),
+        image_std=list(IMAGENET_STD),
     )
 
 
@@ -75,57 +69,64 @@ def prepare(image: ImageArray) -> torch.Tensor:
 
 
 def finish(raw: torch.Tensor, shape: Shape) -> torch.Tensor:
-    """Give a raw map, float [h, w], the photo's exact aspect ratio: float [h', w'] of `photo_size(shape)`."""
+    """Resize a raw map, float [h, w], to the photo's aspect ratio: float [h', w'] of `photo_size(shape)`."""
     return resized(raw, photo_size(shape))
 
 
 def wrap(network: nn.Module, *, title: str) -> NetworkEstimator:
-    """The estimator on a network."""
+    """An estimator that runs a network."""
     return NetworkEstimator(
         network=network, prepare=prepare, forward=predicted_depth, finish=finish, kind="disparity", title=title
     )
 
 
-def load(model: HubModel, title: str) -> NetworkEstimator:
+def load(model: TransformersModel) -> NetworkEstimator:
     """An estimator.
 
     Raises:
-        WeightsUnavailableError: Its weights cannot be had.
+        WeightsUnavailableError: Its weights are missing.
     """
-    return wrap(load_network(model), title=title)
+    return wrap(load_network(model), title=model.source.title)
 
 
 # Both commits are pinned by several unrelated public projects.
-SMALL = HubModel(
-    name="depth_anything_v2_small",
-    repository="depth-anything/Depth-Anything-V2-Small-hf",
-    revision="5426e4f0f36572d16453bbda7a8389317b1bef99",
+SMALL = TransformersModel(
+    source=WeightSource(
+        name="depth_anything_v2_small",
+        title="Depth Anything V2 small",
+        repository="depth-anything/Depth-Anything-V2-Small-hf",
+        revision="5426e4f0f36572d16453bbda7a8389317b1bef99",
+    ),
     architecture=partial(architecture, 384, 6, 64, (48, 96, 192, 384)),
 )
-BASE = HubModel(
-    name="depth_anything_v2_base",
-    repository="depth-anything/Depth-Anything-V2-Base-hf",
-    revision="b1958afc87fb45a9e3746cb387596094de553ed8",
+BASE = TransformersModel(
+    source=WeightSource(
+        name="depth_anything_v2_base",
+        title="Depth Anything V2 base",
+        repository="depth-anything/Depth-Anything-V2-Base-hf",
+        revision="b1958afc87fb45a9e3746cb387596094de553ed8",
+    ),
     architecture=partial(architecture, 768, 12, 128, (96, 192, 384, 768)),
 )
 
 
-def _declare(model: HubModel, title: str, *, licence: str, download_mb: float) -> None:
+def _declare(model: TransformersModel, *, licence: str, download_mb: float) -> None:
     register_depth(
         DepthSpec(
-            name=model.name,
-            title=title,
+            name=model.source.name,
+            title=model.source.title,
             kind="disparity",
-            source=model.source,
-            trained_on="595,000 synthetic images, then 62 million real ones with a larger network's pseudo-labels",
+            source=model.source.origin,
+            trained_on="595,000 synthetic images, then 62 million real images with pseudo-labels of a larger network",
             licence=licence,
-            load=partial(load, model, title),
-            input_rule="Near 518×518 with the aspect ratio kept, in multiples of 14; ImageNet mean and deviation",
+            load=partial(load, model),
+            weights=model.source,
+            input_rule="near 518×518 with the aspect ratio kept, in multiples of 14; ImageNet's mean and standard "
+            "deviation",
             download_mb=download_mb,
-            revision=model.revision,
         )
     )
 
 
-_declare(SMALL, "Depth Anything V2 small", licence="Apache-2.0", download_mb=99)
-_declare(BASE, "Depth Anything V2 base", licence="CC-BY-NC-4.0 (not for commercial use)", download_mb=390)
+_declare(SMALL, licence="Apache-2.0", download_mb=99)
+_declare(BASE, licence="CC-BY-NC-4.0 (not for commercial use)", download_mb=390)

@@ -13,11 +13,12 @@ import torch
 from torch import nn
 
 from cuts3d.arrays import ImageArray
-from cuts3d.depth.network import NetworkEstimator, Shape
+from cuts3d.depth._pixels import Shape, photo_size, resized
+from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.registry import DepthSpec, register_depth
-from cuts3d.depth.transformers_hub import HubModel, load_network, photo_size, pixel_values, resized
+from cuts3d.depth.transformers_network import TransformersModel, load_network, pixel_values
+from cuts3d.weights.source import WeightSource
 
-TITLE = "Depth Pro"
 SIZE = (1536, 1536)
 NEAREST, FARTHEST = 1e-4, 1e4  # metres, the bounds of the post-processor
 _VIT = {
@@ -32,7 +33,7 @@ _VIT = {
 
 
 def architecture() -> tuple[Any, Any]:
-    """Class and published configuration, three ViT-L/16: 952 M parameters."""
+    """Class and published configuration: three ViT-L/16, 952 M parameters."""
     from transformers import DepthProConfig, DepthProForDepthEstimation
 
     config = DepthProConfig(
@@ -49,24 +50,27 @@ def architecture() -> tuple[Any, Any]:
     return DepthProForDepthEstimation, config
 
 
-MODEL = HubModel(
+REPOSITORY = "apple/DepthPro-hf"
+SOURCE = WeightSource(
     name="depth_pro",
-    repository="apple/DepthPro-hf",
-    revision="",  # no public project was found that pins a commit, and no hub was in reach to look one up
-    architecture=architecture,
+    title="Depth Pro",
+    repository=REPOSITORY,
+    put=f"a copy of {REPOSITORY} as a folder 'depth_pro' ('hf download {REPOSITORY} --local-dir depth_pro')",
+    manual=f"no commit of {REPOSITORY} on the Hugging Face hub has been verified",
 )
+MODEL = TransformersModel(source=SOURCE, architecture=architecture)
 
 
 @cache
 def processor() -> Any:
-    """The published processor: the class's defaults."""
+    """The published processor, with the defaults of its class."""
     from transformers import DepthProImageProcessor
 
     return DepthProImageProcessor()
 
 
 def prepare(image: ImageArray) -> torch.Tensor:
-    """A photo, uint8 [H, W, 3], squeezed into the network's square, float32 [3, 1536, 1536]."""
+    """A photo, uint8 [H, W, 3], resized to the network's square, float32 [3, 1536, 1536]."""
     return pixel_values(processor(), image, SIZE)
 
 
@@ -80,21 +84,21 @@ def forward(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
     Returns:
         1/metres, float [B, h, w].
     """
-    found = network(pixel_values=pixels)
-    width_per_focal = 2 * torch.tan(0.5 * torch.deg2rad(found.field_of_view))  # [B]
-    return found.predicted_depth * width_per_focal[:, None, None]
+    output = network(pixel_values=pixels)
+    width_per_focal = 2 * torch.tan(0.5 * torch.deg2rad(output.field_of_view))  # [B]
+    return output.predicted_depth * width_per_focal[:, None, None]
 
 
 def finish(raw: torch.Tensor, shape: Shape) -> torch.Tensor:
-    """Metres of metric inverse depth, float [h, w], at the photo's aspect ratio: float [h', w']."""
+    """Depth in metres from metric inverse depth, float [h, w], at the photo's aspect ratio: float [h', w']."""
     inverse = resized(raw, photo_size(shape), mode="bilinear")
     return 1 / inverse.clamp(1 / FARTHEST, 1 / NEAREST)
 
 
 def wrap(network: nn.Module) -> NetworkEstimator:
-    """The estimator on a network."""
+    """An estimator that runs a network."""
     return NetworkEstimator(
-        network=network, prepare=prepare, forward=forward, finish=finish, kind="metric", title=TITLE
+        network=network, prepare=prepare, forward=forward, finish=finish, kind="metric", title=SOURCE.title
     )
 
 
@@ -102,22 +106,23 @@ def load() -> NetworkEstimator:
     """The estimator.
 
     Raises:
-        WeightsUnavailableError: Its weights cannot be had.
+        WeightsUnavailableError: Its weights are missing.
     """
     return wrap(load_network(MODEL))
 
 
 register_depth(
     DepthSpec(
-        name=MODEL.name,
-        title=TITLE,
+        name=SOURCE.name,
+        title=SOURCE.title,
         kind="metric",
-        source=f"{MODEL.source}: hf download {MODEL.repository} --local-dir $CUTS3D_WEIGHTS/{MODEL.name}",
-        trained_on="a mix of real and synthetic data sets, then synthetic ones alone for sharp edges",
+        source=SOURCE.origin,
+        trained_on="a mix of real and synthetic data sets, then only synthetic ones for sharp edges",
         licence="apple-amlr (Apple's licence for research)",
         load=load,
-        input_rule="Squeezed into 1536×1536; mean and deviation 0.5; the network estimates the field of view",
+        weights=SOURCE,
+        input_rule="resized to 1536×1536 whatever the aspect ratio; mean and standard deviation 0.5; the network "
+        "estimates the field of view",
         download_mb=1900,
-        revision=MODEL.revision,
     )
 )

@@ -9,9 +9,11 @@ import torch
 from torch import nn
 
 from cuts3d.arrays import ImageArray
-from cuts3d.depth.network import NetworkEstimator, Shape
+from cuts3d.depth._pixels import Shape, photo_size, resized
+from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.registry import DepthSpec, register_depth
-from cuts3d.depth.transformers_hub import HubModel, load_network, photo_size, pixel_values, predicted_depth, resized
+from cuts3d.depth.transformers_network import TransformersModel, load_network, pixel_values, predicted_depth
+from cuts3d.weights.source import WeightSource
 
 SIZE = (384, 384)
 
@@ -41,71 +43,77 @@ def large() -> tuple[Any, Any]:
 
 @cache
 def processor() -> Any:
-    """The processor of both, which is the class's own: a square, the aspect ratio not kept, mean and deviation 0.5."""
+    """The published processor of both, the default of its class: a square input, mean and standard deviation 0.5."""
     from transformers import DPTImageProcessor
 
     return DPTImageProcessor(size={"height": SIZE[0], "width": SIZE[1]})
 
 
 def prepare(image: ImageArray) -> torch.Tensor:
-    """A photo, uint8 [H, W, 3], squeezed into the network's square, float32 [3, 384, 384]."""
+    """A photo, uint8 [H, W, 3], resized to the network's square whatever its aspect ratio, float32 [3, 384, 384]."""
     return pixel_values(processor(), image, SIZE)
 
 
 def finish(raw: torch.Tensor, shape: Shape) -> torch.Tensor:
-    """Give a raw map, float [h, w], the photo's aspect ratio again: float [h', w'] of `photo_size(shape)`."""
+    """Resize a raw map, float [h, w], to the photo's aspect ratio: float [h', w'] of `photo_size(shape)`."""
     return resized(raw, photo_size(shape))
 
 
 def wrap(network: nn.Module, *, title: str) -> NetworkEstimator:
-    """The estimator on a network."""
+    """An estimator that runs a network."""
     return NetworkEstimator(
         network=network, prepare=prepare, forward=predicted_depth, finish=finish, kind="disparity", title=title
     )
 
 
-def load(model: HubModel, title: str) -> NetworkEstimator:
+def load(model: TransformersModel) -> NetworkEstimator:
     """An estimator.
 
     Raises:
-        WeightsUnavailableError: Its weights cannot be had.
+        WeightsUnavailableError: Its weights are missing.
     """
-    return wrap(load_network(model), title=title)
+    return wrap(load_network(model), title=model.source.title)
 
 
-# Both commits are pinned by several unrelated public projects. That of the hybrid has no safetensors: its pickle is
-# read with `weights_only`, which runs no code; the branch that offers safetensors could change any day.
-HYBRID = HubModel(
-    name="dpt_hybrid",
-    repository="Intel/dpt-hybrid-midas",
-    revision="11eaf7a1cf4bd70740697dbc216f98980c0aeb03",
+# Both commits are pinned by several unrelated public projects. The hybrid's commit has no safetensors. Its pickle is
+# read with `weights_only`, which runs no code. The branch that has safetensors could change at any time.
+HYBRID = TransformersModel(
+    source=WeightSource(
+        name="dpt_hybrid",
+        title="DPT hybrid (MiDaS 3.0)",
+        repository="Intel/dpt-hybrid-midas",
+        revision="11eaf7a1cf4bd70740697dbc216f98980c0aeb03",
+        file="pytorch_model.bin",
+    ),
     architecture=hybrid,
-    file="pytorch_model.bin",
 )
-LARGE = HubModel(
-    name="dpt_large",
-    repository="Intel/dpt-large",
-    revision="bc15f29aa3a80d532f2ed650b5e16ac48d8958f9",
+LARGE = TransformersModel(
+    source=WeightSource(
+        name="dpt_large",
+        title="DPT large (MiDaS 3.0)",
+        repository="Intel/dpt-large",
+        revision="bc15f29aa3a80d532f2ed650b5e16ac48d8958f9",
+    ),
     architecture=large,
 )
 
 
-def _declare(model: HubModel, title: str, *, download_mb: float) -> None:
+def _declare(model: TransformersModel, *, download_mb: float) -> None:
     register_depth(
         DepthSpec(
-            name=model.name,
-            title=title,
+            name=model.source.name,
+            title=model.source.title,
             kind="disparity",
-            source=model.source,
+            source=model.source.origin,
             trained_on="MIX 6, about 1.4 million images of ten data sets (MiDaS 3.0)",
             licence="Apache-2.0",
-            load=partial(load, model, title),
-            input_rule="Squeezed into 384×384; mean and deviation 0.5",
+            load=partial(load, model),
+            weights=model.source,
+            input_rule="resized to 384×384 whatever the aspect ratio; mean and standard deviation 0.5",
             download_mb=download_mb,
-            revision=model.revision,
         )
     )
 
 
-_declare(HYBRID, "DPT hybrid (MiDaS 3.0)", download_mb=490)
-_declare(LARGE, "DPT large (MiDaS 3.0)", download_mb=1370)
+_declare(HYBRID, download_mb=490)
+_declare(LARGE, download_mb=1370)

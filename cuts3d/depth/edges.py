@@ -1,4 +1,4 @@
-"""Borders of depth, and how well those of two maps agree."""
+"""Depth edges, and how well the edges of two maps agree."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from scipy import ndimage
 
 from cuts3d.arrays import BoolArray, FloatArray
 
-JUMP = 0.06  # of the depth range, over `REACH` cells
+JUMP = 0.06  # difference over `REACH` cells, as a fraction of the depth range
 REACH = 2
-TOLERANCE = 2  # cells by which two borders may lie apart
+TOLERANCE = 2  # largest distance of two matching edges, in cells
 
 
 def depth_edges(z: FloatArray, *, jump: float = JUMP) -> BoolArray:
-    """Cells where depth jumps.
+    """Cells where depth jumps, on the near or the far side.
 
     Args:
         z: Depth in [0, 1], float [h, w].
-        jump: Least difference over two cells.
+        jump: Smallest difference over two cells that counts as an edge.
 
     Returns:
         bool [h, w].
@@ -29,9 +29,9 @@ def depth_edges(z: FloatArray, *, jump: float = JUMP) -> BoolArray:
 
 
 def edge_f_score(first: FloatArray, second: FloatArray) -> float:
-    """F-score of the depth borders of two maps of one shape, in [0, 1]; 1 where neither has any.
+    """F-score of the depth edges of two maps of the same shape, in [0, 1]; 1 if neither has an edge.
 
-    A border counts as found where the other map has one at most two cells away.
+    An edge cell matches if the other map has an edge cell at most two cells away.
     """
     a, b = depth_edges(first), depth_edges(second)
     if not a.any() or not b.any():

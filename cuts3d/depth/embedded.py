@@ -1,4 +1,4 @@
-"""The embedded depth estimator: our head on the embedded backbone's tokens. Trained by `training.depth_head`."""
+"""The embedded depth estimator: a head on the tokens of the embedded backbone, trained by `training.depth_head`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import torch
 
 from cuts3d.arrays import ImageArray
 from cuts3d.backbones.embedded import NAME as BACKBONE
+from cuts3d.backbones.pixels import resized_tensor
 from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, DepthHead
 from cuts3d.depth.registry import DepthSpec, Estimate, register_depth
 from cuts3d.errors import WeightsUnavailableError
-from cuts3d.grids import resize_image
 from cuts3d.types import DepthMap, PatchFeatures
 from cuts3d.weights.files import load_safetensors
 from cuts3d.weights.package_data import data_file
@@ -25,13 +25,13 @@ def load_head(path: Path = WEIGHTS) -> DepthHead:
     """The trained head.
 
     Raises:
-        WeightsUnavailableError: Its file is missing or damaged.
+        WeightsUnavailableError: The file is missing or damaged.
     """
     state = load_safetensors(path)
     if state is None:
         raise WeightsUnavailableError(
-            f"The embedded depth head '{path.name}' is missing or damaged; it belongs to the package: install it "
-            "again, or train it with 'python -m training.depth_head'."
+            f"The embedded depth head '{path.name}' is missing or damaged. It belongs to the package: install the "
+            "package again, or train the head with 'python -m training.depth_head'."
         )
     head = DepthHead()
     head.load_state_dict({k: v.float() for k, v in state.items()})
@@ -45,21 +45,25 @@ def predict(head: DepthHead, image: ImageArray, features: PatchFeatures) -> np.n
     Args:
         head: The network.
         image: uint8 [H, W, 3].
-        features: With the tokens of `TOKEN_LAYERS`.
+        features: Features of the photo with the tokens of `TOKEN_LAYERS`.
 
     Returns:
-        float32 [7 h, 7 w], larger = nearer.
+        float32 [7h, 7w], larger = nearer.
     """
+    tokens, guide, grid = head_input(image, features)
+    return head(tokens, guide, grid)[0].numpy()
+
+
+def head_input(image: ImageArray, features: PatchFeatures) -> tuple[list[torch.Tensor], torch.Tensor, tuple[int, int]]:
+    """Arguments of `DepthHead.forward` for a photo: tokens [1, h*w, C], guide [1, 3, 7h, 7w] and grid (h, w)."""
     h, w = features.grid_shape
-    guide = np.array(resize_image(image, (GUIDE_PER_PATCH * h, GUIDE_PER_PATCH * w)))
-    pixels = torch.from_numpy(guide).permute(2, 0, 1)[None].float() / 255
-    tokens = [torch.from_numpy(np.ascontiguousarray(t))[None] for t in features.tokens]
-    return head(tokens, pixels, (h, w))[0].numpy()
+    guide = resized_tensor(image, (GUIDE_PER_PATCH * h, GUIDE_PER_PATCH * w))[None]
+    return [torch.from_numpy(np.ascontiguousarray(t))[None] for t in features.tokens], guide, (h, w)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddedEstimator:
-    """The head as an estimator of photos whose tokens are at hand."""
+    """The head as an estimator for photos with known tokens."""
 
     network: DepthHead
 
@@ -76,7 +80,7 @@ class EmbeddedEstimator:
 
 
 def load_embedded() -> Estimate:
-    """The estimator on the trained head."""
+    """The estimator with the trained head."""
     return EmbeddedEstimator(load_head())
 
 

@@ -1,4 +1,4 @@
-"""No depth: every point at one distance. Sharpening is skipped, and LocalCut cuts in the plane."""
+"""No depth: all points at the same distance. The affinity is not sharpened, and LocalCut cuts in the image plane."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import numpy as np
 
 from cuts3d.arrays import ImageArray
 from cuts3d.depth.registry import DepthSpec, Estimate, register_depth
+from cuts3d.grids import fit_longer_side
 from cuts3d.types import DepthMap, PatchFeatures
+
+SIDE = 64  # longer side of the map
 
 
 def load_flat() -> Estimate:
-    """Estimator function that sees everything at one distance."""
+    """An estimator that returns the same distance everywhere."""
 
     def estimate(image: ImageArray, features: PatchFeatures | None) -> DepthMap:
         del features
-        side = 64
-        h, w = image.shape[:2]
-        shape = (max(1, round(side * h / max(h, w))), max(1, round(side * w / max(h, w))))
-        return DepthMap(values=np.full(shape, 0.5, np.float32), kind="relative", estimator="none (flat)")
+        values = np.full(fit_longer_side(image.shape, SIDE), 0.5, np.float32)
+        return DepthMap(values=values, kind="relative", estimator="none (flat)")
 
     return estimate
 

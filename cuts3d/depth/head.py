@@ -1,7 +1,7 @@
 """The embedded depth head: a small convolutional decoder on backbone tokens, guided by the photo.
 
-Tokens of four blocks say what is near; a shallow stem on the half-resolution photo says where its edges are. What the
-network says is smooth; a step without weights then makes its borders sharp and fits them to the photo.
+The tokens of four blocks carry the depth. A shallow stem on the photo at half resolution finds the edges. The output of
+the network is smooth; a step without weights then sharpens its depth borders and aligns them with those of the photo.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from torch import nn
 TOKEN_LAYERS = (2, 5, 8, 11)
 GUIDE_PER_PATCH = 7  # the guide is the photo at half the backbone's resolution
 
-LIKENESS = 0.12  # colours in [0, 1] that lie this far apart hardly share their depth
-WINDOW = 9  # pixels of the output within which a border's two sides are looked for
-RISE = (0.05, 0.11)  # of the range of depth, across the window: floors rise less than the first, borders more than both
-STEEPER = 3.0
+COLOUR_SIGMA = 0.12  # standard deviation of the joint bilateral filter, for colours in [0, 1]
+WINDOW = 9  # side of the window that must contain both sides of a border, in pixels of the output
+RISE = (0.05, 0.11)  # as a fraction of the depth range across a window: a floor stays below, a border rises above both
+STEEPER = 3.0  # factor by which a border becomes steeper
 
 
 def smooth_size(grid: int) -> int:
@@ -30,7 +30,7 @@ def output_size(grid: int) -> int:
 
 
 def sharpen(smooth: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
-    """Smooth depth at the photo's size, with borders where the photo has them, and steep ones.
+    """Depth at the photo's size, with steep borders that follow those of the photo.
 
     Args:
         smooth: Float [B, h, w].
@@ -44,12 +44,12 @@ def sharpen(smooth: torch.Tensor, guide: torch.Tensor) -> torch.Tensor:
 
 
 def fit_to_photo(depth: torch.Tensor, photo: torch.Tensor, radius: int = 2) -> torch.Tensor:
-    """Mean of the depth around every pixel, weighted by likeness of colour (joint bilateral filter).
+    """Mean of the depth around each pixel, weighted by similarity of colour (joint bilateral filter).
 
     Args:
         depth: Float [B, h, w].
         photo: In [0, 1], float [B, 3, h, w].
-        radius: Of the neighbourhood, in pixels.
+        radius: Radius of the window in pixels.
 
     Returns:
         Float [B, h, w].
@@ -59,21 +59,21 @@ def fit_to_photo(depth: torch.Tensor, photo: torch.Tensor, radius: int = 2) -> t
     total, weights = torch.zeros_like(depth), torch.zeros_like(depth)
     for y in range(2 * radius + 1):
         for x in range(2 * radius + 1):
-            apart = (colours[:, :, y : y + h, x : x + w] - photo).square().sum(dim=1)
-            weight = torch.exp(apart * (-0.5 / LIKENESS**2))
+            distance = (colours[:, :, y : y + h, x : x + w] - photo).square().sum(dim=1)
+            weight = torch.exp(distance * (-0.5 / COLOUR_SIGMA**2))
             weights += weight
             total += weight * padded[:, y : y + h, x : x + w]
     return total / weights
 
 
 def steepen(depth: torch.Tensor) -> torch.Tensor:
-    """Make steep ramps three times as steep, up to the extremes of their window; gentle slopes stay as they are.
+    """Make steep ramps three times as steep, within the extremes of their window; gentle slopes do not change.
 
     Args:
         depth: Float [B, H, W].
 
     Returns:
-        Float [B, H, W]; every value lies between those of its neighbourhood.
+        Float [B, H, W]; each value lies between the extremes of its window.
     """
     low, high = -_largest(-depth, WINDOW), _largest(depth, WINDOW)
     rise = high - low
@@ -81,12 +81,12 @@ def steepen(depth: torch.Tensor) -> torch.Tensor:
     scale = (ends[1] - ends[0])[:, None, None].clamp_min(1e-9)
     gentle, steep = RISE
     border = ((rise / scale - gentle) / (steep - gentle)).clamp(0, 1)
-    place = (STEEPER * ((depth - low) / rise.clamp_min(1e-9) - 0.5) + 0.5).clamp(0, 1)
-    return torch.lerp(depth, low + place * rise, border)
+    steeper = (STEEPER * ((depth - low) / rise.clamp_min(1e-9) - 0.5) + 0.5).clamp(0, 1)
+    return torch.lerp(depth, low + steeper * rise, border)
 
 
 def _largest(x: torch.Tensor, window: int) -> torch.Tensor:
-    pad = window // 2  # along rows, then along columns: far cheaper than both at once
+    pad = window // 2  # along rows, then along columns: much cheaper than a square window
     return F.max_pool2d(F.max_pool2d(x, (1, window), 1, (0, pad)), (window, 1), 1, (pad, 0))
 
 
@@ -95,7 +95,7 @@ def _conv(cin: int, cout: int, *, stride: int = 1) -> nn.Sequential:
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions with a skip."""
+    """Two 3×3 convolutions with a skip connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

@@ -16,11 +16,11 @@ def _estimator(name: str) -> Estimate:
 
 
 def loaded_estimator(name: str) -> Estimate:
-    """The depth estimator's function; one stays in memory, the last is freed when another is chosen.
+    """The estimator of a name. One estimator stays in memory; it is freed when another one has been loaded.
 
     Raises:
-        ConfigError: Unknown name.
-        WeightsUnavailableError: Its weights cannot be had.
+        ConfigError: No estimator has that name.
+        WeightsUnavailableError: Its weights are missing.
     """
-    with _LOCK:
+    with _LOCK:  # no two threads load at the same time
         return _estimator(name)

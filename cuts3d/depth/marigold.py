@@ -1,7 +1,7 @@
-"""Marigold (Ke et al., CVPR 2024): a diffusion model that paints depth; needs the package diffusers.
+"""Marigold (Ke et al., CVPR 2024): a diffusion model for relative depth. It needs the package diffusers.
 
-It starts from noise. The noise has one seed here, and each photo its own draw, so that a photo's depth is always the
-same, alone or in a batch.
+Diffusion starts from noise. Every photo gets the noise of one fixed seed, so its depth is always the same, whether it
+runs by itself or in a batch.
 """
 
 from __future__ import annotations
@@ -11,33 +11,38 @@ from typing import Any
 import torch
 from torch import nn
 
-from cuts3d.depth._pixels import photo_tensor
+from cuts3d.backbones.pixels import photo_tensor
+from cuts3d.depth.available import require_package
 from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.registry import DepthSpec, register_depth
-from cuts3d.weights.folders import WEIGHTS_VARIABLE, local_folder
-from cuts3d.weights.hub import ask_hub
-from cuts3d.weights.missing import not_had
-from cuts3d.weights.optional import require
+from cuts3d.weights.locate import local_weights, weights_path
+from cuts3d.weights.source import WeightSource, missing_weights, summary, wrong_checkpoint
 
-NAME = "marigold"
-TITLE = "Marigold v1.1"
 REPOSITORY = "prs-eth/marigold-depth-v1-1"
-REVISION = "9571e7123e258cf052b4e54241f17971c290e9a8"
+SOURCE = WeightSource(
+    name="marigold",
+    title="Marigold v1.1",
+    repository=REPOSITORY,
+    revision="9571e7123e258cf052b4e54241f17971c290e9a8",
+    file="model_index.json",
+    folder_only=True,
+    put=f"a copy of the repository {REPOSITORY} as a folder 'marigold'",
+)
 PACKAGES = "diffusers accelerate"
 
 STEPS = 4  # denoising steps, the model's own default
 SEED = 0
 
 
-class Painter(nn.Module):
-    """A diffusion pipeline in a network's clothes."""
+class Diffusion(nn.Module):
+    """A diffusion pipeline as a network module."""
 
     def __init__(self, pipeline: Any) -> None:
         super().__init__()
         self.pipeline = pipeline
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """Pixels in [0, 1], [B, 3, H, W], to depth in [0, 1], [B, h, w], 0 = near; the longer side becomes 768."""
+        """Depth in [0, 1], 0 = near, [B, h, w], with a longer side of 768, from pixels in [0, 1], [B, 3, H, W]."""
         pipeline = self.pipeline.to(pixels.device)
         maps = [
             pipeline(
@@ -54,52 +59,45 @@ class Painter(nn.Module):
 
 
 def estimator(pipeline: Any) -> NetworkEstimator:
-    """The pipeline as an estimator; it resizes, pads and unpads by itself."""
-    return NetworkEstimator(
-        network=Painter(pipeline),
-        prepare=photo_tensor,
-        forward=lambda net, pixels: net(pixels),
-        finish=lambda raw, shape: raw,
-        kind="relative",
-        title=TITLE,
-    )
+    """An estimator that runs the pipeline, which resizes and pads by itself."""
+    return NetworkEstimator(network=Diffusion(pipeline), prepare=photo_tensor, kind="relative", title=SOURCE.title)
 
 
 def load_marigold() -> NetworkEstimator:
     """Marigold from the folder `marigold` in `$CUTS3D_WEIGHTS`, else from the Hugging Face hub.
 
     Raises:
-        WeightsUnavailableError: diffusers is not installed, or the weights cannot be had.
+        WeightsUnavailableError: diffusers is not installed, or the weights are missing or cannot be read.
     """
-    diffusers = require("diffusers", title=TITLE, packages=PACKAGES)
+    diffusers = require_package("diffusers", title=SOURCE.title, packages=PACKAGES)
     half = torch.float16 if torch.cuda.is_available() else torch.float32
     options: dict[str, Any] = {"torch_dtype": half, "use_safetensors": True}
-    folder = local_folder(NAME)
-    source = f"the folder '{folder}'" if folder else f"{REPOSITORY} on the Hugging Face hub"
+    own = local_weights(SOURCE)
+    if own is None:
+        weights_path(SOURCE)  # the list of the pipeline's files; diffusers downloads these files
+        options |= {"revision": SOURCE.revision, "variant": "fp16"}
     try:
-        if folder is None:
-            ask_hub(REPOSITORY, "model_index.json", REVISION)
-            options |= {"revision": REVISION, "variant": "fp16"}
-        pipeline = diffusers.MarigoldDepthPipeline.from_pretrained(str(folder or REPOSITORY), **options)
-    except Exception as error:  # the hub's clients raise their own kinds, which change with their versions
-        put = f"a copy of the repository {REPOSITORY}, as a folder '{NAME}',"
-        raise not_had(TITLE, source=source, put=put, error=error) from error
+        pipeline = diffusers.MarigoldDepthPipeline.from_pretrained(str(own.parent if own else REPOSITORY), **options)
+    except Exception as error:  # diffusers and the hub's client raise their own types, which change with their versions
+        if own is None:
+            raise missing_weights(SOURCE, error) from error
+        raise wrong_checkpoint(f"The folder '{SOURCE.name}'", SOURCE.title, summary(error)) from error
     pipeline.set_progress_bar_config(disable=True)
     return estimator(pipeline)
 
 
 register_depth(
     DepthSpec(
-        name=NAME,
-        title=TITLE,
+        name=SOURCE.name,
+        title=SOURCE.title,
         kind="relative",
-        source=f"Hugging Face hub, {REPOSITORY}, or a folder '{NAME}' in ${WEIGHTS_VARIABLE}",
+        source=SOURCE.origin,
         trained_on="Hypersim and Virtual KITTI 2 (rendered), from Stable Diffusion 2",
         licence="CreativeML Open RAIL++-M",
         load=load_marigold,
+        weights=SOURCE,
         input_rule="longer side 768, by diffusers; 4 steps from noise of a fixed seed",
         download_mb=2600,
-        revision=REVISION,
         packages=PACKAGES,
     )
 )

@@ -1,15 +1,11 @@
-"""MiDaS v2.1 small (Ranftl et al., TPAMI 2020): EfficientNet-Lite3 and a small fusion decoder, disparity out.
+"""MiDaS v2.1 small (Ranftl et al., TPAMI 2020): EfficientNet-Lite3 and a small fusion decoder; disparity.
 
-The network is written here on timm's encoder, after the published architecture, and reads the official checkpoint,
-`midas_v21_small_256.pt`. That file has 21.3 M parameters. The coarsest fusion has nothing to fuse with, so 4.7 M of
-them are never used; they are left out, and 16.6 M remain.
+The network follows the published architecture on timm's encoder, and reads the official checkpoint of 21.3 M
+parameters. The coarsest fusion layer has nothing to fuse, so 4.7 M of them are never used and are left out.
 """
 
 from __future__ import annotations
 
-import os
-import urllib.request
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,26 +16,30 @@ from cuts3d.arrays import ImageArray
 from cuts3d.depth._pixels import Shape, imagenet_input, to_multiple
 from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.registry import DepthSpec, register_depth
-from cuts3d.errors import WeightsUnavailableError
 from cuts3d.weights.checkpoints import State, load_strictly
-from cuts3d.weights.files import load_checkpoint, sha256_of
-from cuts3d.weights.folders import WEIGHTS_VARIABLE, cache_dir, find_local
+from cuts3d.weights.files import load_checkpoint
+from cuts3d.weights.locate import weights_path
+from cuts3d.weights.source import WeightSource
 
-NAME = "midas_small"
-TITLE = "MiDaS v2.1 small"
 RELEASE = "v2_1"
-FOLDER = f"https://github.com/isl-org/MiDaS/releases/download/{RELEASE}"
-FILE = "model-small-70d6b9c8.pt"  # the name that states the first digits of its SHA-256
-OTHER_FILE = "midas_v21_small_256.pt"  # the same network, as newer releases call it
-SHA256_START = "70d6b9c8"
+_FOLDER = f"https://github.com/isl-org/MiDaS/releases/download/{RELEASE}"
+_SHA256 = "70d6b9c8"
+_FILE = f"model-small-{_SHA256}.pt"
+SOURCE = WeightSource(
+    name="midas_small",
+    title="MiDaS v2.1 small",
+    url=f"{_FOLDER}/{_FILE}",
+    file=_FILE,
+    sha256=_SHA256,
+    put=f"{_FOLDER}/midas_v21_small_256.pt (86 MB) as 'midas_small.pt'",  # the same network in a newer release
+)
 
 ENCODER = "tf_efficientnet_lite3"
 SIDE = 256
 STEP = 32
 WIDTHS = (64, 128, 256, 512)  # channels of the fusion at strides 4, 8, 16, 32
-TIMEOUT = 5.0  # seconds to wait for the release's first answer
 
-# Their names, in order of the network: the encoder is cut into four layers, as timm's blocks 0–1, 2, 3–4, 5–6.
+# Our names by the official ones. The official encoder has four layers: timm's blocks 0–1, 2, 3–4 and 5–6.
 _PREFIXES = {
     "pretrained.layer1.0.": "encoder.conv_stem.",
     "pretrained.layer1.1.": "encoder.bn1.",
@@ -60,7 +60,7 @@ _UNUSED = ("scratch.refinenet4.resConfUnit1.",)
 
 
 class Residual(nn.Module):
-    """Two 3×3 convolutions beside the identity."""
+    """Two 3×3 convolutions with a skip connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ class Residual(nn.Module):
 
 
 class Fusion(nn.Module):
-    """Adds one encoder level to what comes from below it, refines the sum and doubles its size."""
+    """Adds an encoder level to the coarser result, refines the sum and doubles its size."""
 
     def __init__(self, channels: int, out: int, *, coarsest: bool) -> None:
         super().__init__()
@@ -81,9 +81,9 @@ class Fusion(nn.Module):
         self.refine = Residual(channels)
         self.narrow = nn.Conv2d(channels, out, 1)
 
-    def forward(self, level: torch.Tensor, below: torch.Tensor | None) -> torch.Tensor:
-        """[B, C, h, w] and, but for the coarsest level, [B, C, h, w] from below, to [B, out, 2h, 2w]."""
-        x = level if below is None or self.skip is None else below + self.skip(level)
+    def forward(self, level: torch.Tensor, coarser: torch.Tensor | None) -> torch.Tensor:
+        """A level [B, C, h, w] and the coarser result [B, C, h, w], None at the coarsest level; to [B, out, 2h, 2w]."""
+        x = level if coarser is None or self.skip is None else coarser + self.skip(level)
         return self.narrow(F.interpolate(self.refine(x), scale_factor=2, mode="bilinear", align_corners=True))
 
 
@@ -134,80 +134,46 @@ def prepare(image: ImageArray) -> torch.Tensor:
 
 
 def estimator(network: nn.Module) -> NetworkEstimator:
-    """The network with its input rule; its maps have the input's size and no padding."""
-    return NetworkEstimator(
-        network=network,
-        prepare=prepare,
-        forward=lambda net, pixels: net(pixels),
-        finish=lambda raw, shape: raw,
-        kind="disparity",
-        title=TITLE,
-    )
+    """An estimator that runs the network; its maps have the size of the input."""
+    return NetworkEstimator(network=network, prepare=prepare, kind="disparity", title=SOURCE.title)
 
 
-def build(state: State, *, source: str) -> MidasSmall:
-    """The network with the tensors of an official checkpoint.
+def build(state: State, *, label: str) -> MidasSmall:
+    """The network with the tensors of the official checkpoint.
 
     Args:
         state: Tensors under the official names.
-        source: Where they come from, for the error.
+        label: Name of the checkpoint, for the error.
 
     Raises:
         WeightsUnavailableError: A tensor is missing, unknown or of another shape.
     """
     network = MidasSmall()
-    load_strictly(network, state, _PREFIXES, unused=_UNUSED, source=source, title=TITLE)
+    load_strictly(network, state, label=label, title=SOURCE.title, prefixes=_PREFIXES, unused=_UNUSED)
     return network
 
 
-def fetch() -> Path:
-    """The official file, downloaded once into the cache and held to the digits of SHA-256 in its name.
-
-    Raises whatever the download raises; `HF_HUB_OFFLINE` is honoured.
-    """
-    path = cache_dir() / FILE
-    if path.is_file() and sha256_of(path).startswith(SHA256_START):
-        return path
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE"):
-        raise ConnectionError("downloads are switched off by HF_HUB_OFFLINE")
-    probe = urllib.request.Request(f"{FOLDER}/{FILE}", method="HEAD")
-    urllib.request.urlopen(probe, timeout=TIMEOUT).close()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.hub.download_url_to_file(f"{FOLDER}/{FILE}", str(path), SHA256_START, progress=False)
-    return path
-
-
 def load_midas_small() -> NetworkEstimator:
-    """MiDaS small from `midas_small.pt`, `.pth` or `.safetensors` in `$CUTS3D_WEIGHTS`, else from its release.
+    """MiDaS small from the user's own file, else from its release.
 
     Raises:
-        WeightsUnavailableError: No such file, it is another network's, or the release cannot be reached.
+        WeightsUnavailableError: The weights are missing, or are those of another network.
     """
-    path = find_local(NAME)
-    if path is None:
-        try:
-            path = fetch()
-        except Exception as error:  # no network, no space, another hash: all end in one piece of advice
-            first_line = (str(error).splitlines() or [""])[0].rstrip(". ")
-            raise WeightsUnavailableError(
-                f"{TITLE} could not be downloaded ({type(error).__name__}: {first_line}). Fetch {FOLDER}/{OTHER_FILE} "
-                f"(86 MB), put it as '{NAME}.pt' into a folder and name that folder in the environment variable "
-                f"{WEIGHTS_VARIABLE}, or choose the embedded depth, which needs no download."
-            ) from error
-    return estimator(build(load_checkpoint(path), source=f"'{path.name}'"))
+    path = weights_path(SOURCE)
+    return estimator(build(load_checkpoint(path), label=SOURCE.label(path)))
 
 
 register_depth(
     DepthSpec(
-        name=NAME,
-        title=TITLE,
+        name=SOURCE.name,
+        title=SOURCE.title,
         kind="disparity",
-        source=f"github.com/isl-org/MiDaS, release {RELEASE}, {FILE}",
+        source=f"github.com/isl-org/MiDaS, release {RELEASE}, {SOURCE.file}",
         trained_on="ReDWeb, DIML, Movies, MegaDepth, WSVD, TartanAir, HRWSI, ApolloScape, BlendedMVS, IRS",
         licence="MIT",
         load=load_midas_small,
+        weights=SOURCE,
         input_rule="longer side 256, both sides to multiples of 32, bicubic",
         download_mb=86,
-        revision=RELEASE,
     )
 )

@@ -15,25 +15,34 @@ from cuts3d.types import DepthKind, DepthMap, PatchFeatures
 Shape = tuple[int, int]
 
 
+def _apply(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
+    return network(pixels)
+
+
+def _unchanged(raw: torch.Tensor, shape: Shape) -> torch.Tensor:
+    del shape
+    return raw
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class NetworkEstimator:
     """A depth network with its input rule.
 
     Attributes:
-        network: In evaluation mode.
-        prepare: From a photo, uint8 [H, W, 3], to its input, float32 [3, h, w].
-        forward: From the network and inputs of one shape, float32 [B, 3, h, w], to its raw maps, float [B, h', w'].
-        finish: From one raw map and the photo's shape to the map without padding, float [h'', w''].
+        network: The network in evaluation mode.
+        prepare: Turns a photo, uint8 [H, W, 3], into the network's input, float32 [3, h, w].
         kind: What the values mean.
-        title: Who made them, for people.
+        title: Name of the estimator, for people.
+        forward: Turns inputs of one shape, float32 [B, 3, h, w], into raw maps, float [B, h', w'].
+        finish: Turns a raw map and the photo's (H, W) into a map without padding, float [h'', w''].
     """
 
     network: nn.Module
     prepare: Callable[[ImageArray], torch.Tensor]
-    forward: Callable[[nn.Module, torch.Tensor], torch.Tensor]
-    finish: Callable[[torch.Tensor, Shape], torch.Tensor]
     kind: DepthKind
     title: str
+    forward: Callable[[nn.Module, torch.Tensor], torch.Tensor] = _apply
+    finish: Callable[[torch.Tensor, Shape], torch.Tensor] = _unchanged
 
     def __call__(self, image: ImageArray, features: PatchFeatures | None = None) -> DepthMap:
         """Depth of one photo; see `batch`."""
@@ -42,13 +51,13 @@ class NetworkEstimator:
 
     @torch.inference_mode()
     def batch(self, images: Sequence[ImageArray]) -> list[DepthMap]:
-        """Depth of several photos; those whose inputs have one shape run together.
+        """Depth of several photos. Photos whose inputs have the same shape pass through the network together.
 
         Args:
             images: uint8 [H, W, 3] each, of any sizes.
 
         Returns:
-            One map per photo, in their order.
+            One map per photo, in the order of the photos.
         """
         device = "cuda" if torch.cuda.is_available() else "cpu"
         network = self.network.to(device)

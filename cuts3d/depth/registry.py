@@ -1,4 +1,4 @@
-"""What a depth estimator is: a declaration and a function from a photo to a `DepthMap`, found by name."""
+"""The registry of depth estimators: for each name a declaration and a function from a photo to a `DepthMap`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cuts3d.arrays import ImageArray
 from cuts3d.errors import ConfigError, shown
 from cuts3d.types import DepthKind, DepthMap, PatchFeatures
+from cuts3d.weights.source import WeightSource
 
 Estimate = Callable[[ImageArray, PatchFeatures | None], DepthMap]
 
@@ -20,17 +21,17 @@ class DepthSpec:
         name: Registry name, the value of `DepthConfig.depth`.
         title: Name for people.
         kind: What its values mean.
-        source: Where it comes from.
-        trained_on: What it was trained on.
-        licence: Licence of its weights.
-        load: Builds the estimator: a function of the photo, uint8 [H, W, 3], and the features below.
-        tokens_of: Backbone whose tokens it reads; empty where it needs none.
-        token_layers: Blocks of that backbone whose tokens it reads.
-        embedded: True where it needs no download.
-        input_rule: What the photo becomes before the network, for people.
-        download_mb: Size of the weights, megabytes.
-        revision: Commit of the hub repository that is read.
-        packages: What `pip install` must bring beyond the requirements; empty where nothing.
+        source: Where the weights come from, for people.
+        trained_on: What the network was trained on, for people.
+        licence: Licence of the weights.
+        load: Builds the estimator, a function of a photo, uint8 [H, W, 3], and the features of `tokens_of`.
+        weights: Where the weights are kept; None if they come with the package.
+        tokens_of: Registry name of the backbone whose tokens the estimator reads; empty if it reads none.
+        token_layers: Blocks of that backbone whose tokens the estimator reads.
+        embedded: Whether the estimator works without a download.
+        input_rule: How the photo is resized and normalised, for people.
+        download_mb: Size of the weights in megabytes.
+        packages: Arguments of `pip install` for packages beyond the requirements, separated by spaces.
     """
 
     name: str
@@ -40,12 +41,12 @@ class DepthSpec:
     trained_on: str
     licence: str
     load: Callable[[], Estimate]
+    weights: WeightSource | None = None
     tokens_of: str = ""
     token_layers: tuple[int, ...] = ()
     embedded: bool = False
     input_rule: str = ""
     download_mb: float = 0.0
-    revision: str = ""
     packages: str = ""
 
 
@@ -53,7 +54,7 @@ _SPECS: dict[str, DepthSpec] = {}
 
 
 def register_depth(spec: DepthSpec) -> DepthSpec:
-    """Add an estimator to the registry; the last registration of a name wins."""
+    """Add an estimator to the registry. It replaces an earlier one of the same name."""
     _SPECS[spec.name] = spec
     return spec
 
@@ -71,5 +72,5 @@ def get_depth(name: str) -> DepthSpec:
 
 
 def list_depths() -> tuple[DepthSpec, ...]:
-    """All declared estimators, the embedded one first."""
+    """All registered estimators, the embedded one first."""
     return tuple(_SPECS.values())

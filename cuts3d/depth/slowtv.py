@@ -1,9 +1,9 @@
 """Kick Back & Relax (Spencer et al., ICCV 2023): ConvNeXt-B and a small decoder, trained on SlowTV without labels.
 
-The weights are read from a local file only: their repository is under the GNU GPL with the Commons Clause (commercial
-use: ask the authors), so nothing here downloads or ships them. The network is written here on timm's encoder, after
-the published architecture (Monodepth2's decoder: five steps that double the size, encoder levels joined at strides
-16, 8 and 4), and reads the authors' training checkpoint, `kbr.ckpt`.
+The weights are read from a local file only. Their repository is under the GNU GPL with the Commons Clause (commercial
+use: ask the authors), so they are neither shipped nor downloaded. The network follows the published architecture on
+timm's encoder: Monodepth2's decoder, five steps that double the size, with skip connections at strides 16, 8 and 4. It
+reads the authors' training checkpoint, `kbr.ckpt`.
 """
 
 from __future__ import annotations
@@ -18,22 +18,25 @@ from cuts3d.arrays import ImageArray
 from cuts3d.depth._pixels import Shape, imagenet_input, to_multiple
 from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.registry import DepthSpec, register_depth
-from cuts3d.errors import WeightsUnavailableError
 from cuts3d.weights.checkpoints import State, load_strictly
 from cuts3d.weights.files import load_checkpoint
-from cuts3d.weights.folders import WEIGHTS_VARIABLE, find_local
+from cuts3d.weights.locate import weights_path
+from cuts3d.weights.source import WeightSource
 
-NAME = "slowtv"
-TITLE = "Kick Back & Relax (SlowTV)"
-URL = "https://www.dropbox.com/s/o8j4wyhnhgvh4o7/kbr.ckpt?dl=0"
+SOURCE = WeightSource(
+    name="slowtv",
+    title="Kick Back & Relax (SlowTV)",
+    put="the authors' checkpoint kbr.ckpt (https://www.dropbox.com/s/o8j4wyhnhgvh4o7/kbr.ckpt?dl=0) as 'slowtv.pt'",
+    manual="its licence restricts commercial use",
+)
 
 LANDSCAPE_WIDTH = 640
 PORTRAIT_HEIGHT = 384
 STEP = 32
-LEAST = 2 * STEP  # a level of one cell could not be padded by reflection
+LEAST = 2 * STEP  # a level of a single cell cannot be padded by reflection
 WIDTHS = (256, 128, 64, 32, 16)  # channels after each step
 
-# A training checkpoint holds the pose network as well; the depth network's tensors stand under this prefix.
+# A training checkpoint contains a pose network as well. This prefix marks the tensors of the depth network.
 _DEPTH = "nets.depth."
 _PREFIXES = {
     "encoder.": "encoder.",
@@ -49,7 +52,7 @@ def _conv(channels: int, out: int) -> nn.Conv2d:
 
 
 class Step(nn.Module):
-    """Doubles the size, and joins an encoder level where there is one of that size."""
+    """Doubles the size, and concatenates the encoder level of that size if there is one."""
 
     def __init__(self, channels: int, joined: int, out: int) -> None:
         super().__init__()
@@ -57,7 +60,7 @@ class Step(nn.Module):
         self.after = _conv(out + joined, out)
 
     def forward(self, x: torch.Tensor, level: torch.Tensor | None) -> torch.Tensor:
-        """[B, C, h, w] and perhaps [B, joined, 2h, 2w] to [B, out, 2h, 2w]."""
+        """Features [B, C, h, w] and a level [B, joined, 2h, 2w] or None, to [B, out, 2h, 2w]."""
         x = F.interpolate(F.elu(self.before(x)), scale_factor=2, mode="nearest")
         return F.elu(self.after(x if level is None else torch.cat([x, level], dim=1)))
 
@@ -89,7 +92,7 @@ class SlowTV(nn.Module):
 
 
 def input_shape(shape: Shape) -> Shape:
-    """Input (height, width) of a photo: 640 wide, or 384 high where it is upright, to multiples of 32."""
+    """Input (height, width) of a photo: 640 wide in landscape format, 384 high in portrait, to multiples of 32."""
     h, w = shape
     scale = LANDSCAPE_WIDTH / w if w >= h else PORTRAIT_HEIGHT / h
     return to_multiple(int(h * scale), STEP, least=LEAST), to_multiple(int(w * scale), STEP, least=LEAST)
@@ -101,23 +104,16 @@ def prepare(image: ImageArray) -> torch.Tensor:
 
 
 def estimator(network: nn.Module) -> NetworkEstimator:
-    """The network with its input rule; its maps have the input's size and no padding."""
-    return NetworkEstimator(
-        network=network,
-        prepare=prepare,
-        forward=lambda net, pixels: net(pixels),
-        finish=lambda raw, shape: raw,
-        kind="disparity",
-        title=TITLE,
-    )
+    """An estimator that runs the network; its maps have the size of the input."""
+    return NetworkEstimator(network=network, prepare=prepare, kind="disparity", title=SOURCE.title)
 
 
-def build(state: State, *, source: str, encoder: str = "convnext_base") -> SlowTV:
+def build(state: State, *, label: str, encoder: str = "convnext_base") -> SlowTV:
     """The network with the tensors of the authors' checkpoint.
 
     Args:
         state: Tensors under the official names, with or without the training code's prefix.
-        source: Where they come from, for the error.
+        label: Name of the checkpoint, for the error.
         encoder: timm's name of the encoder.
 
     Raises:
@@ -125,7 +121,7 @@ def build(state: State, *, source: str, encoder: str = "convnext_base") -> SlowT
     """
     depth = {k.removeprefix(_DEPTH): v for k, v in state.items() if k.startswith(_DEPTH)} or state
     network = SlowTV(encoder)
-    load_strictly(network, depth, _PREFIXES, unused=_UNUSED, source=source, title=TITLE)
+    load_strictly(network, depth, label=label, title=SOURCE.title, prefixes=_PREFIXES, unused=_UNUSED)
     return network
 
 
@@ -133,27 +129,22 @@ def load_slowtv() -> NetworkEstimator:
     """Kick Back & Relax from `slowtv.pt`, `.pth` or `.safetensors` in `$CUTS3D_WEIGHTS`.
 
     Raises:
-        WeightsUnavailableError: No such file, or it is another network's.
+        WeightsUnavailableError: The file is missing, or is that of another network.
     """
-    path = find_local(NAME)
-    if path is None:
-        raise WeightsUnavailableError(
-            f"{TITLE} is read from a local file only: fetch its authors' checkpoint, {URL}, put it as '{NAME}.pt' into "
-            f"a folder and name that folder in the environment variable {WEIGHTS_VARIABLE}, or choose the embedded "
-            "depth, which needs no download."
-        )
-    return estimator(build(load_checkpoint(path), source=f"'{path.name}'"))
+    path = weights_path(SOURCE)
+    return estimator(build(load_checkpoint(path), label=SOURCE.label(path)))
 
 
 register_depth(
     DepthSpec(
-        name=NAME,
-        title=TITLE,
+        name=SOURCE.name,
+        title=SOURCE.title,
         kind="disparity",
-        source=f"kbr.ckpt of github.com/jspenmar/slowtv_monodepth, renamed {NAME}.pt",
+        source="kbr.ckpt of github.com/jspenmar/slowtv_monodepth, renamed to slowtv.pt",
         trained_on="SlowTV, Mannequin Challenge and KITTI videos, self-supervised",
         licence="GNU GPL with the Commons Clause (commercial use: ask the authors)",
         load=load_slowtv,
-        input_rule="640 wide, or 384 high where upright, both sides to multiples of 32, bilinear",
+        weights=SOURCE,
+        input_rule="640 wide in landscape format, 384 high in portrait format, both sides to multiples of 32, bilinear",
     )
 )

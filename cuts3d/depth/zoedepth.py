@@ -1,4 +1,4 @@
-"""ZoeDepth, the estimator of the paper: metres, from transformers' port.
+"""ZoeDepth, the depth estimator of the paper, as transformers implements it; metric depth.
 
 Padding, heads and configuration are those of Intel/zoedepth-nyu-kitti ("ZoeD_NK" in transformers' conversion script).
 Bhat et al., arXiv 2302.12288.
@@ -14,20 +14,12 @@ import torch
 from torch import nn
 
 from cuts3d.arrays import ImageArray
-from cuts3d.depth.network import NetworkEstimator, Shape
+from cuts3d.depth._pixels import Shape, check_side, input_size, photo_size, resized
+from cuts3d.depth.network import NetworkEstimator
 from cuts3d.depth.registry import DepthSpec, register_depth
-from cuts3d.depth.transformers_hub import (
-    HubModel,
-    check_side,
-    input_size,
-    load_network,
-    photo_size,
-    pixel_values,
-    predicted_depth,
-    resized,
-)
+from cuts3d.depth.transformers_network import TransformersModel, load_network, pixel_values, predicted_depth
+from cuts3d.weights.source import WeightSource
 
-TITLE = "ZoeDepth (NYU + KITTI)"
 TARGET = (384, 512)
 MULTIPLE = 32
 
@@ -61,17 +53,18 @@ def architecture() -> tuple[Any, Any]:
     return ZoeDepthForDepthEstimation, config
 
 
-MODEL = HubModel(
+SOURCE = WeightSource(
     name="zoedepth",
+    title="ZoeDepth (NYU + KITTI)",
     repository="Intel/zoedepth-nyu-kitti",
     revision="f364d4c7936e91f465abba182208dd68142bf0ca",  # pinned by three unrelated public projects
-    architecture=architecture,
 )
+MODEL = TransformersModel(source=SOURCE, architecture=architecture)
 
 
 @cache
 def processor() -> Any:
-    """The published processor; `ensure_multiple_of` is 32 there, where the class says 1/32."""
+    """The published processor. Its `ensure_multiple_of` is 32; the default of its class is 1/32."""
     from transformers import ZoeDepthImageProcessor
 
     return ZoeDepthImageProcessor(
@@ -80,19 +73,19 @@ def processor() -> Any:
 
 
 def padding(side: int) -> int:
-    """Pixels that are mirrored at either end of a side, against artefacts at the borders."""
+    """Pixels of padding at each end of a side; it avoids artefacts at the borders."""
     return int(sqrt(side / 2) * 3)
 
 
 def prepare(image: ImageArray) -> torch.Tensor:
-    """A photo, uint8 [H, W, 3], mirrored at its borders and resized to the network's input, float32 [3, h, w]."""
+    """A photo, uint8 [H, W, 3], padded by reflection and resized to the network's input, float32 [3, h, w]."""
     check_side(image)
     height, width = (side + 2 * padding(side) for side in image.shape[:2])
     return pixel_values(processor(), image, input_size((height, width), TARGET, MULTIPLE))
 
 
 def forward(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
-    """Raw maps, one photo at a time: the network lets a whole batch vote for one of its two heads.
+    """Raw maps, one photo at a time, because the network chooses one of its two heads for a whole batch.
 
     Args:
         network: The network.
@@ -105,14 +98,14 @@ def forward(network: nn.Module, pixels: torch.Tensor) -> torch.Tensor:
 
 
 def finish(raw: torch.Tensor, shape: Shape) -> torch.Tensor:
-    """Remove the padding, by the post-processor's rule at the scale of `photo_size`.
+    """Remove the padding by the rule of the post-processor, at the scale of `photo_size`.
 
     Args:
         raw: Map with padding, float [h, w].
         shape: (H, W) of the photo.
 
     Returns:
-        float [h', w'], the photo alone.
+        Map of the photo without padding, float [h', w'].
     """
     size = photo_size(shape)
     scale = min(1.0, max(size) / max(shape))
@@ -125,9 +118,9 @@ def finish(raw: torch.Tensor, shape: Shape) -> torch.Tensor:
 
 
 def wrap(network: nn.Module) -> NetworkEstimator:
-    """The estimator on a network."""
+    """An estimator that runs a network."""
     return NetworkEstimator(
-        network=network, prepare=prepare, forward=forward, finish=finish, kind="metric", title=TITLE
+        network=network, prepare=prepare, forward=forward, finish=finish, kind="metric", title=SOURCE.title
     )
 
 
@@ -135,23 +128,23 @@ def load() -> NetworkEstimator:
     """The estimator.
 
     Raises:
-        WeightsUnavailableError: Its weights cannot be had.
+        WeightsUnavailableError: Its weights are missing.
     """
     return wrap(load_network(MODEL))
 
 
 register_depth(
     DepthSpec(
-        name=MODEL.name,
-        title=TITLE,
+        name=SOURCE.name,
+        title=SOURCE.title,
         kind="metric",
-        source=MODEL.source,
+        source=SOURCE.origin,
         trained_on="12 data sets of relative depth (MiDaS), then NYU Depth v2 and KITTI",
         licence="MIT",
         load=load,
-        input_rule="Borders mirrored, then near 384×512 with the aspect ratio kept, in multiples of 32; mean and "
-        "deviation 0.5; the mirrored borders are cut off again",
+        weights=SOURCE,
+        input_rule="padded by reflection, then near 384×512 with the aspect ratio kept, in multiples of 32; mean and "
+        "standard deviation 0.5; the padding is removed from the map",
         download_mb=1380,
-        revision=MODEL.revision,
     )
 )

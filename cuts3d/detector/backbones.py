@@ -17,11 +17,16 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from cuts3d.detector.config import NetworkConfig
 from cuts3d.errors import WeightsUnavailableError
 from cuts3d.weights.files import load_checkpoint
-from cuts3d.weights.folders import find_local
-from cuts3d.weights.missing import unavailable
+from cuts3d.weights.locate import weights_path
+from cuts3d.weights.source import WeightSource
 
 LITE0 = "tf_efficientnet_lite0"
-DINO_RESNET = "dino_resnet50"
+DINO_RESNET = WeightSource(
+    name="dino_resnet50",
+    title="DINO ResNet-50",
+    put="DINO's checkpoint of ResNet-50 as 'dino_resnet50.pth' or 'dino_resnet50.safetensors'",
+    manual="no address of it has been verified",
+)
 
 
 class Pyramid(nn.Module):
@@ -93,21 +98,12 @@ def load_pretrained(pyramid: Pyramid, backbone: str) -> None:
     Raises:
         WeightsUnavailableError: They cannot be had; the sentence says what to do.
     """
-    state = _dino_resnet_state() if backbone == "resnet50" else _lite0_state()
+    state = load_checkpoint(weights_path(DINO_RESNET)) if backbone == "resnet50" else _lite0_state()
     own = pyramid.body.state_dict()
     lacking = [key for key in own if key not in state and not key.endswith("num_batches_tracked")]
     if lacking or any(state[k].shape != v.shape for k, v in own.items() if k in state):
         raise WeightsUnavailableError(f"The weights found for '{backbone}' are those of another network.")
     pyramid.body.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)
-
-
-def _dino_resnet_state() -> dict[str, Tensor]:
-    path = find_local(DINO_RESNET)
-    if path is None:
-        raise unavailable(
-            DINO_RESNET, hub="the folder $CUTS3D_WEIGHTS", reason="DINO's ResNet-50 checkpoint is not there"
-        )
-    return load_checkpoint(path)
 
 
 def _lite0_state() -> dict[str, Tensor]:

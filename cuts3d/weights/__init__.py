@@ -1,1 +1,1 @@
-"""Where weights come from: package data, a local folder, a hub. Safetensors or `weights_only` only."""
+"""Weights of networks: where they are kept, how they are found, downloaded and read."""

@@ -1,36 +1,36 @@
-"""Checkpoints of other people's networks: their tensors under our names, all of them or a clear error."""
+"""Checkpoints of published networks: their tensors under our names, either all of them or an error."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 
-from cuts3d.errors import WeightsUnavailableError
-from cuts3d.weights.folders import WEIGHTS_VARIABLE
+from cuts3d.weights.source import wrong_checkpoint
 
 State = Mapping[str, torch.Tensor]
 
-_NAMED = 2  # tensors of each kind that an error names
+_PER_KIND = 2  # tensors of each kind that an error names first
+_NAMED = 3 * _PER_KIND
 
 
-def renamed(state: State, prefixes: Mapping[str, str]) -> dict[str, torch.Tensor]:
+def rename_tensors(state: State, prefixes: Mapping[str, str]) -> dict[str, torch.Tensor]:
     """Tensors under new names.
 
     Args:
         state: Tensors by name.
-        prefixes: New prefix by old; no key is the prefix of another. A name that none fits stays as it is.
+        prefixes: New prefix by old prefix. No old prefix starts with another one. Other names stay as they are.
     """
-    found: dict[str, torch.Tensor] = {}
+    renamed: dict[str, torch.Tensor] = {}
     for name, tensor in state.items():
         old = next((p for p in prefixes if name.startswith(p)), "")
-        found[prefixes[old] + name.removeprefix(old) if old else name] = tensor
-    return found
+        renamed[prefixes[old] + name.removeprefix(old) if old else name] = tensor
+    return renamed
 
 
 def mismatches(wanted: State, state: State) -> list[str]:
-    """What keeps tensors from being the wanted ones, as short phrases, the first of every kind in front."""
+    """Differences of two states in names and shapes, each a short phrase; the first two of every kind come first."""
     kinds = (
         [f"'{k}' is missing" for k in wanted if k not in state],
         [f"'{k}' is unknown" for k in state if k not in wanted],
@@ -40,40 +40,50 @@ def mismatches(wanted: State, state: State) -> list[str]:
             if k in state and state[k].shape != v.shape
         ],
     )
-    return [p for kind in kinds for p in kind[:_NAMED]] + [p for kind in kinds for p in kind[_NAMED:]]
+    return [p for kind in kinds for p in kind[:_PER_KIND]] + [p for kind in kinds for p in kind[_PER_KIND:]]
+
+
+def refuse_mismatches(found: Sequence[str], *, label: str, title: str) -> None:
+    """Raise the error that names the first mismatches.
+
+    Args:
+        found: Phrases, see `mismatches`.
+        label: Name of the checkpoint, see `WeightSource.label`.
+        title: What it should be a checkpoint of.
+
+    Raises:
+        WeightsUnavailableError: There is a mismatch.
+    """
+    if found:
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        raise wrong_checkpoint(label, title, "; ".join(found[:_NAMED]) + more)
 
 
 def load_strictly(
     network: nn.Module,
     state: State,
-    prefixes: Mapping[str, str],
     *,
-    unused: tuple[str, ...],
-    source: str,
+    label: str,
     title: str,
+    prefixes: Mapping[str, str] | None = None,
+    unused: tuple[str, ...] = (),
 ) -> None:
-    """Put a checkpoint's tensors into our network, and leave it in evaluation mode without gradients.
+    """Load a checkpoint's tensors into a network, and leave it in evaluation mode without gradients.
 
     Args:
         network: Changed in place.
         state: Tensors under the checkpoint's names.
-        prefixes: Our prefix by the checkpoint's, one to one.
-        unused: The checkpoint's prefixes of tensors that nothing reads in use; they are dropped.
-        source: Where the tensors come from, for the error.
-        title: What they should be, for the error.
+        label: Name of the checkpoint, for the error.
+        title: What it should be a checkpoint of, for the error.
+        prefixes: Our prefix by the checkpoint's prefix, one to one.
+        unused: Prefixes of tensors that inference does not need; they are dropped.
 
     Raises:
-        WeightsUnavailableError: A tensor is missing, unknown or of another shape, named as in the checkpoint.
+        WeightsUnavailableError: A tensor is missing, unknown or of another shape; it is named as in the checkpoint.
     """
+    prefixes = prefixes or {}
     used = {k: v for k, v in state.items() if not k.startswith(unused)}
-    wanted = renamed(network.state_dict(), {ours: theirs for theirs, ours in prefixes.items()})
-    wrong = mismatches(wanted, used)
-    if wrong:
-        first = 3 * _NAMED
-        more = f" and {len(wrong) - first} more" if len(wrong) > first else ""
-        raise WeightsUnavailableError(
-            f"{source} is not a checkpoint of {title}: {'; '.join(wrong[:first])}{more}. "
-            f"Put the right checkpoint into the folder ${WEIGHTS_VARIABLE}, or choose the embedded depth."
-        )
-    network.load_state_dict(renamed(used, prefixes), strict=True)
+    wanted = rename_tensors(network.state_dict(), {ours: theirs for theirs, ours in prefixes.items()})
+    refuse_mismatches(mismatches(wanted, used), label=label, title=title)
+    network.load_state_dict(rename_tensors(used, prefixes), strict=True)
     network.eval().requires_grad_(False)

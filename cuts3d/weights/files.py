@@ -1,4 +1,4 @@
-"""Where weights come from: a local folder, an installed package, a hub. Safetensors or `weights_only` only."""
+"""Reading and writing files of weights. Only tensors are read: safetensors, or pickles with `weights_only`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sha256_of(path: Path) -> str:
 
 
 def load_safetensors(path: Path) -> dict[str, torch.Tensor] | None:
-    """Tensors of a safetensors file; None where it is missing or damaged (it will be made again)."""
+    """Tensors of a safetensors file, or None if the file is missing or damaged."""
     try:
         return load_file(path)
     except (OSError, SafetensorError):
@@ -31,7 +31,7 @@ def load_safetensors(path: Path) -> dict[str, torch.Tensor] | None:
 
 
 def save_safetensors(state: dict[str, torch.Tensor], path: Path, metadata: dict[str, str] | None = None) -> bool:
-    """Write atomically; a full disk or read-only folder costs the cache, not the run.
+    """Write a safetensors file atomically. A full disk or a read-only folder is reported, not raised.
 
     Returns:
         Whether the file was written.
@@ -40,7 +40,7 @@ def save_safetensors(state: dict[str, torch.Tensor], path: Path, metadata: dict[
     folder = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # a folder, since `save_file` itself writes through a file of a name of its own beside the one it is given
+        # in a temporary folder, because `save_file` creates a temporary file of its own next to its target
         folder = tempfile.mkdtemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
         temporary = Path(folder) / path.name
         save_file(tensors, temporary, metadata=metadata)
@@ -55,12 +55,12 @@ def save_safetensors(state: dict[str, torch.Tensor], path: Path, metadata: dict[
 
 
 def load_checkpoint(path: Path) -> dict[str, torch.Tensor]:
-    """State dict of a local checkpoint, without running any code in it.
+    """State dict of a local checkpoint. Code in a pickle is never run.
 
-    Common wrappers (`state_dict`, `model`, `teacher`, `student`) are opened.
+    The state dict may be wrapped in a dictionary, under `state_dict`, `model`, `teacher` or `student`.
 
     Raises:
-        WeightsUnavailableError: The file is no checkpoint of plain tensors.
+        WeightsUnavailableError: The file is not a checkpoint of plain tensors.
     """
     try:
         if path.suffix == ".safetensors":
@@ -81,25 +81,25 @@ def load_checkpoint(path: Path) -> dict[str, torch.Tensor]:
     odd = [k for k, v in tensors.items() if not (isinstance(k, str) and _is_plain(v))]
     if odd:
         raise WeightsUnavailableError(
-            f"'{path.name}' is not a checkpoint of plain tensors: '{odd[0]}' is sparse, nested, quantised or empty of "
-            "values, or not a name."
+            f"'{path.name}' is not a checkpoint of plain tensors: '{odd[0]}' is sparse, nested, quantised or without "
+            "values, or its name is not a text."
         )
     return tensors
 
 
 def _check_archive(path: Path) -> None:
-    """Refuse an archive that would become a thousand times larger than its file: Torch packs none, but unpacks any.
+    """Refuse a compressed archive, which could grow a thousandfold in memory. Torch itself writes uncompressed ones.
 
     Raises:
-        ValueError: Its files are larger than itself.
+        ValueError: The contents are larger than the archive.
     """
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
         if sum(one.file_size for one in archive.infolist()) > path.stat().st_size:
-            raise ValueError("its archive is packed")
+            raise ValueError("its archive is compressed")
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:
     dense = tensor.layout == torch.strided and not (tensor.is_nested or tensor.is_quantized)
-    return dense and tensor.device.type == "cpu"  # else `meta`: a shape without values
+    return dense and tensor.device.type == "cpu"  # a tensor on `meta` has a shape but no values

@@ -1,4 +1,4 @@
-"""Folders where weights lie: the cache, and the user's own."""
+"""Folders of weights: the cache, and the user's own folder `$CUTS3D_WEIGHTS`."""
 
 from __future__ import annotations
 
@@ -19,16 +19,18 @@ def cache_dir() -> Path:
 
 
 def find_local(name: str) -> Path | None:
-    """Checkpoint `name` (.safetensors, .pth or .pt) in the folder `$CUTS3D_WEIGHTS`, if any."""
-    folder = os.environ.get(WEIGHTS_VARIABLE)
-    if not folder:
-        return None
-    candidates = (Path(folder).expanduser() / f"{name}{suffix}" for suffix in (".safetensors", ".pth", ".pt"))
+    """The file `name.safetensors`, `name.pth` or `name.pt` in the folder `$CUTS3D_WEIGHTS`, or None."""
+    folder = _own_folder()
+    candidates = [folder / f"{name}{suffix}" for suffix in (".safetensors", ".pth", ".pt")] if folder else []
     return next((p for p in candidates if p.is_file()), None)
 
 
 def local_folder(name: str) -> Path | None:
-    """The folder `name` in `$CUTS3D_WEIGHTS`, if any."""
+    """The folder `name` in the folder `$CUTS3D_WEIGHTS`, or None."""
+    folder = _own_folder()
+    return folder / name if folder and (folder / name).is_dir() else None
+
+
+def _own_folder() -> Path | None:
     folder = os.environ.get(WEIGHTS_VARIABLE)
-    path = Path(folder).expanduser() / name if folder else None
-    return path if path is not None and path.is_dir() else None
+    return Path(folder).expanduser() if folder else None

@@ -15,7 +15,7 @@ import torch
 from helpers import REPO, TOLERANCE
 
 from cuts3d.backbones import embedded, extract_features, get_backbone, list_backbones
-from cuts3d.backbones.vit import normalise_pixels
+from cuts3d.backbones.pixels import resized_tensor, standardise
 from cuts3d.errors import ConfigError, WeightsUnavailableError
 
 LAST_TOKENS = "/backbone/layernorm/Add_1_output_0"
@@ -23,7 +23,8 @@ LAST_TOKENS = "/backbone/layernorm/Add_1_output_0"
 
 @pytest.fixture(scope="module")
 def pixels(embedded_spec) -> torch.Tensor:
-    return normalise_pixels(skimage.data.astronaut(), embedded_spec, (224, 224))
+    pixels = resized_tensor(skimage.data.astronaut(), (224, 224))
+    return standardise(pixels, embedded_spec.mean, embedded_spec.std)[None]
 
 
 def onnx_tokens(pixels: torch.Tensor) -> np.ndarray:

@@ -11,14 +11,15 @@ import huggingface_hub
 import numpy as np
 import pytest
 import timm
-import timm.models
 import torch
 from safetensors.torch import save_file
 
-from cuts3d.backbones import extract_features, get_backbone, hub, list_backbones
-from cuts3d.backbones.hub import HUB_FILE, timm_keys
+from cuts3d.backbones import extract_features, get_backbone, list_backbones
+from cuts3d.backbones.hub import timm_keys
 from cuts3d.errors import WeightsUnavailableError
+from cuts3d.weights import locate
 from cuts3d.weights.folders import WEIGHTS_VARIABLE
+from cuts3d.weights.source import MODEL_FILE
 
 TIMM_NAMES = {
     "dino_vits8": "vit_small_patch8_224.dino",
@@ -56,7 +57,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         raise AssertionError("the hub was asked although a local file is there")
 
     monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
-    monkeypatch.setattr(hub, "fetch_state", refuse)
+    monkeypatch.setattr(locate, "download", refuse)
     return tmp_path
 
 
@@ -96,7 +97,7 @@ def test_declaration_agrees_with_timm(name: str) -> None:
     assert config is not None
     assert (spec.mean, spec.std) == (config.mean, config.std)
     assert f"patch{spec.patch_size}_" in TIMM_NAMES[name]
-    assert config.hf_hub_id == spec.source.removeprefix("Hugging Face hub, ")
+    assert config.hf_hub_id == spec.source.removesuffix(" on the Hugging Face hub")
 
 
 # Local files
@@ -178,7 +179,7 @@ def test_wrong_checkpoint_names_the_first_keys(
 
 def test_two_networks_in_one_file_are_refused() -> None:
     with pytest.raises(WeightsUnavailableError, match="more than one network: 'cls_token' occurs twice"):
-        timm_keys({"module.cls_token": torch.zeros(1), "encoder.cls_token": torch.ones(1)}, source="'x.pth'")
+        timm_keys({"module.cls_token": torch.zeros(1), "encoder.cls_token": torch.ones(1)}, label="'x.pth'")
 
 
 class Hostile:
@@ -216,7 +217,7 @@ def test_hub_failure_says_what_to_do(monkeypatch: pytest.MonkeyPatch, name: str,
         raise cause
 
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", fail if step == "probe" else lambda *_, **__: None)
-    monkeypatch.setattr(timm.models, "load_state_dict_from_hf", fail)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
     with pytest.raises(WeightsUnavailableError) as caught:
         get_backbone(name).load()
     assert_says_what_to_do(caught.value, name)
@@ -234,25 +235,33 @@ def test_offline_mode_is_honoured(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("cached", [False, True])
 @pytest.mark.usefixtures("empty_cache")
-def test_hub_gives_safetensors_of_the_pinned_revision(monkeypatch: pytest.MonkeyPatch, cached: bool) -> None:
+def test_hub_gives_safetensors_of_the_pinned_revision(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cached: bool
+) -> None:
     asked: list[tuple[str, float]] = []
-    loaded: list[tuple[str, str]] = []
+    loaded: list[tuple[str, str, str]] = []
+    path = tmp_path / MODEL_FILE
+    save_file(random_state("dinov2_vits14"), path)
 
-    def download(repository: str, *, filename: str) -> dict[str, torch.Tensor]:
-        loaded.append((repository, filename))
-        return random_state("dinov2_vits14")
+    def give(repository: str, file: str, *, revision: str, **options: float) -> str:
+        assert all(0 < seconds <= 10 for seconds in options.values())
+        loaded.append((repository, file, revision))
+        return str(path)
 
-    if cached:
-        monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_, **__: "/a/file")
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache" if cached else "hf_hub_download", give)
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda url, *, timeout: asked.append((url, timeout)))
-    monkeypatch.setattr(timm.models, "load_state_dict_from_hf", download)
     assert_same_state(get_backbone("dinov2_vits14").load(), "dinov2_vits14")
-    ((repository, filename),) = loaded
-    name, revision = repository.split("@")
+    ((name, filename, revision),) = loaded
     assert name == "timm/vit_small_patch14_dinov2.lvd142m" and len(revision) == 40
-    assert filename == HUB_FILE == "model.safetensors"
+    assert filename == MODEL_FILE == "model.safetensors"
     assert len(asked) == (0 if cached else 1)
     assert all(url.endswith(f"{name}/resolve/{revision}/{filename}") and 0 < s <= 10 for url, s in asked)
+
+
+def test_a_folder_as_the_hub_client_writes_it_is_read(folder: Path) -> None:
+    (folder / "dino_vits16").mkdir()
+    save_file(random_state("dino_vits16"), folder / "dino_vits16" / MODEL_FILE)
+    assert_same_state(get_backbone("dino_vits16").load(), "dino_vits16")
 
 
 @pytest.mark.weights

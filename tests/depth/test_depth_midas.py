@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import urllib.request
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,12 @@ from scipy.stats import spearmanr
 from torch import nn
 
 from cuts3d.arrays import ImageArray
-from cuts3d.depth import get_depth, midas_small
-from cuts3d.depth.midas_small import FILE, SHA256_START, MidasSmall, build, estimator, input_shape, load_midas_small
+from cuts3d.depth import get_depth
+from cuts3d.depth.midas_small import SOURCE, MidasSmall, build, estimator, input_shape, load_midas_small
 from cuts3d.errors import WeightsUnavailableError
 from cuts3d.grids import resize_map
 from cuts3d.scenes import make_scene
+from cuts3d.weights import locate
 from cuts3d.weights.files import sha256_of
 from cuts3d.weights.folders import WEIGHTS_VARIABLE, cache_dir
 
@@ -69,7 +71,7 @@ def official_state() -> State:
 
 @cache
 def network() -> MidasSmall:
-    return build(official_state(), source="made")
+    return build(official_state(), label="made")
 
 
 def photo(h: int, w: int, seed: int = 0) -> ImageArray:
@@ -80,7 +82,7 @@ def photo(h: int, w: int, seed: int = 0) -> ImageArray:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty `$CUTS3D_WEIGHTS`, and no release to ask."""
     monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
-    monkeypatch.setattr(midas_small, "fetch", None)
+    monkeypatch.setattr(locate, "download", None)
     return tmp_path
 
 
@@ -200,13 +202,13 @@ def test_local_file_loads(folder: Path) -> None:
 def test_other_tensors_are_named(change: dict[str, torch.Tensor | None], words: str) -> None:
     state = {k: v for k, v in {**official_state(), **change}.items() if v is not None}
     with pytest.raises(WeightsUnavailableError) as caught:
-        build(state, source="'a.pt'")
+        build(state, label="'a.pt'")
     assert all(w in str(caught.value) for w in ("'a.pt' is not a checkpoint of MiDaS", WEIGHTS_VARIABLE, words))
 
 
 def test_another_network_is_refused_in_one_sentence() -> None:
     with pytest.raises(WeightsUnavailableError, match=r"'conv1\.weight' is unknown; .* and 473 more\.") as caught:
-        build({"conv1.weight": torch.zeros(1)}, source="'a.pt'")
+        build({"conv1.weight": torch.zeros(1)}, label="'a.pt'")
     assert len(str(caught.value)) < 600
 
 
@@ -257,7 +259,7 @@ def test_unreachable_release_says_what_to_do(no_file: list[str]) -> None:
         load_midas_small()
     words = ("OSError: no route to host)", "midas_v21_small_256.pt", "'midas_small.pt'", WEIGHTS_VARIABLE, "embedded")
     assert all(w in str(caught.value) for w in words)
-    assert no_file == [f"https://github.com/isl-org/MiDaS/releases/download/v2_1/{FILE}"]
+    assert no_file == [f"https://github.com/isl-org/MiDaS/releases/download/v2_1/{SOURCE.file}"]
 
 
 def test_offline_is_honoured(no_file: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,18 +278,17 @@ def test_download_is_held_to_its_hash_and_kept(no_file: list[str], monkeypatch: 
 
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: io.BytesIO())
     monkeypatch.setattr(torch.hub, "download_url_to_file", download)
-    path = midas_small.fetch()
-    assert path == cache_dir() / FILE and started == [SHA256_START]
-    assert midas_small.fetch() == path and len(started) == 2  # a cached file of another hash is fetched again
-    monkeypatch.setattr(midas_small, "SHA256_START", sha256_of(path)[:8])
-    assert midas_small.fetch() == path and len(started) == 2
-    assert SHA256_START in FILE
+    path = locate.download(SOURCE)
+    assert path == cache_dir() / SOURCE.file and started == [SOURCE.sha256]
+    assert locate.download(SOURCE) == path and len(started) == 2  # a cached file of another hash is fetched again
+    assert locate.download(replace(SOURCE, sha256=sha256_of(path)[:8])) == path and len(started) == 2
+    assert SOURCE.sha256 in SOURCE.file and len(SOURCE.sha256) == 8
 
 
 def test_declaration() -> None:
     spec = get_depth("midas_small")
     assert (spec.kind, spec.licence, spec.load) == ("disparity", "MIT", load_midas_small)
-    assert 80 < spec.download_mb < 90 and spec.revision and not spec.packages
+    assert 80 < spec.download_mb < 90 and spec.weights is SOURCE and not spec.packages
 
 
 @pytest.mark.weights

@@ -19,6 +19,7 @@ from torch import nn
 
 from cuts3d.arrays import ImageArray
 from cuts3d.depth import get_depth, marigold, moge
+from cuts3d.depth._pixels import photo_size
 from cuts3d.depth.marigold import load_marigold
 from cuts3d.depth.moge import load_moge
 from cuts3d.errors import WeightsUnavailableError
@@ -85,6 +86,12 @@ class FakeMoGe(nn.Module):
         return {"depth": torch.where(mask, depth, torch.inf), "mask": mask}
 
 
+def hub_path(repository: str, file: str, *, revision: str, etag_timeout: float) -> str:
+    """Where the hub's client keeps a file; the fakes do not read it."""
+    assert 0 < etag_timeout <= 10
+    return f"/hub/{repository}/{revision}/{file}"
+
+
 @pytest.fixture
 def packages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Both packages as fakes, no local folder, and a hub that answers; gives the addresses it was asked for."""
@@ -99,6 +106,7 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setattr(fake, "calls", [])
     monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_, **__: None)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", hub_path)
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda url, *, timeout: asked.extend([url]))
     return asked
 
@@ -119,7 +127,9 @@ def test_marigold_loads_the_pinned_revision(packages: list[str]) -> None:
     assert call["source"] == "prs-eth/marigold-depth-v1-1" and len(call["revision"]) == 40
     assert call["variant"] == "fp16" and call["use_safetensors"]
     assert call["torch_dtype"] == (torch.float16 if torch.cuda.is_available() else torch.float32)
-    assert packages == [f"https://huggingface.co/{marigold.REPOSITORY}/resolve/{marigold.REVISION}/model_index.json"]
+    assert packages == [
+        f"https://huggingface.co/{marigold.REPOSITORY}/resolve/{marigold.SOURCE.revision}/model_index.json"
+    ]
 
 
 def test_marigold_paints_at_its_own_size_with_near_in_front(packages: list[str]) -> None:
@@ -147,6 +157,7 @@ def test_marigold_reads_a_local_folder_without_the_hub(
     packages: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "marigold").mkdir()
+    (tmp_path / "marigold" / "model_index.json").touch()
     monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
     load_marigold()
     (call,) = FakePipeline.calls
@@ -158,8 +169,9 @@ def test_marigold_reads_a_local_folder_without_the_hub(
 
 def test_moge_loads_the_pinned_revision(packages: list[str]) -> None:
     load_moge()
-    assert FakeMoGe.calls == [{"source": "Ruicheng/moge-2-vits-normal", "revision": moge.REVISION}]
-    assert packages == [f"https://huggingface.co/{moge.REPOSITORY}/resolve/{moge.REVISION}/model.pt"]
+    repository, revision = "Ruicheng/moge-2-vits-normal", moge.SOURCE.revision
+    assert FakeMoGe.calls == [{"source": f"/hub/{repository}/{revision}/model.pt"}] and len(revision) == 40
+    assert packages == [f"https://huggingface.co/{repository}/resolve/{revision}/model.pt"]
 
 
 def test_moge_is_metric_and_unknown_where_it_is_masked(packages: list[str]) -> None:
@@ -182,7 +194,7 @@ def test_moge_without_a_mask_still_drops_what_is_no_depth() -> None:
     ("size", "expected"), [((51, 77), (51, 77)), ((1, 1), (1, 1)), ((2000, 3001), (682, 1024)), ((4096, 2), (1024, 1))]
 )
 def test_moge_input_rule(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert moge.input_shape(size) == expected
+    assert photo_size(size) == expected
     assert moge.prepare(photo(*size)).shape == (3, *expected)
 
 
@@ -226,18 +238,41 @@ def test_hub_failure_says_what_to_do(
 
     if step == "probe":
         monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", fail)
-    for fake in (FakePipeline, FakeMoGe):
-        monkeypatch.setattr(fake, "from_pretrained", fail)
+    elif name == "marigold":  # diffusers downloads the pipeline's files by itself
+        monkeypatch.setattr(FakePipeline, "from_pretrained", fail)
+    else:
+        monkeypatch.setattr(huggingface_hub, "hf_hub_download", fail)
     with pytest.raises(WeightsUnavailableError) as caught:
         LOADERS[name]()
     words = ("(ConnectionError: the cable is cut)", "Hugging Face hub", WEIGHTS_VARIABLE, "embedded", f"'{name}")
     assert all(w in str(caught.value) for w in words) and caught.value.__cause__ is cause
 
 
+@pytest.mark.parametrize(
+    ("name", "file", "label"),
+    [("marigold", "marigold/model_index.json", "The folder 'marigold'"), ("moge", "moge.pt", "'moge.pt'")],
+)
+def test_a_local_copy_that_cannot_be_read_is_named(
+    packages: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, file: str, label: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError("not a model")
+
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
+    for fake in (FakePipeline, FakeMoGe):
+        monkeypatch.setattr(fake, "from_pretrained", fail)
+    with pytest.raises(WeightsUnavailableError, match=f"{label} is not a checkpoint of .*: OSError"):
+        LOADERS[name]()
+    assert not packages
+
+
 @pytest.mark.parametrize("name", LOADERS)
 def test_declaration(name: str) -> None:
     spec = get_depth(name)
-    assert spec.load is LOADERS[name] and spec.packages and len(spec.revision) == 40
+    assert spec.load is LOADERS[name] and spec.packages
+    assert spec.weights is not None and len(spec.weights.revision) == 40
     assert all((spec.title, spec.source, spec.trained_on, spec.licence, spec.input_rule)) and spec.download_mb > 100
     assert not spec.embedded and not spec.tokens_of
 

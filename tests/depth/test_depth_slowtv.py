@@ -67,7 +67,7 @@ def training_checkpoint(state: State) -> dict[str, Any]:
 
 @cache
 def network() -> SlowTV:
-    return build(official_state(), source="made", encoder=SMALL)
+    return build(official_state(), label="made", encoder=SMALL)
 
 
 def photo(h: int, w: int, seed: int = 0) -> ImageArray:
@@ -153,7 +153,7 @@ def test_network_equals_the_plain_reference() -> None:
 @pytest.mark.parametrize("wrap", [False, True], ids=["bare", "training"])
 def test_both_spellings_load(wrap: bool) -> None:
     state = training_checkpoint(official_state())["state_dict"] if wrap else official_state()
-    loaded = build(state, source="made", encoder=SMALL).state_dict()
+    loaded = build(state, label="made", encoder=SMALL).state_dict()
     assert all(torch.equal(v, loaded[k]) for k, v in network().state_dict().items())
 
 
@@ -214,14 +214,14 @@ def test_near_and_far_are_the_right_way_round() -> None:
 def test_other_tensors_are_named(change: dict[str, torch.Tensor | None], words: str) -> None:
     state = {k: v for k, v in {**official_state(), **change}.items() if v is not None}
     with pytest.raises(WeightsUnavailableError) as caught:
-        build(state, source="'a.pt'", encoder=SMALL)
+        build(state, label="'a.pt'", encoder=SMALL)
     assert all(w in str(caught.value) for w in ("'a.pt' is not a checkpoint of Kick Back", WEIGHTS_VARIABLE, words))
     assert len(str(caught.value)) < 400
 
 
 def test_another_network_is_refused() -> None:
     with pytest.raises(WeightsUnavailableError, match=r"'conv1\.weight' is unknown"):
-        build({"conv1.weight": torch.zeros(1)}, source="'a.pt'", encoder=SMALL)
+        build({"conv1.weight": torch.zeros(1)}, label="'a.pt'", encoder=SMALL)
 
 
 class Hostile:
@@ -259,7 +259,7 @@ def test_declaration() -> None:
     spec = get_depth("slowtv")
     assert (spec.kind, spec.load) == ("disparity", load_slowtv)
     assert "Commons Clause" in spec.licence and "GPL" in spec.licence
-    assert not spec.revision and not spec.packages and not spec.embedded
+    assert spec.weights is not None and not spec.weights.downloads and not spec.packages and not spec.embedded
 
 
 @pytest.mark.weights

@@ -24,15 +24,17 @@ from torch import nn
 from torch.nn.functional import interpolate, pad
 
 from cuts3d.arrays import ImageArray
-from cuts3d.depth import depth_anything, depth_pro, dpt, get_depth, zoedepth
+from cuts3d.depth import depth_anything, depth_pro, dpt, get_depth, missing_reason, zoedepth
+from cuts3d.depth._pixels import input_size, photo_size
 from cuts3d.depth.network import NetworkEstimator
-from cuts3d.depth.transformers_hub import HubModel, input_size, load_network, local_folder, photo_size, pixel_values
+from cuts3d.depth.transformers_network import TransformersModel, load_network, pixel_values
 from cuts3d.errors import InputError, WeightsUnavailableError
 from cuts3d.scenes import SyntheticScene
 from cuts3d.weights.folders import WEIGHTS_VARIABLE
+from cuts3d.weights.locate import local_weights
 
-MODELS: dict[str, HubModel] = {
-    model.name: model
+MODELS: dict[str, TransformersModel] = {
+    model.source.name: model
     for model in (zoedepth.MODEL, dpt.HYBRID, dpt.LARGE, depth_anything.SMALL, depth_anything.BASE, depth_pro.MODEL)
 }
 METRIC = ("zoedepth", "depth_pro")
@@ -141,11 +143,11 @@ def processor_of(name: str) -> Any:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_declaration_is_complete(name: str) -> None:
-    spec, model = get_depth(name), MODELS[name]
+    spec, source = get_depth(name), MODELS[name].source
     assert all((spec.title, spec.trained_on, spec.licence, spec.input_rule))
     assert spec.kind == ("metric" if name in METRIC else "disparity") == small_estimator(name).kind
-    assert spec.source.startswith(f"Hugging Face hub, {model.repository}") and spec.revision == model.revision
-    assert len(spec.revision) == 40 or (name == "depth_pro" and "hf download" in spec.source)
+    assert spec.source == f"{source.repository} on the Hugging Face hub" and spec.weights is source
+    assert len(source.revision) == 40 or (name == "depth_pro" and "hf download" in missing_reason(spec))
     assert not spec.embedded and not spec.packages and not spec.tokens_of
     bytes_each = 2 if name == "depth_pro" else 4
     assert spec.download_mb == pytest.approx(PARAMETERS[name] * bytes_each, rel=0.01)
@@ -314,7 +316,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def shrunken(name: str) -> HubModel:
+def shrunken(name: str) -> TransformersModel:
     return replace(MODELS[name], architecture=SMALL[name])
 
 
@@ -328,7 +330,7 @@ def assert_same_state(network: nn.Module, name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_folder_with_its_own_configuration_loads(folder: Path, name: str) -> None:
     small_network(name).save_pretrained(folder / name)
-    assert local_folder(name) == folder / name
+    assert local_weights(MODELS[name].source) == folder / name / "model.safetensors"
     estimator = get_depth(name).load()
     assert isinstance(estimator, NetworkEstimator)
     assert_same_state(estimator.network, name)
@@ -399,7 +401,7 @@ def empty_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def assert_says_what_to_do(error: WeightsUnavailableError, name: str) -> None:
-    words = (name, MODELS[name].repository, "Hugging Face hub", WEIGHTS_VARIABLE, "embedded")
+    words = (name, MODELS[name].source.repository, "Hugging Face hub", WEIGHTS_VARIABLE, "embedded")
     assert all(word in str(error) for word in words)
 
 
@@ -460,10 +462,10 @@ def test_hub_gives_the_pinned_revision(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", lambda url, *, timeout: asked.append((url, timeout)))
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     assert_same_state(load_network(shrunken("dpt_hybrid")), "dpt_hybrid")
-    model = MODELS["dpt_hybrid"]
-    assert taken == [(model.repository, "pytorch_model.bin", model.revision)]
+    source = MODELS["dpt_hybrid"].source
+    assert taken == [(source.repository, "pytorch_model.bin", source.revision)]
     ((url, seconds),) = asked
-    assert url.endswith(f"{model.repository}/resolve/{model.revision}/pytorch_model.bin") and 0 < seconds <= 10
+    assert url.endswith(f"{source.repository}/resolve/{source.revision}/pytorch_model.bin") and 0 < seconds <= 10
 
 
 @pytest.mark.weights

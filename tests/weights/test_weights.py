@@ -1,4 +1,4 @@
-"""Where weights come from."""
+"""Weights: folders, safe reading and writing, and the error for weights that are missing."""
 
 import os
 import pickle
@@ -13,7 +13,8 @@ from cuts3d.errors import WeightsUnavailableError
 from cuts3d.weights import files as weights
 from cuts3d.weights.files import load_checkpoint, load_safetensors, save_safetensors, sha256_of
 from cuts3d.weights.folders import CACHE_VARIABLE, WEIGHTS_VARIABLE, cache_dir, find_local
-from cuts3d.weights.missing import unavailable
+from cuts3d.weights.locate import local_weights, weights_path
+from cuts3d.weights.source import WeightSource, missing_weights
 
 STATE = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.ones(2)}
 
@@ -164,13 +165,47 @@ def test_a_file_of_something_that_is_no_state_dict_is_refused_by_name(tmp_path, 
         load_checkpoint(tmp_path / "net.pth")
 
 
-def test_the_error_names_model_and_hub_and_three_ways_out():
-    error = unavailable("dino_vits8", hub="the timm hub", reason="ConnectionError")
-    assert isinstance(error, WeightsUnavailableError)
-    for part in ("dino_vits8", "the timm hub", "ConnectionError", WEIGHTS_VARIABLE, "online", "embedded"):
-        assert part in str(error)
-    assert WEIGHTS_VARIABLE == "CUTS3D_WEIGHTS"
-    assert "\n" not in str(error)
+def test_the_error_names_the_weights_the_cause_and_three_solutions():
+    source = WeightSource(name="dino_vits8", title="DINO ViT-S/8", repository="timm/dino", revision="main")
+    message = str(missing_weights(source, ConnectionError("the cable is cut.\nsecond line")))
+    assert message == (
+        "The weights of DINO ViT-S/8 ('dino_vits8') are missing: the folder $CUTS3D_WEIGHTS does not contain "
+        "'dino_vits8.safetensors', 'dino_vits8.pth' or a folder 'dino_vits8', and the download from timm/dino on the "
+        "Hugging Face hub failed (ConnectionError: the cable is cut). Go online once, or put "
+        "'dino_vits8.safetensors', 'dino_vits8.pth' or a copy of the repository as 'dino_vits8' into a folder and name "
+        "that folder in the environment variable CUTS3D_WEIGHTS, or use the embedded models, which need no download."
+    )
+
+
+def test_the_error_says_why_nothing_is_downloaded(monkeypatch):
+    monkeypatch.delenv(WEIGHTS_VARIABLE, raising=False)
+    source = WeightSource(name="net", title="Net", put="its authors' file as 'net.pth'", manual="it has no licence")
+    with pytest.raises(WeightsUnavailableError) as caught:
+        weights_path(source)
+    message = str(caught.value)
+    assert "and nothing is downloaded, because it has no licence. Put its authors' file as 'net.pth'" in message
+    assert WEIGHTS_VARIABLE == "CUTS3D_WEIGHTS" and WEIGHTS_VARIABLE in message and "\n" not in message
+
+
+def test_a_folder_comes_before_a_file_and_needs_a_known_file(monkeypatch, tmp_path):
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
+    source = WeightSource(name="net", title="Net", repository="a/net", revision="main", file="net.bin")
+    (tmp_path / "net").mkdir()
+    assert local_weights(source) is None
+    (tmp_path / "net.pth").touch()
+    assert local_weights(source) == tmp_path / "net.pth" and source.label(tmp_path / "net.pth") == "'net.pth'"
+    for name in ("net.bin", "model.safetensors"):
+        (tmp_path / "net" / name).touch()
+        assert local_weights(source) == tmp_path / "net" / name == weights_path(source)
+        assert source.label(tmp_path / "net" / name) == f"'net/{name}'"
+    assert source.label(tmp_path / "cache" / "net.bin.part") == "a/net on the Hugging Face hub"
+
+
+def test_a_single_file_is_not_enough_for_a_source_of_several_files(monkeypatch, tmp_path):
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
+    source = WeightSource(name="net", title="Net", folder_only=True)
+    (tmp_path / "net.safetensors").touch()
+    assert local_weights(source) is None and "safetensors" not in source.local_names
 
 
 def test_sha256_is_the_known_one(tmp_path):
