@@ -35,12 +35,12 @@ def teacher_agreement(head: DepthHead, store: ViewStore) -> FloatArray:
 
 
 def aligned_depth(inverse: FloatArray, truth: FloatArray, valid: BoolArray) -> FloatArray:
-    """Metric depth from inverse depth, by the least-squares scale and shift to the measured inverse depth.
+    """Metric depth from inverse depth, with the least-squares scale and shift to the measured inverse depth.
 
     Args:
         inverse: Predicted inverse depth, float [H, W].
         truth: Metres, float [H, W].
-        valid: Where `truth` was measured, bool [H, W].
+        valid: Pixels with a measurement, bool [H, W].
 
     Returns:
         Metres, float64 [H, W], at most twice the farthest measured depth.
@@ -51,7 +51,7 @@ def aligned_depth(inverse: FloatArray, truth: FloatArray, valid: BoolArray) -> F
 
 
 def depth_edges(depth: FloatArray, valid: BoolArray) -> BoolArray:
-    """Pixels whose log depth jumps by more than 10 % to a neighbour four pixels on; bool [H, W]."""
+    """Pixels where depth changes by more than 10 % over four pixels; bool [H, W]."""
     log = np.log(np.maximum(depth, 1e-3))
     jump = np.zeros(depth.shape)
     jump[:, 2:-2] = np.abs(log[:, 4:] - log[:, :-4])
@@ -60,14 +60,14 @@ def depth_edges(depth: FloatArray, valid: BoolArray) -> BoolArray:
 
 
 def rgbd_figures(predict: Predict, folder: Path) -> dict[str, float]:
-    """Mean AbsRel, δ < 1.25 and depth-edge F-score (3 pixels) over colour + depth pairs.
+    """Mean AbsRel, δ < 1.25 and F-score of depth edges (tolerance 3 pixels) over photos with measured depth.
 
     Args:
         predict: The estimator.
-        folder: Holds `*_rgb.png` and `*_depth_mm.png` (16-bit millimetres, 0 = none).
+        folder: Folder with `*_rgb.png` and `*_depth_mm.png` (16-bit millimetres, 0 = not measured).
 
     Returns:
-        `absrel`, `delta1`, `edge_f`, each a mean over the pairs.
+        `absrel`, `delta1` and `edge_f`, each a mean over the photos.
     """
     rows = [_pair_figures(predict, p) for p in sorted(folder.glob("*_rgb.png"))]
     return {name: float(np.mean([r[name] for r in rows])) for name in rows[0]}

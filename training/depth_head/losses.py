@@ -1,4 +1,4 @@
-"""Losses that do not care about scale and shift (Ranftl et al., MiDaS, TPAMI 2022, eq. 3 to 11)."""
+"""Losses that are invariant to scale and shift (Ranftl et al., MiDaS, TPAMI 2022, eq. 3 to 11)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import torch.nn.functional as F
 
 
 def align(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Prediction scaled and shifted to the target, by least squares for every image.
+    """Prediction scaled and shifted to the target, by least squares for each photo.
 
     Args:
         prediction: Float [B, H, W].
@@ -25,18 +25,18 @@ def align(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 def standardise(target: torch.Tensor) -> torch.Tensor:
-    """Target with median 0 and mean absolute deviation 1 in every image; float [B, H, W] to the same."""
+    """Target with median 0 and mean absolute deviation 1 in each photo; float [B, H, W] to the same."""
     flat = target.flatten(1)
     centred = flat - flat.median(dim=1, keepdim=True).values
     return (centred / centred.abs().mean(dim=1, keepdim=True).clamp_min(1e-6)).view_as(target)
 
 
 def gradient_matching(difference: torch.Tensor, scales: int = 4) -> torch.Tensor:
-    """Mean absolute gradient of the residual at several scales: sharp edges where the target has them, none elsewhere.
+    """Mean absolute gradient of the residual at several scales, which keeps edges sharp and adds none.
 
     Args:
         difference: Aligned prediction minus target, float [B, H, W].
-        scales: Each halves the resolution.
+        scales: Number of scales; each has half the resolution of the one before.
 
     Returns:
         Scalar.
@@ -49,19 +49,19 @@ def gradient_matching(difference: torch.Tensor, scales: int = 4) -> torch.Tensor
 
 
 def depth_loss(prediction: torch.Tensor, target: torch.Tensor, *, gradient_weight: float = 0.5) -> torch.Tensor:
-    """Scale-and-shift-invariant L1 plus multi-scale gradient matching.
+    """Scale-and-shift-invariant L1 loss plus multi-scale gradient matching.
 
     Args:
         prediction: Float [B, H, W].
         target: The teacher's inverse depth, float [B, H, W].
-        gradient_weight: Weight of the gradients.
+        gradient_weight: Weight of the gradient matching.
 
     Returns:
         Scalar.
     """
     target = standardise(target)
     difference = align(prediction, target) - target
-    # an all-constant or negated prediction aligns at scale 0: the correlation term keeps its sign and spread right
+    # a constant or negated prediction is aligned with scale 0; the correlation term penalises both
     correlation = F.cosine_similarity(
         prediction.flatten(1) - prediction.flatten(1).mean(1, keepdim=True),
         target.flatten(1) - target.flatten(1).mean(1, keepdim=True),

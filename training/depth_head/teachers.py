@@ -1,4 +1,4 @@
-"""Teachers: anything that turns a photo into relative inverse depth, larger = nearer."""
+"""Teachers: functions that turn a photo into relative inverse depth, larger = nearer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def load_teacher(name: str) -> Teacher:
     """Build a teacher.
 
     Args:
-        name: `onnx:FILE` for a network whose input is RGB in 0…255, [1, 3, H, W], fixed size, and whose output is
-            inverse depth; or the name of any estimator of `cuts3d.depth`.
+        name: `onnx:FILE` for a network whose input is RGB in 0…255, [1, 3, H, W] of a fixed size, and whose output is
+            inverse depth; or the registry name of a depth estimator.
 
     Returns:
-        A function from a uint8 [H, W, 3] photo to float32 inverse depth at the teacher's own resolution.
+        A function that turns a photo, uint8 [H, W, 3], into inverse depth, float32, at the teacher's own resolution.
     """
     if name.startswith("onnx:"):
         return _onnx_teacher(Path(name.removeprefix("onnx:")))
