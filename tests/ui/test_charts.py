@@ -62,7 +62,7 @@ def test_is_one_figure_that_says_what_it_shows(name: str) -> None:
 
 
 @given(tau=st.floats(0, 1))
-def test_the_line_stands_at_tau(tau: float) -> None:
+def test_the_line_is_at_tau(tau: float) -> None:
     root = parse(affinity_histogram([0.2, 0.6], [0.1, 0.5], tau))
     (grip,), (band,) = by_class(root, "tau-grip"), by_class(root, "tau-band")
     assert shift(grip) == pytest.approx(LEFT + (RIGHT - LEFT) * tau, abs=0.01)
@@ -80,7 +80,7 @@ def test_the_slider_is_not_inside_an_image_where_readers_cannot_reach_it() -> No
 
 
 @given(values=st.lists(st.floats(0, 1), min_size=1, max_size=60), tau=st.floats(0, 1))
-def test_shares_and_bins_count_the_patches(values: list[float], tau: float) -> None:
+def test_percentages_and_bins_count_the_patches(values: list[float], tau: float) -> None:
     html = affinity_histogram(values, np.square(values), tau)
     root = parse(html)
     words = [one(node, "title").text or "" for node in by_class(root, "bin")]
@@ -99,7 +99,7 @@ def test_heights_are_square_roots() -> None:
 
 
 @pytest.mark.parametrize("values", [[], [np.nan], [1.0], [-0.1, 1.2]])
-def test_odd_similarities_still_draw(values: list[float]) -> None:
+def test_unusual_similarities_are_drawn(values: list[float]) -> None:
     html = affinity_histogram(values, values, 1.5)
     assert "nan" not in html
     assert by_class(parse(html), "tau-grip")[0].get("aria-valuenow") == "1.0000"
@@ -119,7 +119,7 @@ def test_the_second_eigenvalue_and_its_gap_are_marked() -> None:
 
 
 @pytest.mark.parametrize(("values", "sticks"), [([], 0), ([0.0], 1), ([0.0, 0.0], 2), ([0, 1e-9, 2e-9], 3)])
-def test_short_spectra_still_draw(values: list[float], sticks: int) -> None:
+def test_short_spectra_are_drawn(values: list[float], sticks: int) -> None:
     root = parse(spectrum_chart(values))
     assert len(by_class(root, "stick")) == sticks
     assert len(by_class(root, "gap")) == 2 * (sticks == 3)  # the bracket and its key
@@ -146,14 +146,14 @@ def test_one_line_per_instance_and_the_chosen_on_top() -> None:
         ([0.0], [[0]], ["1"]),
     ],
 )
-def test_single_points_and_nothing_still_draw(taus, areas, names) -> None:
+def test_single_points_and_empty_lines_are_drawn(taus, areas, names) -> None:
     html = area_chart(taus, areas, float(taus[-1]), names)
     assert "nan" not in html
     assert len(by_class(parse(html), "area-line")) == len(names)
 
 
 @given(heights=st.lists(st.floats(TOP, BOTTOM), min_size=1, max_size=8))
-def test_names_at_line_ends_keep_apart_inside_the_plot(heights: list[float]) -> None:
+def test_names_at_line_ends_do_not_overlap_and_stay_in_the_plot(heights: list[float]) -> None:
     places = spread(sorted(heights))
     assert np.all(np.diff(places) >= LABEL_GAP - 1e-6)
     assert places[0] >= TOP - 1e-6
@@ -161,7 +161,7 @@ def test_names_at_line_ends_keep_apart_inside_the_plot(heights: list[float]) -> 
 
 
 @given(low=st.floats(-1, 1), span=st.floats(1e-6, 1e4))
-def test_ticks_are_even_and_reach_round_the_data(low: float, span: float) -> None:
+def test_ticks_are_even_and_enclose_the_data(low: float, span: float) -> None:
     ticks = nice_ticks(low, low + span)
     assert 2 <= ticks.size <= 7
     assert ticks[0] <= low + 1e-6 * span
@@ -173,7 +173,7 @@ def test_names_are_escaped() -> None:
     assert not [n for n in root.iter() if n.get("onclick")]
 
 
-def test_style_and_script_suit_gradio() -> None:
+def test_style_and_script_are_accepted_by_gradio() -> None:
     assert f"aspect-ratio: {WIDTH} / {HEIGHT}" in CHART_CSS
     assert "@container" not in re.sub(r"/\*.*?\*/", "", CHART_CSS, flags=re.DOTALL)  # dropped by Gradio's prefixer
     assert "trigger('input'" in CHART_JS
@@ -183,7 +183,7 @@ def test_style_and_script_suit_gradio() -> None:
 # ---- losses
 
 
-def test_a_line_of_losses_goes_where_its_values_say() -> None:
+def test_a_line_of_losses_has_its_values() -> None:
     root = parse(loss_chart({"round 0": ([0, 50, 100], [4.0, 2.0, 1.0]), "b": ([0, 100], [3.0, 0.0])}))
     lines = by_class(root, "area-line")
     assert [line.find("title").text for line in lines] == ["round 0", "b"]  # pyright: ignore[reportOptionalMemberAccess]
@@ -200,7 +200,7 @@ def test_long_lines_are_drawn_as_means() -> None:
     assert len({p.split(",")[1] for p in points}) == 1, "each point is the mean of as many high as low ones"
 
 
-def test_no_step_yet_and_losses_that_are_no_number_are_drawn_too() -> None:
+def test_missing_steps_and_losses_that_are_nan_are_drawn() -> None:
     assert "No step yet" in loss_chart({"now": ([], [])})
     root = parse(loss_chart({"<now>": ([1, 2, 3], [1.0, np.nan, 0.5])}, end=10))
     assert len(by_class(root, "area-line")[0].findall("polyline")[1].get("points", "").split()) == 2

@@ -17,7 +17,7 @@ ANY = hnp.arrays(np.float64, SHAPES, elements=st.floats(-1e6, 1e6) | st.sampled_
 
 
 @pytest.mark.parametrize("scale", SCALES, ids=lambda s: s.name)
-def test_a_scale_has_256_colours_and_two_ends_that_say_something(scale):
+def test_a_scale_has_256_colours_and_labels_at_both_ends(scale):
     table = colour_table(scale.name)
     assert table.shape == (256, 3)
     assert table.dtype == np.uint8
@@ -27,7 +27,7 @@ def test_a_scale_has_256_colours_and_two_ends_that_say_something(scale):
     assert scale.low != scale.high
 
 
-def test_every_meaning_has_a_scale_of_its_own():
+def test_every_kind_of_value_has_its_own_scale():
     assert len({scale.name for scale in SCALES}) == len(SCALES)
 
 
@@ -40,7 +40,7 @@ def test_equal_values_have_equal_colours_on_every_picture(values, scale):
 
 
 @given(ANY, st.sampled_from(SCALES), st.floats(-2, 2), st.floats(0.01, 5))
-def test_values_beyond_the_ends_take_their_colours_and_unknown_ones_are_grey(values, scale, low, width):
+def test_values_beyond_the_ends_are_clipped_and_unknown_values_are_grey(values, scale, low, width):
     table = colour_table(scale.name)
     colours = colour_map(values, scale, low=low, high=low + width)
     known = np.isfinite(values)
@@ -52,7 +52,7 @@ def test_values_beyond_the_ends_take_their_colours_and_unknown_ones_are_grey(val
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=12), st.sampled_from(SCALES))
-def test_colours_go_up_their_table_with_the_values(values, scale):
+def test_colours_follow_the_table(values, scale):
     table = colour_table(scale.name).astype(int)
     row = colour_map(np.sort(np.array([values])), scale)[0].astype(int)
     expected = table[np.floor(np.sort(values) * 255).astype(int)]
@@ -65,7 +65,7 @@ def test_a_range_without_width_has_no_unknown_colours():
     np.testing.assert_array_equal(colours[0], [table[0], table[0], table[255]])
 
 
-def test_colouring_leaves_the_colour_table_alone():
+def test_colouring_does_not_change_the_colour_table():
     before = colour_table(DEPTH.name).copy()
     colour_map(np.array([[np.nan, 0.0, 1.0]]), DEPTH)[:] = 7
     np.testing.assert_array_equal(colour_table(DEPTH.name), before)

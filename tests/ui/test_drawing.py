@@ -41,7 +41,7 @@ def same(a: Any, b: Any) -> bool:
 
 
 @given(KEYS, KEYS)
-def test_an_output_is_made_again_exactly_when_its_key_differs(first, second):
+def test_an_output_is_drawn_again_exactly_when_its_key_differs(first, second):
     session = blank_session()
     before, after = Drawing(session), Drawing(session)
     before.put("x", first, lambda: "first")
@@ -59,13 +59,13 @@ def test_equal_arrays_that_are_two_objects_are_drawn_again():
     assert again.update == {"x": 2}
 
 
-def test_nothing_is_made_for_an_unchanged_output():
+def test_an_unchanged_output_is_not_computed():
     session = blank_session()
     Drawing(session).put("x", (1, "a"), lambda: 1)
     Drawing(session).put("x", (1, "a"), lambda: pytest.fail("made again"))
 
 
-def test_names_do_not_touch_each_other():
+def test_outputs_are_independent():
     drawing = Drawing(blank_session())
     drawing.put("x", (1,), lambda: "x")
     drawing.put("y", (1,), lambda: "y")
@@ -73,7 +73,7 @@ def test_names_do_not_touch_each_other():
     assert drawing.update == {"x": "x", "y": "y"}
 
 
-def test_an_output_whose_making_fails_is_made_the_next_time():
+def test_an_output_that_failed_is_drawn_the_next_time():
     session = blank_session()
     with pytest.raises(ZeroDivisionError):
         Drawing(session).put("x", (1,), lambda: 1 / 0)
@@ -82,7 +82,7 @@ def test_an_output_whose_making_fails_is_made_the_next_time():
     assert again.update == {"x": "made"}
 
 
-def test_what_another_visitor_was_sent_does_not_count():
+def test_visitors_are_independent():
     key = (ARRAYS[0],)
     Drawing(blank_session()).put("x", key, lambda: 1)
     other = Drawing(blank_session())
@@ -99,14 +99,14 @@ def test_a_picture_is_sent_as_html_and_kept_as_layers():
     assert "aspect-ratio:30/20" in drawing.update["x"]
 
 
-def test_a_result_that_is_not_there_is_none():
+def test_a_missing_result_is_none():
     drawing = Drawing(blank_session())
     assert drawing.result("depth") is None
     assert drawing.cuts == []
     assert (drawing.chosen, drawing.ncut) == (0, 0)
 
 
-def test_cuts_are_those_that_have_their_confidence(drawing):
+def test_cuts_are_those_with_a_confidence(drawing):
     results = drawing.session.explorer.results
     count = len(drawing.cuts)
     assert count >= 2
@@ -128,7 +128,7 @@ def test_the_chosen_instance_is_one_that_is_there_and_comes_from_its_ncut(drawin
     assert [drawing.ncut] == (expected or [0])
 
 
-def test_a_drawing_belongs_to_the_run_that_it_began_in(drawing):
+def test_a_drawing_keeps_the_results_of_its_run(drawing):
     """A newer run starts a new set of results; a drawing never mixes two."""
     coarse = drawing.result("coarse")
     next(drawing.session.explorer.stages(beta=0.2))

@@ -97,7 +97,7 @@ def test_the_path_is_compact() -> None:
     assert outline_path(np.ones(SHAPE, dtype=bool)).count(",") <= 9
 
 
-def test_masks_too_thin_to_reduce_are_traced_as_they_are() -> None:
+def test_masks_too_thin_to_reduce_are_traced_at_full_size() -> None:
     mask = np.zeros((1200, 1600), dtype=bool)
     mask[range(0, 1200, 20), range(0, 1200, 20)] = True
     path = outline_path(mask)
@@ -107,7 +107,7 @@ def test_masks_too_thin_to_reduce_are_traced_as_they_are() -> None:
 
 
 @given(seed=st.integers(0, 10**6))
-def test_the_fast_simplification_keeps_to_the_plain_ones_tolerance(seed: int) -> None:
+def test_the_fast_simplification_has_the_tolerance_of_the_plain_one(seed: int) -> None:
     noise = np.random.default_rng(seed).random((12, 16)).repeat(4, axis=0).repeat(4, axis=1)
     traced = find_contours(np.pad(noise, 1), 0.6)
     points, starts = np.concatenate(traced), np.cumsum([0, *(len(r) for r in traced)])
@@ -127,13 +127,13 @@ def _distance(point: np.ndarray, line: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("name", MASKS)
-def test_the_number_stands_inside(name: str) -> None:
+def test_the_number_is_inside_the_mask(name: str) -> None:
     mask = MASKS[name]
     x, y = inner_point(mask)
     assert mask[int(y * mask.shape[0]), int(x * mask.shape[1])]
 
 
-def test_one_button_per_mask_that_says_what_it_is() -> None:
+def test_every_mask_is_a_button_with_a_label() -> None:
     masks = [item(MASKS["disc"], 0, "Instance 1"), item(MASKS["border"], 1), item(np.zeros(SHAPE, dtype=bool), 2)]
     root = parse(mask_view("data:,", masks, SHAPE, chosen=1, caption="Look"))
     paths = list(root.iter("path"))
@@ -147,7 +147,7 @@ def test_one_button_per_mask_that_says_what_it_is() -> None:
     assert svg.get("aria-label") == "2 instance masks"
 
 
-def test_smaller_masks_lie_on_top() -> None:
+def test_smaller_masks_are_drawn_last() -> None:
     masks = [item(disc(120, 160, 20), 0), item(disc(120, 160, 90), 1)]
     assert [p.get("data-instance") for p in parse(mask_view("", masks, SHAPE)).iter("path")] == ["1", "0"]
 

@@ -42,7 +42,7 @@ def read(query: str) -> tuple[str | None, dict[str, Any], list[str]]:
 
 
 @given(st.none() | st.sampled_from(example_names()), PARAMS)
-def test_a_link_gives_back_what_was_put_in(example, params) -> None:
+def test_a_link_is_read_back_unchanged(example, params) -> None:
     found, read_params, warnings = read(to_query(example, params))
     assert warnings == []
     assert found == example
@@ -51,7 +51,7 @@ def test_a_link_gives_back_what_was_put_in(example, params) -> None:
 
 
 @given(st.dictionaries(st.text(), st.text()) | st.dictionaries(st.sampled_from(list(parameter_stages())), st.text()))
-def test_no_link_raises_and_what_it_gives_is_valid(query) -> None:
+def test_every_link_gives_valid_parameters(query) -> None:
     _, params, warnings = from_query(query)
     CutS3DConfig.from_dict(params)
     assert all(len(warning) < 1200 for warning in warnings)
@@ -63,7 +63,7 @@ def test_only_what_differs_is_written_sorted() -> None:
     assert to_query(None, CutS3DConfig().to_dict()) == ""
 
 
-def test_a_link_for_nonsense_is_not_written() -> None:
+def test_a_link_with_an_unknown_parameter_is_not_written() -> None:
     with pytest.raises(ConfigError, match="Unknown parameter"):
         to_query(None, {"bogus": 1})
 
@@ -85,21 +85,21 @@ def test_a_link_for_nonsense_is_not_written() -> None:
         ("example", "bogus", "no example 'bogus'"),
     ],
 )
-def test_a_bad_value_is_left_out_with_a_sentence_and_the_rest_stays(name, value, sentence) -> None:
+def test_a_bad_value_is_ignored_with_a_sentence_and_the_rest_is_kept(name, value, sentence) -> None:
     example, params, (warning,) = from_query({"tau_knn": "0.2", name: value})
     assert sentence in warning
     assert params == {"tau_knn": 0.2}
     assert example is None
 
 
-def test_what_a_link_calls_a_parameter_is_repeated_on_one_line() -> None:
+def test_a_parameter_name_of_a_link_is_quoted_on_one_line() -> None:
     _, _, (warning,) = from_query({"two\nlines" * 100: "1"})
     assert warning.startswith("The link's 'two\\nlines")
     assert "\n" not in warning
     assert len(warning) < 200
 
 
-def test_names_of_gradio_and_of_the_space_are_passed_over() -> None:
+def test_names_of_gradio_and_of_the_space_are_ignored() -> None:
     assert from_query({"__theme": "dark", "__sign": "x"}) == (None, {}, [])
 
 

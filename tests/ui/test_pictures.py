@@ -67,7 +67,7 @@ def test_flat_indices_are_row_by_row(grid, data):
 
 
 @pytest.mark.parametrize("kind", ["metric", "relative", "disparity"])
-def test_near_is_bright_whatever_the_depth_values_mean(kind):
+def test_near_is_bright_for_every_kind_of_depth(kind):
     far_right = np.tile(np.linspace(1, 5, 40, dtype=np.float32), (30, 1))
     values = 1 / far_right if kind == "disparity" else far_right
     picture = pictures.depth_picture(DepthMap(values=values, kind=kind, estimator="drawn"))
@@ -86,7 +86,7 @@ def test_a_depth_picture_is_small_enough_to_send(shape):
     assert picture.smooth
 
 
-def test_a_depth_map_with_holes_has_no_grey_ones():
+def test_holes_of_a_depth_map_are_not_grey():
     values = np.tile(np.linspace(0, 1, 20, dtype=np.float32), (20, 1))
     values[5:9, 5:9] = np.nan
     pixels = pictures.depth_picture(DepthMap(values=values, kind="relative", estimator="drawn")).pixels
@@ -170,7 +170,7 @@ def test_the_bipartition_leaves_b_bright_and_marks_its_corners_and_terminals():
     assert "33 %" in picture.alt
 
 
-def test_what_earlier_cuts_took_is_no_longer_bright():
+def test_earlier_cuts_are_shaded():
     mask = np.ones((2, 4), dtype=bool)
     region = mask.copy()
     region[:, :2] = False
@@ -190,7 +190,7 @@ def test_confidence_is_opaque_inside_and_shade_outside(values, data):
 
 
 @given(MASKS, st.integers(0, 30), st.floats(0.001, 0.5))
-def test_a_cut_wears_its_instance_s_colour(cut, index, tau):
+def test_a_cut_has_the_colour_of_its_instance(cut, index, tau):
     picture = pictures.cut_picture(cut, instance_colour(index), tau)
     assert picture.pixels is not None
     assert (picture.pixels[cut] == [*instance_colour(index), 190]).all()
@@ -201,7 +201,7 @@ def test_a_cut_wears_its_instance_s_colour(cut, index, tau):
 @given(
     hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9), elements=st.integers(0, 40))
 )
-def test_masks_wear_their_numbers_colours_and_every_number_lies_in_its_mask(labels):
+def test_masks_have_the_colours_of_their_numbers_and_every_number_is_in_its_mask(labels):
     picture = masks_picture(labels, "made")
     assert picture.pixels is not None
     assert picture.photo
@@ -221,7 +221,7 @@ def test_masks_wear_their_numbers_colours_and_every_number_lies_in_its_mask(labe
 
 
 @given(MASKS, st.data())
-def test_two_methods_are_clear_where_they_agree_and_differ_in_colour(ours, data):
+def test_two_methods_are_transparent_where_they_agree_and_coloured_where_they_differ(ours, data):
     theirs = data.draw(hnp.arrays(np.bool_, ours.shape))
     pixels = pictures.difference_of_masks(ours, theirs, "TokenCut").pixels
     assert pixels is not None

@@ -121,7 +121,7 @@ def test_html_of_a_picture_is_balanced_for_a_browser(picture):
 
 
 @pytest.mark.parametrize("text", ['"><script>alert(1)</script>', "a & b", "<b>", "'"])
-def test_words_never_become_markup(text):
+def test_text_is_escaped(text):
     picture = Picture(alt=text, labels=(Label(0.5, 0.5, text, (1, 2, 3)),), scale=Scale("Viridis", text, text))
     root = tree(to_html(picture, (10, 10)))
     assert root.find(".//script") is None
@@ -131,7 +131,7 @@ def test_words_never_become_markup(text):
 
 
 @given(MARKS, SHAPES)
-def test_a_ring_stands_at_its_place_in_the_photo_s_pixels(mark, shape):
+def test_a_ring_is_at_its_position_in_pixels_of_the_photo(mark, shape):
     svg = tree(to_html(Picture(alt="", marks=(mark,)), shape)).find(".//svg")
     assert svg is not None
     assert svg.attrib["viewBox"] == f"0 0 {shape[1]} {shape[0]}"
@@ -207,7 +207,7 @@ def test_the_photo_shows_where_the_layer_is_transparent_and_the_layer_where_it_i
     np.testing.assert_array_equal(inside(image, 0.75, 0.75), (10, 200, 30))
 
 
-def test_without_the_photo_the_ground_is_black():
+def test_without_the_photo_the_background_is_black():
     photo = np.full((40, 40, 3), 200, dtype=np.uint8)
     assert not to_image(Picture(alt=""), photo).any()
     assert (to_image(Picture(alt="", pixels=shade(np.ones((2, 2), bool))), photo) == 0).all()
@@ -221,7 +221,7 @@ def test_opaque_pixels_hide_the_photo_and_stay_squares():
 
 
 @pytest.mark.parametrize("kind", MARK_COLOURS)
-def test_a_ring_is_drawn_round_its_place_in_its_colour_and_leaves_the_place_free(kind):
+def test_a_ring_is_drawn_in_its_colour_and_its_centre_is_free(kind):
     photo = np.full((60, 80, 3), 128, dtype=np.uint8)
     image = to_image(Picture(alt="", photo=True, marks=(Mark(0.25, 0.5, kind),)), photo)
     ring = (image == MARK_COLOURS[kind]).all(axis=2)
@@ -240,7 +240,7 @@ def test_marks_of_every_kind_on_the_page_have_a_colour_in_files():
     assert set(MARK_COLOURS) == set(get_args(MarkKind))
 
 
-def test_a_number_is_written_at_its_place_in_its_colour():
+def test_a_number_is_written_at_its_position_in_its_colour():
     photo = np.full((60, 80, 3), 128, dtype=np.uint8)
     image = to_image(Picture(alt="", photo=True, labels=(Label(0.5, 0.25, "8", (230, 159, 0)),)), photo)
     changed = (image != 128).any(axis=2)
@@ -250,6 +250,6 @@ def test_a_number_is_written_at_its_place_in_its_colour():
     assert (image == (230, 159, 0)).all(axis=2).any()
 
 
-def test_a_waiting_picture_takes_the_photo_s_place():
+def test_a_waiting_picture_has_the_photo_s_proportions():
     box = tree(waiting((90, 120, 3)))[0]
     assert box.attrib == {"class": "picture waiting", "style": "aspect-ratio:120/90"}

@@ -1,4 +1,4 @@
-"""The real server with a witness inside: what it opens, writes and asks for while people do their worst.
+"""The real server, watched by an audit hook: what it opens, writes and connects to under misuse.
 
 The tests run in their order: the last ones kill the server and fill its disk.
 """
@@ -38,7 +38,7 @@ from benchmarks.visitor import Refused, Visit
 from ui.server.guard import DISK_FULL, HEADERS
 
 T = TypeVar("T")
-LIMIT = 2  # MB a file, in place of 400
+LIMIT = 2  # MB per checkpoint, instead of 400
 WITNESS = """
 import os, runpy, sys
 sink = os.open(os.environ["WITNESS"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -49,7 +49,7 @@ def witness(event, args):
     elif event == "open" and isinstance(args[0], str) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
         os.write(sink, f"write {os.path.abspath(args[0])}\\n".encode())
 sys.addaudithook(witness)
-from ui import guard, uploads
+from ui.server import guard, uploads
 guard.RESERVE, uploads.LARGEST_CHECKPOINT = 1_000_000, LIMIT
 runpy.run_path("app.py", run_name="__main__")
 """.replace("LIMIT", str(LIMIT))
@@ -135,7 +135,7 @@ def test_visitors_at_once_get_their_own_answers(server) -> None:
     assert watch.samples[-1].memory > 100
 
 
-def test_the_check_of_the_load_would_see_another_visitor_s_photo(server, tmp_path) -> None:
+def test_the_load_test_notices_the_photo_of_another_visitor(server, tmp_path) -> None:
     first, second = Person(0, tmp_path), Person(1, tmp_path)
 
     async def open_as_second(visit: Visit) -> dict[str, Any]:
@@ -174,7 +174,7 @@ DOORS = (
 )
 
 
-def test_no_file_of_the_server_is_given_away(server) -> None:
+def test_no_file_of_the_server_can_be_downloaded(server) -> None:
     inside = uploads_of(server)
     (inside.parent / "secret.txt").write_text("a secret beside the uploads")
     targets = [Path("/etc/passwd"), ROOT / "app.py", ROOT / ".git" / "HEAD", inside.parent / "secret.txt"]
@@ -195,7 +195,7 @@ def test_no_file_of_the_server_is_given_away(server) -> None:
     assert tried > 400
 
 
-def test_an_upload_is_found_by_its_whole_address_only(server) -> None:
+def test_an_upload_needs_its_complete_address(server) -> None:
     (path,) = upload(server, "holiday.png", png()).json()
     base = f"{server.url}gradio_api/file="
     own = httpx.get(base + path)
@@ -221,7 +221,7 @@ NAMES = (
 )
 
 
-def test_uploads_land_in_their_folder_whatever_they_are_called(server) -> None:
+def test_uploads_are_stored_in_their_folder_whatever_their_name(server) -> None:
     inside = uploads_of(server)
     for name in NAMES:
         answer = upload(server, name, name.encode())
@@ -256,7 +256,7 @@ def test_no_event_of_the_page_takes_a_file_of_the_server(server, elem_id, kind, 
     visiting(server, give)
 
 
-def test_nobody_gets_past_the_queue(server) -> None:
+def test_the_queue_cannot_be_bypassed(server) -> None:
     config = httpx.get(f"{server.url}config").json()
     for event in config["dependencies"]:
         body = {"data": [], "fn_index": event["id"], "session_hash": "somebody"}
@@ -282,7 +282,7 @@ def test_every_answer_has_the_headers(server) -> None:
         assert HEADERS.items() <= {k.title(): v for k, v in answer.headers.items()}.items(), place
 
 
-def test_nothing_is_counted_and_nothing_kept(server) -> None:
+def test_no_telemetry_and_no_history(server) -> None:
     config = httpx.get(f"{server.url}config").json()
     assert config["analytics_enabled"] is False
     assert config["run_history"] is False
@@ -336,11 +336,11 @@ def test_no_uploaded_file_runs_code(server, tmp_path) -> None:
     assert not victim.exists()
 
 
-# ---- what the witness saw
+# ---- what the audit hook recorded
 
 
 @pytest.mark.slow
-def test_the_server_asked_nobody_ran_nothing_and_wrote_only_its_own_files(server, folder, own_cache, tmp_path) -> None:
+def test_the_server_connects_to_nothing_and_writes_only_its_own_files(server, folder, own_cache, tmp_path) -> None:
     async def use(visit: Visit) -> None:
         await visit.trigger(None, "load")
         visit.values[visit.layout.component("upload")] = await visit.upload(photo)
@@ -396,7 +396,7 @@ def inner_service() -> Iterator[str]:
     service.server_close()
 
 
-def test_the_server_is_no_way_into_its_own_network(server, inner_service) -> None:
+def test_the_server_does_not_forward_requests_into_its_network(server, inner_service) -> None:
     async def call(visit: Visit) -> None:
         for path in (inner_service, inner_service.replace("127.0.0.1", "localhost"), inner_service.upper()):
             for photo in ({"path": path, "meta": META}, {"path": path, "url": path, "meta": META}):
@@ -409,11 +409,11 @@ def test_the_server_is_no_way_into_its_own_network(server, inner_service) -> Non
     assert Counting.asked == 0
 
 
-# ---- the worst
+# ---- killed, and a full disk
 
 
 @pytest.mark.slow
-def test_killed_in_the_midst_and_started_again_on_the_same_port_and_folder(server, folder, tmp_path) -> None:
+def test_a_killed_server_starts_again_on_the_same_port_and_folder(server, folder, tmp_path) -> None:
     """Then its disk fills, and empties again."""
     assert upload(server, "left behind.png", png()).is_success
     killed = in_a_loop_of_its_own(lambda: _kill_while_visited(server))

@@ -19,7 +19,7 @@ def session(title: str = "photo", **changes) -> Session:
 
 
 @pytest.mark.parametrize("capacity", [1, 2, 5])
-def test_no_more_photos_are_open_than_allowed_and_the_latest_stay(capacity):
+def test_the_number_of_open_photos_is_bounded_and_the_latest_are_kept(capacity):
     store = Sessions(capacity=capacity)
     for n in range(9):
         store.put(f"visitor {n}", session())
@@ -38,7 +38,7 @@ def test_the_least_recently_used_photo_is_closed_first():
     assert store.get("cid") is not None
 
 
-def test_another_photo_of_the_same_visitor_takes_the_place_of_the_first():
+def test_another_photo_of_a_visitor_replaces_the_first():
     store = Sessions(capacity=2)
     first, second = session("first"), session("second")
     store.put("bob", session())
@@ -51,7 +51,7 @@ def test_another_photo_of_the_same_visitor_takes_the_place_of_the_first():
     assert known.title == "second"
 
 
-def test_idle_photos_are_closed_when_the_next_is_opened_and_the_others_stay():
+def test_idle_photos_are_closed_when_the_next_is_opened():
     store = Sessions()
     store.put("idle", session())
     store.put("busy", session())
@@ -91,7 +91,7 @@ def test_sources_are_bounded_too(monkeypatch):
     assert [n for n in range(7) if store.source(f"visitor {n}") is not None] == [4, 5, 6]
 
 
-def test_a_visitor_who_left_leaves_nothing_behind():
+def test_a_visitor_who_left_is_forgotten():
     store = Sessions()
     store.put("ann", session())
     store.put("bob", session())
@@ -118,7 +118,7 @@ def test_only_the_newest_ticket_counts():
     assert one.tickets.newest == tickets[-1]
 
 
-def test_tickets_of_two_photos_have_nothing_to_do_with_each_other():
+def test_tickets_of_two_photos_are_independent():
     ann, bob = session(), session()
     ticket = ann.tickets.take()
     bob.tickets.take()

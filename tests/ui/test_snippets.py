@@ -58,12 +58,12 @@ def parsed(line: str) -> Any:
     return build_parser().parse_args(words)
 
 
-def test_python_ends_at_the_same_configuration(segmented) -> None:
+def test_the_python_program_has_the_same_configuration(segmented) -> None:
     call = run(python_snippet({**OTHER, "sigma": 3.0}, Opened(photo="photo.jpg")), segmented)
     assert call == {"config": CutS3DConfig().replace(**OTHER), "photo": "photo.jpg"}
 
 
-def test_shell_ends_at_the_same_configuration() -> None:
+def test_the_shell_command_has_the_same_configuration() -> None:
     options = parsed(shell_snippet({**OTHER, "sigma": 3.0}, Opened(photo="photo.jpg")))
     assert read_config(options) == CutS3DConfig().replace(**OTHER)
     assert str(options.photo) == "photo.jpg"
@@ -121,7 +121,7 @@ def test_an_example_is_saved_before_the_command_line_opens_it(name, tmp_path, mo
         assert options.depth_map is None
 
 
-def test_python_runs_as_it_stands_on_a_tiny_photo(photo, pixel_config, tmp_path, monkeypatch, capsys) -> None:
+def test_the_python_program_runs_on_a_tiny_photo(photo, pixel_config, tmp_path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     Image.fromarray(photo.image).save("tiny.png")
     np.save("tiny.npy", photo.depth.values)

@@ -49,7 +49,7 @@ def test_progress_only_grows():
 
 
 @pytest.mark.parametrize("name", status.STAGES)
-def test_progress_says_what_comes_next_and_how_far_it_is(name):
+def test_progress_shows_the_next_stage_and_the_completed_fraction(name):
     what, share = status.STAGES[name]
     line = parsed(status.stage(name))
     progress = line.find("progress")
@@ -61,13 +61,13 @@ def test_progress_says_what_comes_next_and_how_far_it_is(name):
 
 
 @given(WORDS)
-def test_words_are_shown_as_they_are(words):
+def test_a_sentence_is_shown_unchanged(words):
     assert text(status.words(words)) == words
     assert text(status.error(InputError(words))) == words
 
 
 @given(WORDS)
-def test_a_file_name_is_words_and_no_markup(segmented_line, words):
+def test_a_file_name_is_escaped(segmented_line, words):
     assert words in text(segmented_line(words))
 
 
@@ -85,13 +85,13 @@ def segmented_line(photo):
         yield lambda title: status.summary(explorer, title, costs=[], done=True)
 
 
-def test_an_error_is_an_alert_and_words_are_not():
+def test_an_error_is_an_alert_and_a_sentence_is_not():
     assert parsed(status.error(InputError("no"))).attrib["role"] == "alert"
     assert parsed(status.words("yes")).attrib["role"] == "status"
 
 
 @pytest.mark.parametrize("fault", [KeyError("features"), RuntimeError("/secret/place"), MemoryError(), ValueError("x")])
-def test_a_fault_of_ours_says_what_to_do_and_not_what_it_is_made_of(fault):
+def test_an_internal_error_says_what_to_do_and_shows_no_details(fault):
     shown = text(status.error(fault))
     assert "secret" not in shown
     assert "('features'" not in shown
@@ -111,19 +111,19 @@ def test_the_summary_counts_the_instances_and_names_the_networks(segmented, done
     assert ("pending" in line) is not done
 
 
-def test_one_instance_is_no_instances(segmented):
+def test_one_instance_is_singular(segmented):
     segmented.update(max_instances=1)
     assert text(status.summary(segmented, "x", costs=[], done=True)).startswith("1 instance in x")
 
 
-def test_the_summary_is_of_the_final_masks_where_there_are_some_and_else_of_those_before_the_crf(segmented):
+def test_the_summary_shows_the_final_masks_or_those_before_the_crf(segmented):
     results = segmented.results
     before = text(status.summary(segmented, "x", costs=[], done=True))
     results.pop(("segmentation", 0))
     assert text(status.summary(segmented, "x", costs=[], done=True)) == before
 
 
-def test_fallbacks_are_told(segmented):
+def test_fallbacks_are_counted(segmented):
     segmented.update(tau_knn=0.01, max_instances=1)
     count = segmented.results["segmentation", 0].num_fallbacks
     shown = text(status.summary(segmented, "x", costs=[], done=True))
@@ -131,6 +131,6 @@ def test_fallbacks_are_told(segmented):
     assert "1 without a cut in 3D" in shown
 
 
-def test_what_a_run_cost():
+def test_the_cost_of_a_run():
     assert status.cost(0.0124, ["ncut", "graph", "spectrum"]) == "12 ms: NCut, k-NN graph"
     assert status.cost(1.5, []) == "1500 ms: all from memory"

@@ -105,7 +105,7 @@ def test_a_cloud_never_has_more_than_230400_points(height: int, width: int) -> N
     assert 1 <= w <= min(480, width)
 
 
-def test_enlarged_depth_puts_no_point_in_mid_air_and_smooths_surfaces() -> None:
+def test_enlarged_depth_keeps_edges_and_smooths_surfaces() -> None:
     edge = np.zeros((8, 8))
     edge[:, 4:] = 1.0
     assert set(np.unique(dense_depth(edge, (80, 80)))) == {0.0, 1.0}
@@ -147,7 +147,7 @@ def test_layer_payload_is_json_and_decodes() -> None:
     assert len(base64.b64decode(sent["palette"])) == 48
 
 
-def test_partitions_tell_cut_rest_and_outside_apart() -> None:
+def test_partitions_separate_cut_rest_and_outside() -> None:
     region = half_mask()
     cut = region & (np.arange(30) < 5)
     (layer,) = partition_layers(np.array([0.1]), cut[None], region)
@@ -166,7 +166,7 @@ def test_payload_has_layers_then_one_partition_for_each_threshold() -> None:
     assert sent["tau_knn"] == CutS3DConfig().local_cut.tau_knn
 
 
-def test_payload_without_an_instance_is_whole() -> None:
+def test_payload_without_an_instance_has_all_keys() -> None:
     sent = layers_payload([], grid=(4, 4), config=CutS3DConfig())
     assert (sent["layers"], sent["edges"], sent["region"], sent["patch"]) == ([], None, None, None)
     assert (sent["sources"], sent["sinks"], sent["cut_grid"]) == ([], [], [4, 4])
@@ -178,7 +178,7 @@ def test_payload_is_deterministic() -> None:
     assert json.dumps(sweep_payload()) == json.dumps(sweep_payload())
 
 
-def test_links_are_few_and_half_of_them_cross_the_border_where_there_are_that_many() -> None:
+def test_the_number_of_links_is_limited_and_half_of_them_cross_the_border() -> None:
     graph, mask = flat_graph(k=96), half_mask()
     pairs, lengths = link_sample(graph, mask, tau_knn=1.0, limit=400)
     across = mask.ravel()[pairs[:, 0]] != mask.ravel()[pairs[:, 1]]
@@ -196,7 +196,7 @@ def test_links_are_the_graphs_own_with_their_lengths() -> None:
         assert known[int(i), int(j)] == length
 
 
-def test_links_that_nothing_would_show_are_left_out() -> None:
+def test_links_that_are_never_visible_are_left_out() -> None:
     graph, mask = flat_graph(), half_mask()
     pairs, lengths = link_sample(graph, mask, tau_knn=0.05)
     across = mask.ravel()[pairs[:, 0]] != mask.ravel()[pairs[:, 1]]
@@ -205,7 +205,7 @@ def test_links_that_nothing_would_show_are_left_out() -> None:
     assert (mask.ravel()[pairs[:, 0]] | mask.ravel()[pairs[:, 1]]).all()
 
 
-def test_a_crossing_link_is_cut_or_too_long_by_its_length_alone() -> None:
+def test_the_length_decides_whether_a_crossing_link_is_cut_or_too_long() -> None:
     """The browser decides so: across and within τ cut, across and longer too long; both kinds must be there."""
     sent = sweep_payload()
     pairs = unpack(sent["edges"]["pairs"], "<u4").reshape(-1, 2)
@@ -224,7 +224,7 @@ def small_page(title: str) -> str:
     return standalone_html(base, sweep_payload(), title=title)
 
 
-def test_standalone_page_asks_the_network_for_nothing() -> None:
+def test_standalone_page_needs_no_network() -> None:
     page = small_page("A photo")
     assert not re.search(r"https?://|//cdn|@import|<link|\ssrc=|import\s*\(", page)
 
