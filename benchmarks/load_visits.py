@@ -25,7 +25,7 @@ from benchmarks.visitor import API, Json, Visit
 
 PAUSE = (0.3, 1.2)  # seconds between two actions of a visitor
 ACTIONS = 30  # after so many actions a visitor leaves and comes back
-TABS = ("Pipeline", "Affinity", "NCut", "3D", "Depth", "Confidence", "Instances", "Methods", "Export")
+TABS = ("pipeline", "affinity", "ncut", "3d", "depth", "confidence", "instances", "methods", "export")  # by id
 ASPECT = re.compile(r"aspect-ratio:(\d+)/(\d+)")
 PHOTO = re.compile(r"url\((?:&quot;)?(data:image/webp;base64,[A-Za-z0-9+/=]+)")
 
@@ -178,9 +178,7 @@ class Visits:
         return found
 
     async def _tab(self) -> dict[str, Any]:
-        name = self.random.choice(TABS)
-        event: Json = {"index": TABS.index(name), "value": name, "selected": True}
-        return await self._here.trigger("tabs", "select", event)
+        return await self._here.trigger(f"tab-{self.random.choice(TABS)}", "select")
 
     async def _files(self) -> dict[str, Any]:
         found = await self._here.trigger("prepare", "click")

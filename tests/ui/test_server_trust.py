@@ -345,9 +345,9 @@ def test_the_server_connects_to_nothing_and_writes_only_its_own_files(server, fo
         await visit.trigger(None, "load")
         visit.values[visit.layout.component("upload")] = await visit.upload(photo)
         await visit.trigger("upload", "upload")
-        for tab in ("3D", "Methods", "Export"):
-            await visit.trigger("tabs", "select", {"value": tab, "index": 0, "selected": True})
-        await visit.trigger("tab-detector", "select", {"value": "Detector", "index": 9, "selected": True})
+        for tab in ("3d", "methods", "export", "detector"):
+            await visit.trigger(f"tab-{tab}", "select")
+        await visit.trigger("detect", "click")
         files = (await visit.trigger("prepare", "click"))["files"]
         assert len(files) == 7
         await visit.call("segment", await visit.upload(photo), {"crf": False})

@@ -129,7 +129,7 @@ def test_the_masks_on_the_page_are_the_final_ones_as_soon_as_there_are_any(sessi
 
 
 @pytest.mark.parametrize("side", [480, 64, 33])
-def test_the_number_map_holds_every_instance_at_its_place(session, side):
+def test_the_label_map_has_every_instance_at_its_position(session, side):
     result = session.explorer.results["segmentation", 0]
     numbers = mask_pictures.label_map(result, side)
     h, w = result.image.shape[:2]

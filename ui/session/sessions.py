@@ -152,7 +152,7 @@ class Session:
         view: What the visitor chose to look at.
         drawn: What the page shows.
         detections: What detectors found.
-        lock: Held by whoever runs a stage or draws.
+        lock: Held while a stage runs or the page is drawn.
         used: When the photo was last asked for, in seconds of `time.monotonic`.
         clock: Measures what a run costs.
         tickets: Numbers of the visitor's requests.
@@ -170,7 +170,7 @@ class Session:
     tickets: Tickets = field(default_factory=Tickets)
 
     def look(self, **changes: Any) -> None:
-        """Change the view; whoever calls this holds the lock."""
+        """Change the view; call it only with the lock held."""
         self.view = replace(self.view, **changes)
 
 
