@@ -1,4 +1,4 @@
-"""A tiny detector that finds something without training, and photos for it."""
+"""A tiny detector that detects something without training, and photos for it."""
 
 from __future__ import annotations
 

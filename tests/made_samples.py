@@ -1,4 +1,4 @@
-"""Made training photos with labels, in memory and on disk."""
+"""Synthetic training photos with labels, in memory and on disk."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_flipping_twice_changes_nothing_and_once_mirrors_the_boxes(seed, size):
     assert torch.equal(flipped.boxes, torch.stack((size[1] - x1, y0, size[1] - x0, y1), dim=1))
 
 
-def test_a_label_that_shrinks_to_a_speck_is_dropped():
+def test_a_label_that_becomes_too_small_is_dropped():
     sample = made_sample(3)
     masks = sample.masks.clone()
     masks[1] = False

@@ -1,4 +1,4 @@
-"""Labels of the next round: which detections come in, and which earlier labels stay beside them."""
+"""Labels of the next round: which detections are added, and which earlier labels stay."""
 
 from __future__ import annotations
 

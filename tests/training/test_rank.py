@@ -1,4 +1,4 @@
-"""Finds ranked by how far they stand out: the formula, what stays as it was, what is refused."""
+"""Detections ranked by distinctness: the formula, what stays unchanged, what is refused."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def folder(photo, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def masks(photo) -> dict[str, np.ndarray]:
-    """An object, as much of an object and of the background, and a speck smaller than half of a patch."""
+    """An object, as much of an object and of the background, and a small smaller than half of a patch."""
     whole = photo.labels == 3
     shifted = np.roll(whole, 20, axis=0)
-    speck = np.zeros_like(whole)
-    speck[1:3, 1:3] = True
-    return {"whole": whole, "shifted": shifted, "speck": speck}
+    small = np.zeros_like(whole)
+    small[1:3, 1:3] = True
+    return {"whole": whole, "shifted": shifted, "small": small}
 
 
 @pytest.fixture
@@ -69,17 +69,17 @@ def test_the_score_is_a_geometric_mean_with_the_distinctness_twice(folder, found
     assert scores(ranked, 8) == scores(ranked, 7)
 
 
-def test_a_whole_object_comes_before_a_better_scored_piece_and_a_speck_comes_last(folder, found, pixel_config) -> None:
-    whole, shifted, speck = scores(rank_detections(folder, found, config=pixel_config), 7)
-    assert 1 > whole > shifted > speck == 0
+def test_a_whole_object_comes_before_a_better_scored_piece_and_a_small_comes_last(folder, found, pixel_config) -> None:
+    whole, shifted, small = scores(rank_detections(folder, found, config=pixel_config), 7)
+    assert 1 > whole > shifted > small == 0
 
 
 def test_all_else_stays_and_ranking_twice_is_ranking_once(folder, found, pixel_config) -> None:
     before = copy.deepcopy(found)
-    told: list[tuple[int, int]] = []
-    ranked = rank_detections(folder, found, config=pixel_config, progress=lambda *at: told.append(at))
+    seen: list[tuple[int, int]] = []
+    ranked = rank_detections(folder, found, config=pixel_config, progress=lambda *at: seen.append(at))
     assert found == before
-    assert told == [(1, 2), (2, 2)]
+    assert seen == [(1, 2), (2, 2)]
     assert {key: ranked[key] for key in ("info", "images")} == {key: found[key] for key in ("info", "images")}
     for new, old in zip(ranked["annotations"], found["annotations"], strict=True):
         assert new == {**old, "score": new["score"], "detector_score": old["score"]}

@@ -120,7 +120,7 @@ def test_a_round_trains_half_as_long_at_half_the_rate_and_without_drop_loss() ->
 
 def test_finished_rounds_are_not_done_again(start, whole) -> None:
     before, seen = made(whole), []
-    final = self_train(start, whole, scores=SCORES, progress=lambda *told: seen.append(told))
+    final = self_train(start, whole, scores=SCORES, progress=lambda *report: seen.append(report))
     assert final == whole / "round2" / MIXED
     assert not seen
     assert made(whole) == before

@@ -1,4 +1,4 @@
-"""What is put beside the product: weights of the best round and before, and a report of all."""
+"""The shipped files: weights of the best round and of those before it, and a report of all rounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All parts of training together: the light detector over-fits four photos, and its finds are evaluated."""
+"""All parts of training together: the light detector over-fits four photos, and its detections are evaluated."""
 
 from __future__ import annotations
 

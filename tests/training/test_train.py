@@ -1,4 +1,4 @@
-"""The training loop: it goes on exactly, stops when asked, and says what is wrong."""
+"""The training loop: exact resume, stopping, and errors."""
 
 from __future__ import annotations
 

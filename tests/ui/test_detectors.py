@@ -1,4 +1,4 @@
-"""Detectors on the page: which there are, what is kept of their finds, and which of them are one object."""
+"""Detectors on the page: which there are, what is kept of their detections, and which masks are one object."""
 
 from __future__ import annotations
 
