@@ -169,7 +169,7 @@ class MaskConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefineConfig:
-    """Dense CRF at the network's input size (method 1.7)."""
+    """Mask refinement with a dense CRF (method 1.7)."""
 
     crf: bool = _param(True, "Fit the mask to the edges of the photo with a dense CRF.")
     crf_size: int = _param(
