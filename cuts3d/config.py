@@ -24,10 +24,10 @@ def _param(default: Any, text: str, low: float | None = None, high: float | None
 
 SCORE_RULES = {
     "distinct": "how clearly a mask differs from its surroundings in features, depth and completeness",
-    "order": "mean spatial confidence divided by the place in the order of cutting",
+    "order": "mean spatial confidence divided by the position in the order of cutting",
     "confidence": "mean spatial confidence (paper)",
 }
-"""What each rule of `MaskConfig.score` ranks by."""
+"""The quantity by which each rule of `MaskConfig.score` ranks the masks (method 1.10)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,19 +157,19 @@ class MaskConfig:
         "'exhaust' cuts one semantic region until the rest is too small; 'once' cuts it once before the next NCut; "
         "'recursive' divides both sides of every NCut again and keeps the N masks with the highest distinctness.",
     )
-    max_depth: int = _param(5, "Levels of NCuts of the recursive mode.", 1, 10)
+    max_depth: int = _param(5, "Number of levels of NCuts in the recursive mode.", 1, 10)
     score: Literal["distinct", "order", "confidence"] = _param(
         "distinct",
-        f"What ranks the masks: {'; '.join(f'{name}, {text}' for name, text in SCORE_RULES.items())}.",
+        f"Score that ranks the masks: {'; '.join(f'{name}, {text}' for name, text in SCORE_RULES.items())}.",
     )
-    min_area: float = _param(0.01, "Least share of the patches that a mask covers.", 0.0, 0.5)
+    min_area: float = _param(0.01, "Smallest fraction of the patches that a mask covers.", 0.0, 0.5)
     max_overlap: float = _param(0.5, "Largest IoU with an earlier mask.", 0.0, 1.0)
     max_ncut: float | None = _param(None, "Adaptive N: stop when the NCut value is above this; None: never.", 0.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefineConfig:
-    """Dense CRF at the network's input size (method 1.7)."""
+    """Mask refinement with a dense CRF (method 1.7)."""
 
     crf: bool = _param(True, "Fit the mask to the edges of the photo with a dense CRF.")
     crf_size: int = _param(

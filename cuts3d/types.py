@@ -165,12 +165,12 @@ class Instance:
     Attributes:
         mask: bool [H, W] at the photo's size.
         score: Score in [0, 1] that ranks the masks of all photos, by the rule of `MaskConfig.score`.
-        coarse_mask: The mask before the CRF, bool [h, w] on the cut's grid.
-        coarse_confidence: Spatial confidence, float32 [h, w] on the cut's grid.
+        coarse_mask: The mask before the CRF, bool [h, w] on the grid of the 3D cut.
+        coarse_confidence: Spatial confidence, float32 [h, w] on the grid of the 3D cut.
         number: Number of its cut in the order of cutting, from 1; numbers of dropped cuts are missing. The page
             and the files number the entries of `Segmentation.instances` instead.
-        ncut: Index of the bipartition it was cut from.
-        cut: The min-cut that made it.
+        ncut: Index of its bipartition.
+        cut: Its min-cut in 3D.
     """
 
     mask: BoolArray

@@ -1,4 +1,4 @@
-"""Fixtures of the suite: the embedded network once, synthetic scenes once, and no cache of the user's."""
+"""Fixtures of the suite: the embedded network and the synthetic scenes, each once; the user's cache is not used."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ settings.load_profile("suite")
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Converted weights of this run go into a folder of its own, so that a stale cache can hide nothing."""
+    """Converted weights of this run go into a temporary folder, so that an old cache cannot hide an error."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CUTS3D_CACHE", str(folder))
@@ -77,7 +77,7 @@ def pixel_config(pixel_backbone: BackboneSpec) -> CutS3DConfig:
 
 @pytest.fixture(scope="session")
 def shared_folder() -> Path:
-    """The folder of development data beside the project; the test is skipped where it is missing."""
+    """The folder of development data next to the project; the test is skipped if it is missing."""
     if not (SHARED / "data").is_dir():
         pytest.skip(f"development data is missing: there is no folder '{SHARED / 'data'}'")
     return SHARED

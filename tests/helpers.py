@@ -1,4 +1,4 @@
-"""What several rooms' tests share: made inputs, plain references, one table of tolerances."""
+"""Shared by the tests: synthetic inputs, plain reference implementations, one table of tolerances."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared"
 
 TOLERANCE = {
-    "eigenvector": 0.9999,  # least |cos| between Lanczos and the dense solver
+    "eigenvector": 0.9999,  # smallest |cos| between Lanczos and the dense solver
     "eigenvalue": 1e-5,
     "float32": 1e-6,
-    "onnx": 1e-4,  # tokens of the network against its ONNX graph
+    "onnx": 1e-4,  # difference of the tokens of the network and of its ONNX graph
 }
 
 
 @dataclass(frozen=True)
 class Blobs:
-    """Made patch features with known segments: 0 is background, 1… the objects."""
+    """Synthetic patch features with known segments: 0 is background, 1, 2, … are the objects."""
 
     vectors: FloatArray  # [h*w, C]
     labels: IntArray  # [h, w]
@@ -42,15 +42,15 @@ class Blobs:
 def blobs(
     grid: tuple[int, int], n_objects: int, *, seed: int = 0, noise: float = 0.1, channels: int = 24, same: bool = False
 ) -> Blobs:
-    """Discs of different sizes side by side on a background, each with a feature direction of its own.
+    """Discs of different sizes next to each other on a background, each with its own feature direction.
 
     Args:
         grid: (h, w).
-        n_objects: How many discs.
-        seed: Of directions, sizes and noise.
-        noise: Length of the noise beside unit vectors.
+        n_objects: Number of discs.
+        seed: Seed of directions, sizes and noise.
+        noise: Length of the noise that is added to the unit vectors.
         channels: C, more than `n_objects`.
-        same: All discs share one direction, as objects of one class do.
+        same: Whether all discs have the same direction, as objects of one class.
     """
     rng = np.random.default_rng(seed)
     h, w = grid
@@ -69,7 +69,7 @@ def blobs(
 
 
 def dense_second_eigenpair(weights: FloatArray) -> tuple[FloatArray, float, float]:
-    """The plain reference: x and λ₂ of (D − W) x = λ D x by the dense generalised solver, and the gap to λ₃."""
+    """Reference: x and λ₂ of (D − W) x = λ D x by the dense generalised solver, and the gap to λ₃."""
     w = np.asarray(weights, dtype=np.float64)
     degree = np.diag(w.sum(axis=1))
     last = min(2, len(w) - 1)
@@ -82,7 +82,7 @@ def cosine(a: FloatArray, b: FloatArray) -> float:
 
 
 def chain(lengths: list[float]) -> KnnGraph:
-    """Nodes 0, 1, 2, … in a row, with links of these lengths."""
+    """Nodes 0, 1, 2, … in a row, with edges of these lengths."""
     order = np.argsort(lengths, kind="stable")
     edges = np.stack([np.arange(len(lengths)), np.arange(1, len(lengths) + 1)], axis=1)[order].astype(np.int32)
     return KnnGraph(edges=edges, lengths=np.array(lengths, dtype=np.float64)[order], num_nodes=len(lengths) + 1)
@@ -94,7 +94,7 @@ def random_cloud(n: int, *, seed: int = 0) -> PointCloud:
 
 
 class PixelBackbone(nn.Module):
-    """Stands where a ViT stands: a patch's feature is its mean colour."""
+    """Takes the place of a ViT: the feature of a patch is its mean colour."""
 
     def __init__(self, patch_size: int) -> None:
         super().__init__()
@@ -126,7 +126,7 @@ def pixel_spec(name: str = "pixels", **changes: Any) -> BackboneSpec:
 
 @dataclass(frozen=True)
 class Photo:
-    """A drawn photo with its truth."""
+    """A drawn photo with its ground truth."""
 
     image: ImageArray  # uint8 [H, W, 3]
     depth: DepthMap
@@ -134,7 +134,7 @@ class Photo:
 
 
 def squares_photo(size: tuple[int, int] = (120, 160)) -> Photo:
-    """Two red squares that touch, the right one behind, and a green bar apart, on blue; depth steps at their edges."""
+    """Two touching red squares, the right one farther away, and a separate green bar, on blue; depth steps at edges."""
     h, w = size
     labels = np.zeros(size, dtype=np.int32)
     labels[h * 3 // 10 : h * 7 // 10, w * 2 // 10 : w * 45 // 100] = 1
@@ -149,5 +149,5 @@ def squares_photo(size: tuple[int, int] = (120, 160)) -> Photo:
 
 
 def best_iou(mask: BoolArray, masks: list[BoolArray]) -> float:
-    """Greatest IoU of a mask with any of several; 0 where there are none."""
+    """Largest IoU of a mask with any of the masks; 0 if there are none."""
     return max((float((mask & m).sum() / max(1, (mask | m).sum())) for m in masks), default=0.0)

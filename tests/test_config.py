@@ -106,7 +106,7 @@ def test_a_long_value_is_not_repeated_in_full(name, value):
 
 
 @pytest.mark.parametrize("name", ["x" * 10**6, "two\nlines", "\ud800"])
-def test_a_name_of_anybody_s_is_repeated_on_one_line_that_can_be_sent(name):
+def test_an_untrusted_name_is_repeated_on_one_line_of_valid_text(name):
     for refused in (lambda: CutS3DConfig.from_dict({name: 1}), lambda: get_backbone(name), lambda: get_depth(name)):
         with pytest.raises(ConfigError, match=r"^Unknown ") as raised:
             refused()
@@ -117,13 +117,13 @@ def test_a_name_of_anybody_s_is_repeated_on_one_line_that_can_be_sent(name):
 
 @pytest.mark.parametrize("name", ["beta", "num_cuts"])
 def test_a_whole_number_too_large_for_a_float_is_refused_by_name(name):
-    """JSON knows no largest number: a file may hold one of 400 digits."""
+    """JSON has no largest number: a file may contain one of 400 digits."""
     with pytest.raises(ConfigError, match=f"^{name} must"):
         CutS3DConfig.from_dict({name: 10**400})
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_none_is_taken_only_where_it_means_something(name):
+def test_none_is_accepted_only_for_optional_parameters(name):
     if parameter_type(name)[1]:
         assert CutS3DConfig().replace(**{name: None}).to_dict()[name] is None
     else:
@@ -177,7 +177,7 @@ def test_a_stage_built_by_hand_is_checked_too():
         CutS3DConfig(importance=stage)
 
 
-def test_literal_takes_the_paper_s_prose():
+def test_literal_follows_the_text_of_the_paper():
     assert LITERAL.local_cut.terminals == "single"
     assert LITERAL.local_cut.capacity == "euclidean"
     assert LITERAL.masks.region == "once"

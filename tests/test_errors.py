@@ -9,7 +9,7 @@ from cuts3d.errors import InputError, out_of_memory
 FAR_TOO_MUCH = 1 << 62  # bytes
 
 
-def test_what_numpy_and_torch_say_without_memory_is_known():
+def test_out_of_memory_errors_of_numpy_and_torch_are_recognised():
     with pytest.raises(MemoryError) as numpys:
         np.empty(FAR_TOO_MUCH, dtype=np.uint8)
     with pytest.raises(RuntimeError) as torchs:
@@ -19,7 +19,7 @@ def test_what_numpy_and_torch_say_without_memory_is_known():
     assert out_of_memory(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."))
 
 
-def test_an_error_that_memory_is_the_cause_of_is_one_too():
+def test_an_error_caused_by_lack_of_memory_is_recognised():
     with pytest.raises(InputError) as found:
         try:
             raise MemoryError
@@ -31,5 +31,5 @@ def test_an_error_that_memory_is_the_cause_of_is_one_too():
 @pytest.mark.parametrize(
     "error", [RuntimeError("shapes do not fit"), InputError("out of memory.png"), OSError(28, "No")]
 )
-def test_others_are_none(error):
+def test_other_errors_are_not_taken_for_lack_of_memory(error):
     assert not out_of_memory(error)

@@ -97,7 +97,7 @@ def test_a_photo_keeps_its_colours_when_it_is_resized():
     assert resize_image(image, (20, 30)) is image
 
 
-def test_a_component_is_4_connected_and_empty_off_the_mask():
+def test_a_component_is_4_connected_and_empty_outside_the_mask():
     mask = np.array([[1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]], bool)
     assert np.argwhere(component_of(mask, (0, 0))).tolist() == [[0, 0], [0, 1]]
     assert np.argwhere(component_of(mask, (1, 2))).tolist() == [[1, 2], [2, 2], [2, 3]]
@@ -120,7 +120,7 @@ def test_iou_of_empty_masks_is_0_and_of_halves_a_third():
 
 
 @given(shapes, seeds, st.integers(0, 8))
-def test_without_crumbs_keeps_exactly_the_parts_above_the_least_size(shape, seed, least):
+def test_remove_small_components_keeps_exactly_the_larger_components(shape, seed, least):
     mask = random_mask(seed, shape)
     kept = remove_small_components(mask, least)
     assert not (kept & ~mask).any()
@@ -129,7 +129,7 @@ def test_without_crumbs_keeps_exactly_the_parts_above_the_least_size(shape, seed
         assert kept[tuple(position)] == (part.sum() > least)
 
 
-def test_crumbs_touching_by_a_corner_only_are_parts_of_their_own():
+def test_components_that_touch_at_a_corner_only_are_separate():
     diagonal = np.eye(4, dtype=bool)
     assert not remove_small_components(diagonal, 1).any()
     assert (remove_small_components(diagonal, 0) == diagonal).all()

@@ -1,4 +1,4 @@
-"""The memo: the key of a result follows from what its function is given."""
+"""The memo: the key of a result follows from the arguments of its function."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ def test_a_scene_is_the_same_on_every_call(name):
 
 
 def test_photo_depth_and_labels_have_one_size_and_the_types_declared(name, scene):
-    made = scene(name)
-    assert made.image.shape == (240, 320, 3)
-    assert made.depth.shape == made.labels.shape == (240, 320)
-    assert (made.image.dtype, made.depth.dtype, made.labels.dtype) == (np.uint8, np.float32, np.int32)
-    assert made.depth_map.kind == "metric"
-    assert (made.depth_map.values == made.depth).all()
+    rendered = scene(name)
+    assert rendered.image.shape == (240, 320, 3)
+    assert rendered.depth.shape == rendered.labels.shape == (240, 320)
+    assert (rendered.image.dtype, rendered.depth.dtype, rendered.labels.dtype) == (np.uint8, np.float32, np.int32)
+    assert rendered.depth_map.kind == "metric"
+    assert (rendered.depth_map.values == rendered.depth).all()
 
 
 def test_labels_are_0_for_background_and_1_to_n_for_the_solids(name, scene):
@@ -47,19 +47,19 @@ def test_depth_is_positive_and_ends_at_the_wall(name, scene):
 
 
 def test_an_object_is_nearer_than_what_it_hides(name, scene):
-    """Inside each object depth changes by less than the step at its border to the objects behind it."""
-    made = scene(name)
-    medians = [np.median(made.depth[made.labels == i]) for i in range(1, len(SCENES[name]) + 1)]
+    """Inside each object, depth changes less than at its border to the objects behind it."""
+    rendered = scene(name)
+    medians = [np.median(rendered.depth[rendered.labels == i]) for i in range(1, len(SCENES[name]) + 1)]
     places = [s.centre[2] for s in SCENES[name]]
     assert np.argsort(medians).tolist() == np.argsort(places).tolist()
     assert np.diff(medians).min() > 0.5
 
 
 def test_depth_fits_the_solids_that_labels_name(name, scene):
-    made = scene(name)
+    rendered = scene(name)
     for number, solid in enumerate(SCENES[name], start=1):
         reach = np.linalg.norm(solid.size)
-        distance = made.depth[made.labels == number]
+        distance = rendered.depth[rendered.labels == number]
         # distance along the tilted axis of a point within `reach` of the centre
         centre = np.array(solid.centre) - np.array([0.0, -1.55, 0.0])
         middle = centre @ np.array([0.0, np.sin(np.radians(19)), np.cos(np.radians(19))])
@@ -74,9 +74,9 @@ def test_consecutive_objects_touch_in_the_photo(name, scene):
 
 
 def test_objects_of_one_scene_look_alike(name, scene):
-    """Their mean colours lie near together and far from the table's: features alone join them."""
-    made = scene(name)
-    means = np.array([made.image[made.labels == i].mean(axis=0) for i in range(1, len(SCENES[name]) + 1)])
+    """Their mean colours are similar, and different from the table: features alone join them."""
+    rendered = scene(name)
+    means = np.array([rendered.image[rendered.labels == i].mean(axis=0) for i in range(1, len(SCENES[name]) + 1)])
     assert np.ptp(means, axis=0).max() < 60
 
 

@@ -18,7 +18,7 @@ from cuts3d.types import CoarseMask
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProMergeThresholds:
-    """The thresholds of ProMerge (method 3.4). Those marked "measured" are not in the paper; they were chosen on COCO dev.
+    """The thresholds of ProMerge (method 3.4). Those marked "measured" are not in the paper, but chosen on COCO dev.
 
     Attributes:
         tau_background: A seed votes for the patches whose cosine with it is above this.

@@ -36,7 +36,7 @@ def spatial_importance(depth: FloatArray, *, beta: float, sigma: float) -> Float
 def sharpening_exponent(
     rows: torch.Tensor, columns: torch.Tensor, *, pair_rule: Literal["product", "mean", "max"]
 ) -> torch.Tensor:
-    """Exponent 1 − ΔD_ij of every pair of some patches and some others.
+    """Exponents 1 − ΔD_ij of all pairs of two sets of patches i and j (method 1.3).
 
     Args:
         rows: ΔD_i, float32 [r] in [0, 1].

@@ -25,7 +25,8 @@ def choose_terminals(
 
     Args:
         eigenvector: x, float [h, w] on the grid of the 3D cut, NaN outside the graph.
-        allowed: Points that may be sources, bool [h, w]: B without earlier cuts. Sinks come from the other points.
+        allowed: Points that may be sources, bool [h, w]: B without earlier cuts. Sinks are the other
+            points; if there are none, all points can be sinks.
         terminals: `single`: one source and one sink (paper). `fraction`: the points with the largest and the smallest
             entries (ours).
         fraction: Fraction of all points that are sources, and the same for sinks; at least one point.

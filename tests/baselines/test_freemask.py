@@ -1,4 +1,4 @@
-"""Free Mask, beside a plain and slow re-implementation, and its rules by hand."""
+"""Free Mask (method 3.5): comparison with a plain, slow implementation, and each rule on small examples."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def plain_decay(masks: list[np.ndarray], sigma: float) -> list[float]:
 
 
 def plain_freemask(vectors: np.ndarray, grid: tuple[int, int], least: int) -> list[tuple[np.ndarray, float]]:
-    """Masks with scores, best first. Nothing shared with the package, query by query, in float64."""
+    """Masks with scores, best first. Independent of the package, query by query, in float64."""
     unit = vectors.astype(np.float64) / np.linalg.norm(vectors, axis=1, keepdims=True)
     found = []
     for query in plain_queries(unit, grid):
@@ -52,9 +52,9 @@ def plain_freemask(vectors: np.ndarray, grid: tuple[int, int], least: int) -> li
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(("n_objects", "noise"), [(1, 0.3), (2, 0.5), (3, 0.7)])
 def test_masks_and_scores_equal_those_of_the_plain_implementation(seed, n_objects, noise):
-    made = blobs((8, 12), n_objects, seed=seed, noise=noise)
-    masks, scores = freemask(made.vectors, grid_shape=made.grid, min_area=3 / 96)
-    expected = plain_freemask(made.vectors, made.grid, 3)
+    sample = blobs((8, 12), n_objects, seed=seed, noise=noise)
+    masks, scores = freemask(sample.vectors, grid_shape=sample.grid, min_area=3 / 96)
+    expected = plain_freemask(sample.vectors, sample.grid, 3)
     assert len(expected) > 0
     assert masks.dtype == np.bool_
     assert scores == pytest.approx([score for _, score in expected], abs=1e-5)
@@ -74,17 +74,17 @@ def test_masks_equal_those_of_the_plain_implementation_on_a_real_photo(embedded_
 
 @pytest.mark.parametrize("n_objects", [1, 2, 3])
 def test_every_disc_is_found(n_objects):
-    made = blobs((20, 30), n_objects, seed=n_objects, noise=0.3)
-    masks, scores = freemask(made.vectors, grid_shape=made.grid)
+    sample = blobs((20, 30), n_objects, seed=n_objects, noise=0.3)
+    masks, scores = freemask(sample.vectors, grid_shape=sample.grid)
     for label in range(n_objects + 1):  # the background too: this method does not know it from an object
-        assert best_iou(made.labels == label, list(masks)) > 0.95
+        assert best_iou(sample.labels == label, list(masks)) > 0.95
     assert (np.diff(scores) <= 0).all()
     assert 0.7 <= scores.min() <= scores.max() <= 1
 
 
 def test_soft_masks_run_from_0_to_1_and_are_1_at_their_own_patch():
-    made = blobs((8, 12), 2, seed=0, noise=0.5)
-    soft = soft_masks(normalise_features(made.vectors), made.grid)
+    sample = blobs((8, 12), 2, seed=0, noise=0.5)
+    soft = soft_masks(normalise_features(sample.vectors), sample.grid)
     assert soft.shape == (96 + 24 + 6, 96)
     assert soft.min(axis=1) == pytest.approx(0, abs=1e-6)
     assert soft.max(axis=1) == pytest.approx(1, abs=1e-6)
@@ -130,10 +130,10 @@ def test_decay_equals_that_of_the_plain_formula(seed):
 
 
 def test_thresholds_do_what_they_say():
-    made = blobs((20, 30), 3, seed=1, noise=0.5)
+    sample = blobs((20, 30), 3, seed=1, noise=0.5)
 
     def found(**changes: float) -> tuple[np.ndarray, np.ndarray]:
-        return freemask(made.vectors, grid_shape=made.grid, **changes)  # pyright: ignore[reportArgumentType]
+        return freemask(sample.vectors, grid_shape=sample.grid, **changes)  # pyright: ignore[reportArgumentType]
 
     masks, scores = found()
     strict, strict_scores = found(min_maskness=0.8)
@@ -141,8 +141,8 @@ def test_thresholds_do_what_they_say():
     assert (strict == masks[scores >= 0.8]).all()
     assert found(tau_mask=0.7)[0].mean() < masks.mean()
     assert len(found(sigma=0.1)[0]) > len(masks)
-    share = masks.mean(axis=(1, 2)).max()
-    assert all(mask.mean() >= share for mask in found(min_area=share)[0])
+    fraction = masks.mean(axis=(1, 2)).max()
+    assert all(mask.mean() >= fraction for mask in found(min_area=fraction)[0])
 
 
 @pytest.mark.parametrize(
@@ -154,17 +154,17 @@ def test_thresholds_do_what_they_say():
         (np.random.default_rng(0).standard_normal((12, 8)), (1, 12)),
     ],
 )
-def test_where_nothing_can_be_told_apart_there_is_no_mask(vectors, grid):
+def test_patches_without_differences_give_no_mask(vectors, grid):
     masks, scores = freemask(vectors, grid_shape=grid)
     assert masks.shape == (0, *grid)
     assert scores.size == 0
 
 
-def test_patches_without_a_direction_ask_for_nothing():
-    made = blobs((8, 12), 1, seed=0, noise=0.1)
-    vectors = np.where(made.labels.reshape(-1, 1) == 1, made.vectors, 0)
-    masks, _ = freemask(vectors, grid_shape=made.grid)
-    assert best_iou(made.labels == 1, list(masks)) == 1
+def test_zero_vectors_are_no_queries():
+    sample = blobs((8, 12), 1, seed=0, noise=0.1)
+    vectors = np.where(sample.labels.reshape(-1, 1) == 1, sample.vectors, 0)
+    masks, _ = freemask(vectors, grid_shape=sample.grid)
+    assert best_iou(sample.labels == 1, list(masks)) == 1
 
 
 def test_features_that_do_not_fit_the_grid_are_refused_with_both_shapes():

@@ -1,4 +1,4 @@
-"""MaskCut's parity mode, beside a plain and slow re-implementation of method 1.4."""
+"""MaskCut (method 3.1), compared with a plain, slow implementation of the published rules."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from cuts3d.types import Bipartition
 
 
 def plain_maskcut(vectors: np.ndarray, grid: tuple[int, int], tau: float, rounds: int) -> tuple[list, list[bool]]:
-    """Masks, and which rounds were rejected. Nothing shared with the package, everything dense and in float64."""
+    """Masks, and which rounds were rejected. Independent of the package, dense, in float64."""
     n = grid[0] * grid[1]
     painted, previous = np.zeros(grid, bool), np.zeros(grid, bool)
     masks, rejections = [], []
@@ -50,11 +50,11 @@ def plain_maskcut(vectors: np.ndarray, grid: tuple[int, int], tau: float, rounds
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("n_objects", "noise"), [(1, 0.5), (2, 0.8), (3, 0.8)])
 def test_masks_equal_those_of_the_plain_implementation(seed, n_objects, noise):
-    made = blobs((13, 17), n_objects, seed=seed, noise=noise)
-    vectors = normalise_features(made.vectors)
-    expected, rejected = plain_maskcut(vectors, made.grid, 0.3, 4)
+    sample = blobs((13, 17), n_objects, seed=seed, noise=noise)
+    vectors = normalise_features(sample.vectors)
+    expected, rejected = plain_maskcut(vectors, sample.grid, 0.3, 4)
     assert n_objects > 1 or rejected == [False, True, False, True]  # the quirk is among what is compared
-    found = maskcut(vectors.T, grid_shape=made.grid, tau=0.3, max_instances=4)
+    found = maskcut(vectors.T, grid_shape=sample.grid, tau=0.3, max_instances=4)
     assert found.shape == (4, 13, 17)
     for number, mask in enumerate(expected):
         assert (found[number] == mask).all(), f"round {number}"
@@ -72,7 +72,7 @@ def test_masks_equal_those_of_the_plain_implementation_on_a_real_photo(embedded_
 
 
 class Script:
-    """Stands where the NCut stands: says each round's component and keeps the graph that it was given."""
+    """Replaces the NCut: gives a prepared component in each round, and records the graph."""
 
     def __init__(self, components: list[np.ndarray]) -> None:
         self.components, self.graphs = list(components), []
@@ -133,7 +133,7 @@ def test_a_later_mask_of_one_percent_is_rejected_but_a_first_one_is_not(monkeypa
     assert masks[2].sum() == 2
 
 
-def test_accepted_patches_lose_their_features_and_hang_on_by_epsilon(monkeypatch):
+def test_accepted_patches_get_zero_features_and_links_of_epsilon(monkeypatch):
     _, graphs = scripted(monkeypatch, box(0, 3), box(5, 9))
     taken = box(0, 3).ravel()
     assert (graphs[1][taken] == np.float32(1e-5)).all()
@@ -141,8 +141,8 @@ def test_accepted_patches_lose_their_features_and_hang_on_by_epsilon(monkeypatch
 
 
 def test_masks_never_overlap():
-    made = blobs((12, 20), 3, seed=5, noise=1.0)
-    masks = maskcut(made.vectors.T, grid_shape=made.grid, tau=0.2, max_instances=6)
+    sample = blobs((12, 20), 3, seed=5, noise=1.0)
+    masks = maskcut(sample.vectors.T, grid_shape=sample.grid, tau=0.2, max_instances=6)
     assert masks.sum(axis=0).max() <= 1
 
 
@@ -153,10 +153,10 @@ def test_features_that_do_not_fit_the_grid_are_refused_with_both_shapes(shape):
 
 
 def test_one_class_of_touching_objects_is_one_mask():
-    """The limit that CutS3D lifts: features alone cannot part two objects of one kind."""
-    made = blobs((14, 20), 2, seed=1, noise=0.3, same=True)
-    labels = made.labels.copy()
-    vectors = made.vectors.reshape(14, 20, -1).copy()
+    """The limit that CutS3D overcomes: features alone cannot separate two objects of one kind."""
+    sample = blobs((14, 20), 2, seed=1, noise=0.3, same=True)
+    labels = sample.labels.copy()
+    vectors = sample.vectors.reshape(14, 20, -1).copy()
     bridge = (slice(6, 9), slice(3, 17))
     vectors[bridge] = vectors[labels == 1].mean(axis=0)
     masks = maskcut(vectors.reshape(280, -1).T, grid_shape=(14, 20), tau=0.3)

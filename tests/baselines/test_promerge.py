@@ -1,4 +1,4 @@
-"""ProMerge, beside a plain and slow re-implementation, and its rules by hand."""
+"""ProMerge (method 3.4): comparison with a plain, slow implementation, and each rule on small examples."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def plain_background(cosine: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
 
 
 def plain_promerge(vectors: np.ndarray, grid: tuple[int, int], tau: float) -> list[tuple[np.ndarray, int]]:
-    """Masks and their numbers of seeds. Nothing shared with the package, patch by patch."""
+    """Masks and their numbers of seeds. Independent of the package, patch by patch."""
     h, w = grid
     unit = vectors.astype(np.float64) / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosine = unit @ unit.T
@@ -67,12 +67,12 @@ def plain_promerge(vectors: np.ndarray, grid: tuple[int, int], tau: float) -> li
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(("n_objects", "noise"), [(1, 0.5), (2, 1.0), (3, 1.5)])
 def test_masks_and_scores_equal_those_of_the_plain_implementation(seed, n_objects, noise):
-    made = blobs((15, 21), n_objects, seed=seed, noise=noise)
+    sample = blobs((15, 21), n_objects, seed=seed, noise=noise)
     tau = 0.7 - 0.2 * noise
     masks, scores = promerge(
-        made.vectors, grid_shape=made.grid, thresholds=ProMergeThresholds(tau_foreground=tau), min_area=0
+        sample.vectors, grid_shape=sample.grid, thresholds=ProMergeThresholds(tau_foreground=tau), min_area=0
     )
-    expected = plain_promerge(made.vectors, made.grid, tau)
+    expected = plain_promerge(sample.vectors, sample.grid, tau)
     assert len(expected) > 0
     assert masks.dtype == np.bool_
     assert (masks == np.array([mask for mask, _ in expected])).all()
@@ -92,17 +92,17 @@ def test_masks_equal_those_of_the_plain_implementation_on_a_real_photo(embedded_
 @pytest.mark.parametrize("n_objects", [1, 2, 3])
 @pytest.mark.parametrize("same", [False, True])
 def test_every_disc_is_found_and_the_background_is_not(n_objects, same):
-    made = blobs((20, 30), n_objects, seed=n_objects, noise=0.3, same=same)
-    masks, scores = promerge(made.vectors, grid_shape=made.grid)
+    sample = blobs((20, 30), n_objects, seed=n_objects, noise=0.3, same=same)
+    masks, scores = promerge(sample.vectors, grid_shape=sample.grid)
     assert len(masks) == n_objects
     for label in range(1, n_objects + 1):
-        assert best_iou(made.labels == label, list(masks)) > 0.95
+        assert best_iou(sample.labels == label, list(masks)) > 0.95
     assert scores.max() == 1
     assert scores.min() > 0
 
 
 def similar(*groups: np.ndarray) -> np.ndarray:
-    """Cosine 1 within each group of patches, 0 elsewhere and between patch and itself outside of them."""
+    """Cosine 1 within each group of patches, 0 elsewhere, also of a patch outside the groups with itself."""
     return np.max([np.outer(g.ravel(), g.ravel()) for g in groups], axis=0).astype(np.float32)
 
 
@@ -157,7 +157,7 @@ def test_a_seeds_mask_is_its_4_connected_part_of_the_foreground():
 
 
 def joined(first: np.ndarray, second: np.ndarray, *, close: bool) -> int:
-    """How many masks are left of two whose features point one way, or two ways."""
+    """Number of masks left of two masks, with equal or with different features."""
     unit = np.zeros((100, 2), np.float32)
     unit[:, 0] = 1
     if not close:
@@ -166,7 +166,7 @@ def joined(first: np.ndarray, second: np.ndarray, *, close: bool) -> int:
     return len(merge_masks(stack, unit, min_overlap=0.5, min_close_overlap=0.1, min_closeness=0.7)[0])
 
 
-def test_masks_join_where_more_than_half_of_the_smaller_is_shared():
+def test_masks_merge_if_more_than_half_of_the_smaller_one_is_shared():
     large = box(0, 4, 0, 10)
     assert joined(large, box(2, 6, 0, 5), close=False) == 2  # 10 of 20
     assert joined(large, box(1, 6, 0, 4), close=False) == 1  # 12 of 20
@@ -192,9 +192,9 @@ def test_a_mask_joins_the_one_that_it_overlaps_most():
 
 
 def test_masks_below_the_least_area_are_dropped():
-    made = blobs((20, 30), 1, seed=0, noise=0.1)
-    share = promerge(made.vectors, grid_shape=made.grid)[0][0].mean()
-    masks, scores = promerge(made.vectors, grid_shape=made.grid, min_area=share + 0.01)
+    sample = blobs((20, 30), 1, seed=0, noise=0.1)
+    fraction = promerge(sample.vectors, grid_shape=sample.grid)[0][0].mean()
+    masks, scores = promerge(sample.vectors, grid_shape=sample.grid, min_area=fraction + 0.01)
     assert masks.shape == (0, 20, 30)
     assert scores.size == 0
 
@@ -208,7 +208,7 @@ def test_masks_below_the_least_area_are_dropped():
         (np.random.default_rng(0).standard_normal((12, 8)), (1, 12)),
     ],
 )
-def test_where_nothing_can_be_told_apart_there_is_no_mask(vectors, grid):
+def test_patches_without_differences_give_no_mask(vectors, grid):
     masks, scores = promerge(vectors, grid_shape=grid)
     assert masks.shape == (0, *grid)
     assert scores.size == 0
@@ -220,12 +220,12 @@ def test_a_photo_that_is_all_background_has_no_mask():
     assert len(promerge(vectors, grid_shape=GRID)[0]) == 0
 
 
-def test_patches_without_a_direction_are_in_no_mask():
-    made = blobs((20, 30), 1, seed=0, noise=0.1)
-    vectors = np.where(made.labels.reshape(-1, 1) == 1, made.vectors, 0)
-    masks, _ = promerge(vectors, grid_shape=made.grid)
+def test_zero_vectors_are_in_no_mask():
+    sample = blobs((20, 30), 1, seed=0, noise=0.1)
+    vectors = np.where(sample.labels.reshape(-1, 1) == 1, sample.vectors, 0)
+    masks, _ = promerge(vectors, grid_shape=sample.grid)
     assert len(masks) == 1
-    assert (masks[0] == (made.labels == 1)).all()
+    assert (masks[0] == (sample.labels == 1)).all()
 
 
 def test_features_that_do_not_fit_the_grid_are_refused_with_both_shapes():

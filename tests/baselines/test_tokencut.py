@@ -1,4 +1,4 @@
-"""TokenCut, beside a plain and slow re-implementation, and its rules by hand."""
+"""TokenCut (method 3.2): comparison with a plain, slow implementation, and each rule on small examples."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from cuts3d.errors import InputError
 
 
 def plain_tokencut(vectors: np.ndarray, grid: tuple[int, int], tau: float) -> np.ndarray:
-    """The mask. Nothing shared with the package, everything dense and in float64, the component by a flood."""
+    """The mask. Independent of the package, dense, in float64, the component by flood fill."""
     unit = vectors.astype(np.float64) / np.linalg.norm(vectors, axis=1, keepdims=True)
     w = np.where(unit @ unit.T > tau, 1.0, 1e-5)
     d = np.diag(w.sum(axis=1))
@@ -32,11 +32,11 @@ def plain_tokencut(vectors: np.ndarray, grid: tuple[int, int], tau: float) -> np
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize(("n_objects", "noise"), [(1, 0.5), (2, 0.8), (3, 0.8)])
 def test_the_mask_equals_that_of_the_plain_implementation(seed, n_objects, noise):
-    made = blobs((13, 17), n_objects, seed=seed, noise=noise)
-    masks, scores = tokencut(made.vectors, grid_shape=made.grid, tau=0.3, min_area=0)
+    sample = blobs((13, 17), n_objects, seed=seed, noise=noise)
+    masks, scores = tokencut(sample.vectors, grid_shape=sample.grid, tau=0.3, min_area=0)
     assert masks.dtype == np.bool_
     assert masks.shape == (1, 13, 17)
-    assert (masks[0] == plain_tokencut(made.vectors, made.grid, 0.3)).all()
+    assert (masks[0] == plain_tokencut(sample.vectors, sample.grid, 0.3)).all()
     assert scores.tolist() == [1.0]
 
 
@@ -51,9 +51,9 @@ def test_the_mask_equals_that_of_the_plain_implementation_on_a_real_photo(embedd
 
 @pytest.mark.parametrize("seed", range(4))
 def test_one_disc_is_found(seed):
-    made = blobs((14, 14), 1, seed=seed, noise=0.3)
-    masks, _ = tokencut(made.vectors, grid_shape=made.grid, tau=0.3)
-    assert best_iou(made.labels == 1, list(masks)) > 0.9
+    sample = blobs((14, 14), 1, seed=seed, noise=0.3)
+    masks, _ = tokencut(sample.vectors, grid_shape=sample.grid, tau=0.3)
+    assert best_iou(sample.labels == 1, list(masks)) > 0.9
 
 
 def test_the_seed_decides_the_side_and_the_sign_does_not_matter():
@@ -65,7 +65,7 @@ def test_the_seed_decides_the_side_and_the_sign_does_not_matter():
 
 
 def test_there_is_no_corner_rule():
-    """MaskCut turns a foreground with three corners round; TokenCut trusts the seed."""
+    """MaskCut flips a foreground with three corners; TokenCut follows the seed."""
     x = -np.ones((5, 5))
     x[:, 0] = x[0] = 2.0
     x[-1, 0] = 3.0
@@ -79,10 +79,10 @@ def test_parts_that_touch_at_a_corner_only_are_two():
 
 
 def test_a_mask_below_the_least_area_is_dropped():
-    made = blobs((14, 14), 1, seed=0, noise=0.1)
-    share = tokencut(made.vectors, grid_shape=made.grid, tau=0.3)[0][0].mean()
-    assert len(tokencut(made.vectors, grid_shape=made.grid, tau=0.3, min_area=share)[0]) == 1
-    masks, scores = tokencut(made.vectors, grid_shape=made.grid, tau=0.3, min_area=share + 0.01)
+    sample = blobs((14, 14), 1, seed=0, noise=0.1)
+    fraction = tokencut(sample.vectors, grid_shape=sample.grid, tau=0.3)[0][0].mean()
+    assert len(tokencut(sample.vectors, grid_shape=sample.grid, tau=0.3, min_area=fraction)[0]) == 1
+    masks, scores = tokencut(sample.vectors, grid_shape=sample.grid, tau=0.3, min_area=fraction + 0.01)
     assert masks.shape == (0, 14, 14)
     assert scores.shape == (0,)
 
@@ -97,7 +97,7 @@ def test_a_mask_below_the_least_area_is_dropped():
         (np.eye(36), (6, 6)),  # no two patches are alike: nothing is linked
     ],
 )
-def test_where_nothing_can_be_told_apart_there_is_no_mask(vectors, grid):
+def test_patches_without_differences_give_no_mask(vectors, grid):
     masks, scores = tokencut(vectors, grid_shape=grid)
     assert masks.shape == (0, *grid)
     assert scores.size == 0

@@ -1,4 +1,4 @@
-"""VoteCut, beside a plain and slow re-implementation, and its rules by hand."""
+"""VoteCut (method 3.3): comparison with a plain, slow implementation, and each rule on small examples."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def flood(mask: np.ndarray) -> list[np.ndarray]:
 
 
 def plain_votecut(eigenvectors: list[np.ndarray], least: int) -> list[tuple[np.ndarray, float]]:
-    """Masks with scores. Nothing shared with the package, one candidate after the other."""
+    """Masks with scores. Independent of the package, one candidate after the other."""
     candidates = []
     for x in eigenvectors:
         for k in (2, 3):
@@ -69,11 +69,11 @@ def plain_votecut(eigenvectors: list[np.ndarray], least: int) -> list[tuple[np.n
 
 def ensemble(seed: int, n_objects: int, noise: float, count: int = 4) -> tuple[np.ndarray, list[np.ndarray]]:
     """True labels, and eigenvectors of several noisy views of the same discs."""
-    made = blobs((9, 13), n_objects, seed=seed, noise=noise)
+    sample = blobs((9, 13), n_objects, seed=seed, noise=noise)
     rng = np.random.default_rng(seed)
-    views = [made.vectors + noise * rng.standard_normal(made.vectors.shape) / 5 for _ in range(count)]
-    found = [patch_eigenvector(view, made.grid, tau=0.3, epsilon=1e-5) for view in views]
-    return made.labels, [x for x in found if x is not None]
+    views = [sample.vectors + noise * rng.standard_normal(sample.vectors.shape) / 5 for _ in range(count)]
+    found = [patch_eigenvector(view, sample.grid, tau=0.3, epsilon=1e-5) for view in views]
+    return sample.labels, [x for x in found if x is not None]
 
 
 @given(st.lists(st.integers(-20, 20), min_size=1, max_size=9), st.integers(1, 4))
@@ -119,14 +119,14 @@ def test_the_disc_that_all_members_see_is_the_best_mask(seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_the_members_signs_and_scales_do_not_matter(seed):
     _, eigenvectors = ensemble(seed, 2, 0.5)
-    turned = [x * factor for x, factor in zip(eigenvectors, (-1, 4, -0.5, 1), strict=True)]
+    rescaled = [x * factor for x, factor in zip(eigenvectors, (-1, 4, -0.5, 1), strict=True)]
     masks, _ = votecut(eigenvectors, grid_shape=(9, 13))
-    others, _ = votecut(turned, grid_shape=(9, 13))
+    others, _ = votecut(rescaled, grid_shape=(9, 13))
     assert {m.tobytes() for m in masks} == {m.tobytes() for m in others}
 
 
 def levels(*boxes: tuple[slice, slice], shape: tuple[int, int] = (10, 10)) -> np.ndarray:
-    """0, and 1 in the boxes: k-means finds just these two labels, whatever K."""
+    """0, and 1 in the boxes: k-means finds exactly these two labels for any K."""
     x = np.zeros(shape)
     for one in boxes:
         x[one] = 1
@@ -146,12 +146,12 @@ def test_a_label_with_two_corners_is_background_and_one_corner_is_not():
     assert len(votecut([band], grid_shape=(10, 10), max_corners=2)[0]) == 2
 
 
-def test_corners_are_counted_of_the_label_before_it_falls_apart():
+def test_corners_are_counted_before_a_label_is_divided_into_parts():
     apart = levels(box(0, 3, 0, 3), box(7, 10, 7, 10), box(4, 6, 4, 6))
     assert len(votecut([apart], grid_shape=(10, 10))[0]) == 0
 
 
-def test_a_label_falls_into_its_4_connected_parts():
+def test_a_label_is_divided_into_its_4_connected_parts():
     masks, _ = votecut([levels(box(2, 4, 2, 4), box(4, 6, 4, 6))], grid_shape=(10, 10))
     assert sorted(m.sum() for m in masks) == [4, 4]
 
@@ -164,14 +164,14 @@ def test_candidates_join_above_an_iou_of_exactly_six_tenths():
 
 def test_a_patch_stays_with_more_than_a_fifth_of_the_votes():
     core, wide = levels(box(2, 6, 2, 6)), levels(box(2, 6, 2, 7))  # IoU 16/20
-    alone, _ = votecut([core] * 4 + [wide], grid_shape=(10, 10), num_clusters=(2,))
-    assert alone[0].sum() == 16  # 1 of 5 votes is not more than 20 %
+    separate, _ = votecut([core] * 4 + [wide], grid_shape=(10, 10), num_clusters=(2,))
+    assert separate[0].sum() == 16  # 1 of 5 votes is not more than 20 %
     shared, _ = votecut([core] * 3 + [wide], grid_shape=(10, 10), num_clusters=(2,))
     assert shared[0].sum() == 20
     assert votecut([core] * 3 + [wide], grid_shape=(10, 10), num_clusters=(2,), min_votes=0.25)[0][0].sum() == 16
 
 
-def test_the_score_is_the_share_of_the_largest_clusters_votes():
+def test_the_score_is_the_number_of_votes_divided_by_the_largest_number():
     often, once = levels(box(2, 6, 2, 4)), levels(box(2, 6, 6, 8))
     masks, scores = votecut([once, often, often, often, once], grid_shape=(10, 10))
     assert scores.tolist() == [1, pytest.approx(2 / 3)]
@@ -222,7 +222,7 @@ PHOTO = np.zeros((9, 9, 3), np.uint8)
 
 
 def masks_of(found: list[PatchFeatures], **options: Any) -> list[CoarseMask]:
-    """VoteCut's masks where the backbones give these features."""
+    """Masks of VoteCut if the backbones give these features."""
     memo, requests = Memo(), [(FeatureConfig(backbone=f"member {n}"), ()) for n in range(len(found))]
     image = memo.given(PHOTO)
     for request, features in zip(requests, found, strict=True):
@@ -230,15 +230,15 @@ def masks_of(found: list[PatchFeatures], **options: Any) -> list[CoarseMask]:
     return votecut_masks(image, OPTIONS, memo, ensemble=lambda _: tuple(requests), **options)
 
 
-def made_features(vectors: np.ndarray, grid: tuple[int, int], tokens: tuple = ()) -> PatchFeatures:
+def patch_features(vectors: np.ndarray, grid: tuple[int, int], tokens: tuple = ()) -> PatchFeatures:
     return PatchFeatures(vectors=vectors, grid_shape=grid, backbone="dinov2_vits14_focus", center=True, tokens=tokens)
 
 
 @pytest.mark.parametrize(
     ("vectors", "grid"), [(np.ones((64, 8)), (8, 8)), (np.random.default_rng(0).standard_normal((4, 8)), (2, 2))]
 )
-def test_where_nothing_can_be_told_apart_there_is_no_mask(vectors, grid):
-    assert masks_of([made_features(vectors, grid, (vectors,))]) == []
+def test_patches_without_differences_give_no_mask(vectors, grid):
+    assert masks_of([patch_features(vectors, grid, (vectors,))]) == []
 
 
 def test_the_default_members_are_one_pass_of_the_configured_backbone():
@@ -254,6 +254,6 @@ def test_several_backbones_are_declared_by_name_and_vote_on_the_finest_grid():
     both = members(OPTIONS, backbones=("dino_vits8", "dinov2_vits14"), layers=())
     assert [(options.backbone, layers) for options, layers in both] == [("dino_vits8", ()), ("dinov2_vits14", ())]
     coarse, fine = (blobs(grid, 1, seed=1, noise=0.1) for grid in ((10, 10), (16, 16)))
-    found = masks_of([made_features(made.vectors, made.grid) for made in (coarse, fine)])
+    found = masks_of([patch_features(sample.vectors, sample.grid) for sample in (coarse, fine)])
     assert found[0].mask.shape == (16, 16)
     assert best_iou(fine.labels == 1, [found[0].mask]) > 0.8

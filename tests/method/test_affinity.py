@@ -48,9 +48,9 @@ def test_normalised_features_have_unit_length_and_zero_vectors_stay_zero():
 
 
 def test_centring_brings_out_a_difference_that_a_common_component_hides():
-    made = blobs((12, 12), 1)
-    hidden = made.vectors + 50.0
-    inside = made.labels.ravel() > 0
+    sample = blobs((12, 12), 1)
+    hidden = sample.vectors + 50.0
+    inside = sample.labels.ravel() > 0
     plain, centred = cosine_affinity(hidden), cosine_affinity(hidden, center=True)
     assert plain[inside][:, ~inside].min() > 0.99
     assert centred[inside][:, ~inside].mean() < 0.05
@@ -58,9 +58,9 @@ def test_centring_brings_out_a_difference_that_a_common_component_hides():
 
 
 def test_centring_removes_any_common_vector_exactly():
-    made = blobs((8, 8), 2)
-    shifted = made.vectors + np.float32(4.0)
-    a, b = cosine_affinity(made.vectors, center=True), cosine_affinity(shifted, center=True)
+    sample = blobs((8, 8), 2)
+    shifted = sample.vectors + np.float32(4.0)
+    a, b = cosine_affinity(sample.vectors, center=True), cosine_affinity(shifted, center=True)
     assert np.allclose(a, b, atol=1e-4)
 
 

@@ -13,7 +13,7 @@ SHAPE = (7, 8)
 seeds = st.integers(0, 10_000)
 
 
-def a_cut(seed: int, tau: float, *, fallback: bool = False) -> tuple[KnnGraph, LocalCut, np.ndarray]:
+def random_cut(seed: int, tau: float, *, fallback: bool = False) -> tuple[KnnGraph, LocalCut, np.ndarray]:
     rng = np.random.default_rng(seed)
     eigenvector = rng.standard_normal(SHAPE)
     region = np.zeros(SHAPE, bool)
@@ -41,7 +41,7 @@ def test_one_cut_is_the_final_one():
 
 @given(seeds, st.floats(0.05, 0.5), st.integers(1, 8), st.floats(0, 1))
 def test_confidence_is_the_floored_mean_of_plain_cuts_inside_and_1_outside(seed, tau, num_cuts, floor):
-    graph, cut, region = a_cut(seed, tau)
+    graph, cut, region = random_cut(seed, tau)
     found = confidence_of(graph, cut, region, tau_knn=tau, tau_knn_min=0.04, num_cuts=num_cuts, confidence_floor=floor)
     plain = np.zeros(SHAPE)
     for t in found.taus:
@@ -59,7 +59,7 @@ def test_confidence_is_the_floored_mean_of_plain_cuts_inside_and_1_outside(seed,
 
 @given(seeds, st.floats(0.05, 0.5))
 def test_the_last_cut_of_the_sweep_is_the_final_cut(seed, tau):
-    graph, cut, region = a_cut(seed, tau)
+    graph, cut, region = random_cut(seed, tau)
     found = confidence_of(graph, cut, region, tau_knn=tau)
     assert (found.cuts[-1] == cut.mask).all()
     assert found.taus[-1] == tau
@@ -67,7 +67,7 @@ def test_the_last_cut_of_the_sweep_is_the_final_cut(seed, tau):
 
 @given(seeds, st.floats(0.05, 0.3), st.integers(2, 6))
 def test_confidence_is_constant_1_when_all_thresholds_are_the_same(seed, tau, num_cuts):
-    graph, cut, region = a_cut(seed, tau)
+    graph, cut, region = random_cut(seed, tau)
     found = confidence_of(graph, cut, region, tau_knn=tau, tau_knn_min=tau, num_cuts=num_cuts)
     assert (found.cuts == cut.mask).all()
     assert (found.values == 1).all()
@@ -75,21 +75,21 @@ def test_confidence_is_constant_1_when_all_thresholds_are_the_same(seed, tau, nu
 
 
 def test_one_cut_gives_full_confidence():
-    graph, cut, region = a_cut(0, 0.3)
+    graph, cut, region = random_cut(0, 0.3)
     found = confidence_of(graph, cut, region, tau_knn=0.3, num_cuts=1)
     assert (found.values == 1).all()
 
 
-def test_a_sweep_that_never_holds_together_rests_on_the_floor():
-    graph, cut, region = a_cut(1, 0.2)
+def test_patches_that_few_cuts_keep_have_the_floor_as_confidence():
+    graph, cut, region = random_cut(1, 0.2)
     found = confidence_of(graph, cut, region, tau_knn=0.2, tau_knn_min=0.0005, num_cuts=32, confidence_floor=0.5)
-    lonely = cut.mask & (found.cuts.sum(axis=0) <= 16)
-    assert np.count_nonzero(lonely) > 1
-    assert (found.values[lonely] == 0.5).all()
+    rare = cut.mask & (found.cuts.sum(axis=0) <= 16)
+    assert np.count_nonzero(rare) > 1
+    assert (found.values[rare] == 0.5).all()
 
 
-def test_after_a_fallback_the_sweep_judges_the_component_by_real_cuts():
-    graph, cut, region = a_cut(2, 0.05, fallback=True)
+def test_after_a_fallback_the_confidence_still_comes_from_cuts():
+    graph, cut, region = random_cut(2, 0.05, fallback=True)
     assert cut.fallback
     found = confidence_of(graph, cut, region, tau_knn=0.05, confidence_floor=0.25)
     assert (cut.mask == region).all()
@@ -100,7 +100,7 @@ def test_after_a_fallback_the_sweep_judges_the_component_by_real_cuts():
 
 @given(seeds)
 def test_a_higher_floor_never_lowers_the_confidence(seed):
-    graph, cut, region = a_cut(seed, 0.3)
+    graph, cut, region = random_cut(seed, 0.3)
     assume(cut.mask.any())
     low, high = (confidence_of(graph, cut, region, tau_knn=0.3, confidence_floor=f).values for f in (0.1, 0.6))
     assert (high >= low).all()

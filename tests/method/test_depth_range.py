@@ -1,4 +1,4 @@
-"""What depth values become (method 1.5)."""
+"""Depth range: holes, direction, clipping (method 1.5, step 1)."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_z_spans_0_to_1_and_keeps_the_shape(seed, kind, clip):
 
 
 @given(seeds, st.sampled_from(KINDS))
-def test_order_is_kept_for_distances_and_turned_for_disparity(seed, kind):
+def test_order_is_kept_for_distances_and_reversed_for_disparity(seed, kind):
     values = random_values(seed)
     z = normalise_depth(depth_map(values, kind), clip_percent=0)
     order = np.argsort(values.ravel())
@@ -53,12 +53,12 @@ def test_metric_depth_keeps_its_linear_scale():
     )
 
 
-def test_disparity_is_turned_not_inverted():
+def test_disparity_is_reversed_and_not_inverted():
     z = normalise_depth(depth_map([[0.0, 1.0, 2.0, 4.0]], "disparity"), clip_percent=0)
     assert np.allclose(z, [[1, 0.75, 0.5, 0]])
 
 
-def test_a_few_wild_values_are_clipped_and_do_not_flatten_the_rest():
+def test_outliers_are_clipped_and_do_not_flatten_the_rest():
     values = random_values(0)
     values[0, 0] = 1e6
     z = normalise_depth(depth_map(values), clip_percent=2)
@@ -68,7 +68,7 @@ def test_a_few_wild_values_are_clipped_and_do_not_flatten_the_rest():
 
 @pytest.mark.parametrize("hole", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("kind", KINDS)
-def test_holes_take_their_nearest_neighbour_s_depth(hole, kind):
+def test_holes_take_the_depth_of_the_nearest_valid_pixel(hole, kind):
     values = np.tile(np.linspace(1, 2, 8, dtype=np.float32), (8, 1))
     values[:, 0] = hole
     values[:, 5:7] = hole
@@ -106,7 +106,7 @@ def test_constant_depth_with_holes_becomes_one_half():
 
 
 def test_nearly_constant_depth_keeps_the_few_values_that_differ():
-    """One small object before a wall: the percentiles meet, the object must not vanish."""
+    """One small object in front of a wall: the percentiles are equal, and the object must not vanish."""
     values = np.full((40, 40), 4.0)
     values[10:12, 10:12] = 2.0
     z = normalise_depth(depth_map(values, "metric"))

@@ -1,4 +1,4 @@
-"""Spatial importance sharpening (method 1.3), beside a plain loop."""
+"""Spatial importance sharpening (method 1.3), compared with a plain loop."""
 
 from typing import Literal, get_args
 
@@ -131,19 +131,19 @@ def test_a_similarity_of_0_stays_0_even_at_exponent_0():
 
 
 def test_a_patch_of_full_importance_is_not_linked_to_everything():
-    """The trap of the ε floor: raised to exponent 0 it would become 1, and one patch would touch all others."""
-    made = blobs((8, 8), 1, noise=0.0)
+    """With exponent 0, the floor ε would become 1, and one patch would be linked to all others."""
+    sample = blobs((8, 8), 1, noise=0.0)
     importance = np.full((8, 8), 0.45, np.float32)
     importance[4, 0] = 1.0
-    affinity = cosine_affinity(made.vectors)
+    affinity = cosine_affinity(sample.vectors)
     weights = graph_weights(sharpen_affinity(affinity, importance), tau_ncut=0.15)
-    alien = made.labels.ravel() != made.labels[4, 0]
+    alien = sample.labels.ravel() != sample.labels[4, 0]
     assert alien.any()
     assert (weights[4 * 8 + 0, alien] == np.float32(1e-5)).all()
 
 
 def test_the_threshold_comes_after_the_sharpening():
-    """A raw cosine of 0.1 lies under τ = 0.15, but over it once it is sharpened: method 1.3, Order."""
+    """A cosine of 0.1 is below τ = 0.15, but above it after sharpening (method 1.3, order)."""
     affinity = np.array([[1.0, 0.1], [0.1, 1.0]], np.float32)
     flat = np.full((1, 2), 0.45, np.float32)
     assert graph_weights(affinity, tau_ncut=0.15)[0, 1] < 1

@@ -1,4 +1,4 @@
-"""The k-NN graph and its capacities (method 1.5), beside brute force."""
+"""The k-NN graph and its capacities (method 1.5), compared with brute force."""
 
 import numpy as np
 from at_defaults import capacities, k_nearest_graph

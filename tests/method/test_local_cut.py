@@ -1,4 +1,4 @@
-"""LocalCut (method 1.5): terminals, the part that is kept, what is trivial, what is refused."""
+"""LocalCut (method 1.5): terminals, the component that is kept, trivial cuts, wrong input."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_the_kept_part_is_the_source_side_within_b_around_the_strongest_source()
 
 
 def two_planes() -> tuple[KnnGraph, np.ndarray, np.ndarray]:
-    """12×12 points; columns 2-5 near and 6-9 far are the region, the rest is background."""
+    """12×12 points: the region is columns 2-5 (near) and 6-9 (far), the rest is background."""
     region = np.zeros((12, 12), bool)
     region[2:10, 2:10] = True
     y, x = np.meshgrid(np.arange(12) / 12, np.arange(12) / 12, indexing="ij")
@@ -95,7 +95,7 @@ def test_a_depth_step_inside_a_region_ends_the_cut():
 
 
 def test_a_second_source_on_another_object_does_not_join_that_object_to_the_mask():
-    """Objects of one class share the extremes of the eigenvector: sources lie on both, the seed on one."""
+    """Objects of one class have equally large entries: sources lie on both objects, the strongest one on the first."""
     graph, eigenvector, region = two_planes()
     eigenvector[4, 7] = 2.9  # on the far plane
     cut = cut_of(graph, eigenvector, region, tau_knn=0.15, terminal_fraction=2 / 144, component=region)
@@ -154,7 +154,7 @@ def test_a_cut_stays_within_its_region_and_holds_its_strongest_source(seed, form
     assert cut.connected or cut.flow == 0
 
 
-def a_partition(eigenvector: np.ndarray) -> Bipartition:
+def partition_of(eigenvector: np.ndarray) -> Bipartition:
     mask = eigenvector > 0
     return Bipartition(
         eigenvector=eigenvector, mask=mask, eigenvalue=0.0, seed=(0, 0), corners=0, flipped=False, solver="dense",
@@ -171,13 +171,13 @@ def test_a_region_without_a_point_to_cut_from_is_refused(case):
 
 def test_the_eigenvector_on_its_own_grid_is_unchanged():
     x = np.random.default_rng(0).standard_normal((4, 5))
-    assert eigenvector_on(a_partition(x), (4, 5)) is x
+    assert eigenvector_on(partition_of(x), (4, 5)) is x
 
 
-def test_a_finer_eigenvector_is_nan_where_nodes_left_the_graph_and_unmixed_beside_them():
+def test_a_finer_eigenvector_is_nan_where_nodes_left_the_graph_and_not_mixed_next_to_them():
     x = np.full((4, 4), 2.0)
     x[:, :2] = np.nan
-    fine = eigenvector_on(a_partition(x), (16, 16))
+    fine = eigenvector_on(partition_of(x), (16, 16))
     assert fine.dtype == np.float64
     assert np.isnan(fine[:, :7]).all()
     assert np.allclose(fine[:, 9:], 2.0, atol=1e-5)

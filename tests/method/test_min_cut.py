@@ -1,4 +1,4 @@
-"""The min-cut (method 1.5), beside NetworkX and random cuts."""
+"""The min-cut (method 1.5), compared with NetworkX and with random cuts."""
 
 import itertools
 
@@ -80,14 +80,16 @@ def test_no_random_side_that_separates_the_terminals_cuts_less(seed, n):
 
 
 def with_ties(n: int, seed: int) -> PointCloud:
-    """Points of a coarse lattice, some in one place: islands, equal lengths, lengths of 0."""
+    """Points of a coarse lattice, some of them equal: islands, equal lengths, lengths of 0."""
     points = np.random.default_rng(seed).integers(0, 5, (n, 3)) / 10
     return PointCloud(points=points.astype(np.float64), grid_shape=(1, n))
 
 
 @given(seeds, st.integers(1, 40), st.integers(1, 8), st.integers(1, 4), FORMS, st.floats(0, 0.8), st.booleans())
-def test_in_any_graph_the_cut_is_networkx_s_within_the_part_of_the_strongest_source(seed, n, k, ends, form, tau, ties):
-    """Graphs of one point, of islands, of ties; several sources, whose parts may hold no sink."""
+def test_in_any_graph_the_cut_is_that_of_networkx_in_the_component_of_the_strongest_source(
+    seed, n, k, ends, form, tau, ties
+):
+    """Graphs of one point, of islands, of ties; several sources, whose components may contain no sink."""
     cloud = with_ties(n, seed) if ties else random_cloud(n, seed=seed)
     graph = k_nearest_graph(cloud, k_neighbors=k)
     nodes = np.random.default_rng(seed + 1).permutation(n)
@@ -152,7 +154,7 @@ def test_capacities_at_the_ends_of_float64_keep_their_order(values):
 
 
 @pytest.mark.filterwarnings("error")
-def test_links_so_long_that_their_capacities_vanish_still_bind_and_cut_nothing_of_worth():
+def test_links_with_vanishing_capacities_still_connect_and_give_almost_no_flow():
     sigma = 0.01
     graph = chain([26.9 * sigma] * 4)  # exp(-723.6): no normal float64 is so small
     side, flow, joined, _ = min_cut_of(graph, np.array([0]), np.array([4]), tau_knn=1, sigma_c=sigma)
@@ -182,7 +184,7 @@ def test_a_link_as_long_as_tau_is_kept():
 
 
 def test_only_the_part_of_the_graph_that_holds_the_source_can_be_its_side():
-    """Islands 0-2, 3-4, 5-6 and 7-8: sinks and nobody's points elsewhere change nothing."""
+    """Islands 0-2, 3-4, 5-6 and 7-8: points of islands without the strongest source change nothing."""
     graph = chain([0.01, 0.02, 0.9, 0.01, 0.9, 0.01, 0.9, 0.01])
     side, flow, joined, _ = min_cut_of(graph, np.array([0]), np.array([2, 6]), tau_knn=0.5)
     assert joined
@@ -204,7 +206,7 @@ def test_a_smaller_tau_never_keeps_more_links_nor_a_larger_flow(seed, n):
 
 
 def test_a_graph_as_large_as_a_photo_s_does_not_overflow_int32():
-    """60×60 patches, k = 32: int64 capacities would be truncated in silence by SciPy."""
+    """60×60 patches, k = 32: SciPy would silently truncate int64 capacities."""
     y, x = np.meshgrid(np.arange(60) / 60, np.arange(60) / 60, indexing="ij")
     z = 0.05 * (x > 0.5)
     cloud = PointCloud(points=np.stack([x, y, z], axis=-1).reshape(-1, 3), grid_shape=(60, 60))

@@ -1,4 +1,4 @@
-"""NCut (method 1.4), beside the dense generalised solver."""
+"""NCut (method 1.4), compared with the dense generalised solver."""
 
 from typing import Any, Literal
 
@@ -17,8 +17,8 @@ from cuts3d.method.ncut import DENSE_BELOW, bipartition, orient, second_eigenvec
 
 
 def weights_of(grid=(10, 14), n_objects=2, *, seed=0, noise=0.6, mode: Literal["binary", "soft"] = "binary"):
-    made = blobs(grid, n_objects, seed=seed, noise=noise)
-    return graph_weights(cosine_affinity(made.vectors), tau_ncut=0.3, mode=mode), made
+    sample = blobs(grid, n_objects, seed=seed, noise=noise)
+    return graph_weights(cosine_affinity(sample.vectors), tau_ncut=0.3, mode=mode), sample
 
 
 def no_convergence(*args, **options):
@@ -74,28 +74,28 @@ def test_the_eigenvector_has_unit_length_and_solves_the_generalised_equation():
 
 
 def test_the_result_is_the_same_on_every_call():
-    weights, made = weights_of((16, 16), 3)
-    first, second = bipartition(weights, made.grid), bipartition(weights.copy(), made.grid)
+    weights, sample = weights_of((16, 16), 3)
+    first, second = bipartition(weights, sample.grid), bipartition(weights.copy(), sample.grid)
     assert (first.eigenvector == second.eigenvector).all()
     assert first.eigenvalue == second.eigenvalue
     assert (first.mask == second.mask).all()
 
 
 def test_the_global_random_state_is_neither_read_nor_moved():
-    weights, made = weights_of()
+    weights, sample = weights_of()
     before: Any = np.random.get_state()  # noqa: NPY002 - the legacy state is what is watched
-    first = bipartition(weights, made.grid)
+    first = bipartition(weights, sample.grid)
     after: Any = np.random.get_state()  # noqa: NPY002
     assert (after[1] == before[1]).all()
     np.random.seed(99)  # noqa: NPY002
-    assert (bipartition(weights, made.grid).eigenvector == first.eigenvector).all()
+    assert (bipartition(weights, sample.grid).eigenvector == first.eigenvector).all()
 
 
 def test_the_dense_solver_takes_over_where_lanczos_does_not_converge(monkeypatch):
-    weights, made = weights_of()
-    fast = bipartition(weights, made.grid)
+    weights, sample = weights_of()
+    fast = bipartition(weights, sample.grid)
     monkeypatch.setattr(ncut, "eigsh", no_convergence)
-    slow = bipartition(weights, made.grid)
+    slow = bipartition(weights, sample.grid)
     assert (fast.solver, slow.solver) == ("lanczos", "dense")
     assert cosine(fast.eigenvector, slow.eigenvector) >= TOLERANCE["eigenvector"]
     assert slow.eigenvalue == pytest.approx(fast.eigenvalue, abs=TOLERANCE["eigenvalue"])
@@ -103,9 +103,9 @@ def test_the_dense_solver_takes_over_where_lanczos_does_not_converge(monkeypatch
 
 
 def test_one_object_is_cut_from_its_background():
-    weights, made = weights_of((14, 14), 1, noise=0.2)
-    cut = bipartition(weights, made.grid)
-    assert iou(cut.mask, made.labels > 0) == 1
+    weights, sample = weights_of((14, 14), 1, noise=0.2)
+    cut = bipartition(weights, sample.grid)
+    assert iou(cut.mask, sample.labels > 0) == 1
     assert cut.mask[cut.seed]
     assert cut.corners == 0
     assert (cut.component == cut.mask).all()
@@ -114,7 +114,7 @@ def test_one_object_is_cut_from_its_background():
 
 @pytest.mark.parametrize("n", [20, 80])
 def test_a_disconnected_graph_is_cut_along_its_parts(n):
-    """No ε floor here: λ₂ is 0, and the cut must still separate whole parts."""
+    """Without the floor ε, λ₂ is 0; the cut must still separate whole parts."""
     part = np.arange(n) < n // 4
     w = (part[:, None] == part[None, :]).astype(np.float32)
     cut = bipartition(w, (1, n))
@@ -142,8 +142,8 @@ def blocks(sizes: list[int], between: float, *, seed: int | None = None) -> tupl
 
 
 @given(st.lists(st.integers(1, 30), min_size=2, max_size=5), st.integers(0, 1000), st.booleans())
-def test_parts_that_nothing_links_stay_whole_however_many(sizes, seed, plain):
-    """λ is 0 as often as there are parts: any mixture of them is an answer, and no part may be torn."""
+def test_unlinked_parts_are_never_divided(sizes, seed, plain):
+    """The eigenvalue 0 occurs once per part. Any linear combination is a solution, but no part may be divided."""
     w, part = blocks(sizes, 0.0, seed=None if plain else seed)
     cut = bipartition(w, (1, part.size))
     assert cut.eigenvalue == pytest.approx(0, abs=1e-5)
@@ -155,7 +155,7 @@ def test_parts_that_nothing_links_stay_whole_however_many(sizes, seed, plain):
 
 @given(st.integers(2, 5), st.integers(2, 24), st.sampled_from([1e-5, 1e-3, 0.1, 0.5]))
 def test_a_vector_of_a_repeated_eigenvalue_lies_in_its_space(count, size, between):
-    """Equal blocks: λ₂ = λ₃ = …, and what is found must be a mixture of the dense solver's vectors."""
+    """Equal blocks: λ₂ = λ₃ = …; the vector must be a linear combination of those of the dense solver."""
     w, _ = blocks([size] * count, between)
     degree = w.sum(axis=1, dtype=np.float64)
     x, value, _ = second_eigenvector(w)
@@ -166,9 +166,9 @@ def test_a_vector_of_a_repeated_eigenvalue_lies_in_its_space(count, size, betwee
     assert cosine(within, x) >= TOLERANCE["eigenvector"]
 
 
-def test_the_epsilon_floor_keeps_parts_apart_but_the_solve_sound():
-    made = blobs((12, 12), 2, noise=0.0)
-    weights = graph_weights(cosine_affinity(made.vectors), tau_ncut=0.5)
+def test_unlinked_parts_with_the_epsilon_floor_are_solved_correctly():
+    sample = blobs((12, 12), 2, noise=0.0)
+    weights = graph_weights(cosine_affinity(sample.vectors), tau_ncut=0.5)
     expected, value, _ = dense_second_eigenpair(weights)
     x, eigenvalue, _ = second_eigenvector(weights)
     assert cosine(x, expected) >= TOLERANCE["eigenvector"]
@@ -181,7 +181,7 @@ def test_a_graph_without_structure_gives_a_finite_answer():
     assert 0 <= cut.eigenvalue <= 2
 
 
-def test_mask_is_what_lies_above_the_mean():
+def test_the_mask_is_where_the_eigenvector_is_above_its_mean():
     x = np.array([[0.0, 1.0, 5.0], [0.0, 1.0, 2.0]])
     oriented, mask, flipped, _ = orient(x, np.ones((2, 3), bool))
     assert not flipped
@@ -189,7 +189,7 @@ def test_mask_is_what_lies_above_the_mean():
     assert (mask == (x > 1.5)).all()
 
 
-def test_a_vector_whose_largest_entry_is_negative_is_turned_round():
+def test_a_vector_whose_largest_entry_is_negative_is_flipped():
     x = np.full((4, 4), 0.1)
     x[1, 1] = -3.0
     oriented, mask, flipped, corners = orient(x, np.ones((4, 4), bool))
@@ -200,20 +200,20 @@ def test_a_vector_whose_largest_entry_is_negative_is_turned_round():
 
 
 @pytest.mark.parametrize(
-    ("bright_corners", "turned"), [([0], False), ([0, 1], False), ([0, 1, 2], True), ([0, 1, 2, 3], True)]
+    ("bright_corners", "flip"), [([0], False), ([0, 1], False), ([0, 1, 2], True), ([0, 1, 2, 3], True)]
 )
-def test_three_bright_corners_turn_the_vector_round(bright_corners, turned):
+def test_three_foreground_corners_flip_the_vector(bright_corners, flip):
     x = np.zeros((5, 5))
     x[2, 2] = 4.0  # the seed is in B, so corners alone decide
     for corner in bright_corners:
         x[[(0, 0), (0, -1), (-1, 0), (-1, -1)][corner]] = 3.0
     _, mask, flipped, corners = orient(x, np.ones((5, 5), bool))
-    assert flipped is turned
-    assert corners == (4 - len(bright_corners) if turned else len(bright_corners))
-    assert mask[2, 2] is not np.bool_(turned)
+    assert flipped is flip
+    assert corners == (4 - len(bright_corners) if flip else len(bright_corners))
+    assert mask[2, 2] is not np.bool_(flip)
 
 
-def test_both_reasons_together_turn_the_vector_once():
+def test_a_vector_that_both_rules_concern_is_flipped_once():
     x = np.zeros((5, 5))
     x[2, 2] = -9.0
     _, mask, flipped, corners = orient(x, np.ones((5, 5), bool))
@@ -232,7 +232,7 @@ def test_orientation_does_not_depend_on_the_sign_that_the_solver_returns(seed):
     assert (mask_a == mask_b).all()
 
 
-def test_corners_that_left_the_graph_do_not_vote():
+def test_corners_outside_the_graph_do_not_count():
     x = np.full((5, 5), 3.0)
     x[1:4, 1:4] = 0.0
     x[2, 2] = 4.0
@@ -244,32 +244,32 @@ def test_corners_that_left_the_graph_do_not_vote():
     assert not mask[0, 0]
 
 
-def test_dropped_nodes_are_nan_and_the_rest_is_cut_as_if_they_had_never_been():
-    weights, made = weights_of((10, 12), 2, noise=0.4)
-    nodes = made.labels != 1
-    cut = bipartition(weights, made.grid, nodes=nodes)
+def test_nodes_outside_the_graph_are_nan_and_do_not_change_the_cut():
+    weights, sample = weights_of((10, 12), 2, noise=0.4)
+    nodes = sample.labels != 1
+    cut = bipartition(weights, sample.grid, nodes=nodes)
     index = np.flatnonzero(nodes)
-    alone, value, _ = second_eigenvector(weights[np.ix_(index, index)])
+    separate, value, _ = second_eigenvector(weights[np.ix_(index, index)])
     assert (np.isnan(cut.eigenvector) == ~nodes).all()
-    assert cosine(cut.eigenvector[nodes], alone) == pytest.approx(1)
+    assert cosine(cut.eigenvector[nodes], separate) == pytest.approx(1)
     assert cut.eigenvalue == pytest.approx(value)
     assert not cut.mask[~nodes].any()
     assert nodes[cut.seed]
-    assert iou(cut.mask, made.labels == 2) > 0.9
+    assert iou(cut.mask, sample.labels == 2) > 0.9
 
 
 def test_the_component_is_the_4_connected_part_of_the_seed():
-    made = blobs((10, 24), 2, noise=0.3, same=True)
-    weights = graph_weights(cosine_affinity(made.vectors), tau_ncut=0.3)
-    cut = bipartition(weights, made.grid)
-    assert iou(cut.mask, made.labels > 0) > 0.95  # two discs of one kind in one semantic region
-    assert iou(cut.component, made.labels == made.labels[cut.seed]) > 0.95
+    sample = blobs((10, 24), 2, noise=0.3, same=True)
+    weights = graph_weights(cosine_affinity(sample.vectors), tau_ncut=0.3)
+    cut = bipartition(weights, sample.grid)
+    assert iou(cut.mask, sample.labels > 0) > 0.95  # two discs of one kind in one semantic region
+    assert iou(cut.component, sample.labels == sample.labels[cut.seed]) > 0.95
 
 
 @given(st.integers(0, 200))
 def test_a_bipartition_is_consistent_with_itself(seed):
-    weights, made = weights_of((7, 9), 2, seed=seed, noise=0.8)
-    cut = bipartition(weights, made.grid)
+    weights, sample = weights_of((7, 9), 2, seed=seed, noise=0.8)
+    cut = bipartition(weights, sample.grid)
     assert cut.mask.any()
     assert not cut.mask.all()
     assert cut.mask[cut.seed]

@@ -1,4 +1,4 @@
-"""NCuts in a batch, held to the dense solver and to one at a time."""
+"""NCuts in a batch, compared with the dense solver and with single NCuts (method 1.4)."""
 
 from typing import Literal
 
@@ -24,9 +24,9 @@ GRID = (14, 17)
 
 
 def graphs(count: int, mode: Literal["binary", "soft"] = "binary") -> np.ndarray:
-    """Graphs of made blobs, float32 [B, n, n]."""
-    made = [blobs(GRID, 1 + seed % 3, seed=seed, noise=0.6) for seed in range(count)]
-    return np.stack([graph_weights(cosine_affinity(m.vectors), tau_ncut=0.3, mode=mode) for m in made])
+    """Graphs of synthetic features, float32 [B, n, n]."""
+    sample = [blobs(GRID, 1 + seed % 3, seed=seed, noise=0.6) for seed in range(count)]
+    return np.stack([graph_weights(cosine_affinity(m.vectors), tau_ncut=0.3, mode=mode) for m in sample])
 
 
 @pytest.mark.parametrize("mode", ["binary", "soft"])
@@ -42,7 +42,7 @@ def test_eigenpairs_are_those_of_the_dense_solver(mode):
         assert cosine > 1 - 1e-5
 
 
-def test_each_bipartition_is_what_it_is_alone_and_in_any_batch():
+def test_bipartitions_do_not_depend_on_the_batch():
     weights = graphs(5)
     together = bipartitions(torch.from_numpy(weights), GRID)
     for w, cut in zip(weights, together, strict=True):
@@ -52,11 +52,11 @@ def test_each_bipartition_is_what_it_is_alone_and_in_any_batch():
         assert cut.corners == plain.corners
         assert cut.eigenvector[plain.seed] == pytest.approx(cut.eigenvector[cut.seed], abs=1e-4)  # patches alike tie
         assert cut.eigenvalue == pytest.approx(plain.eigenvalue, abs=1e-5)
-        (alone,) = bipartitions(torch.from_numpy(w[None]), GRID)
-        assert (alone.mask == cut.mask).all()
+        (separate,) = bipartitions(torch.from_numpy(w[None]), GRID)
+        assert (separate.mask == cut.mask).all()
 
 
-def test_what_does_not_converge_goes_to_the_other_solver(monkeypatch):
+def test_graphs_that_do_not_converge_go_to_the_other_solver(monkeypatch):
     weights = torch.from_numpy(graphs(2))
     *_, converged = second_eigenvectors(weights, steps=3)
     assert not converged.any()
@@ -88,7 +88,7 @@ def test_equal_blocks_whose_eigenvalues_coincide_are_cut_between_them():
 
 
 @pytest.mark.parametrize("region", ["exhaust", "once", "recursive"])
-def test_a_run_takes_the_first_cut_of_the_batch_and_makes_the_others_itself(embedded_network, region):
+def test_a_run_uses_the_first_cut_of_the_batch_and_computes_the_others(embedded_network, region):
     config = CutS3DConfig().replace(image_size=224, crf=False, region=region)
     images = [make_scene(name, size=(120, 160)).image for name in SCENES]
     memos = [Memo() for _ in images]
@@ -109,7 +109,7 @@ def fails_on_boxes(image, name, *, features):
     return estimate_depth(image, name, features=features)
 
 
-def test_a_photo_whose_stages_fail_gets_no_cut_and_spoils_no_other(pixel_config, monkeypatch):
+def test_a_photo_whose_stages_fail_gets_no_cut_and_the_others_are_cut(pixel_config, monkeypatch):
     failing = make_scene("two boxes", size=(60, 80)).image
     monkeypatch.setattr(cuts3d.run.scene, "estimate_depth", fails_on_boxes)
     images = [make_scene("three balls", size=(60, 80)).image, failing, make_scene("four cans", size=(60, 80)).image]

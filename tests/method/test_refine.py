@@ -13,29 +13,29 @@ from cuts3d.method.refine import PhotoCRF, refine_mask
 
 @pytest.mark.parametrize("name", ["two boxes", "box before ball"])
 def test_the_crf_brings_a_coarse_mask_nearer_to_the_object(scene, name):
-    made = scene(name)
-    truth = made.labels == 1
+    rendered = scene(name)
+    truth = rendered.labels == 1
     rough = resize_mask(resize_mask(truth, (12, 16)), truth.shape)
-    refined, reason = refine_mask(rough, RefineConfig(), PhotoCRF(made.image, RefineConfig()))
+    refined, reason = refine_mask(rough, RefineConfig(), PhotoCRF(rendered.image, RefineConfig()))
     assert reason == ""
     assert refined.dtype == np.bool_
     assert iou(refined, truth) > iou(rough, truth) + 0.02
 
 
 def test_the_crf_gives_the_same_mask_on_every_call_and_leaves_its_inputs(scene):
-    made = scene("two boxes")
-    image, mask = made.image[::2, ::2].copy(), (made.labels == 1)[::2, ::2].copy()
+    rendered = scene("two boxes")
+    image, mask = rendered.image[::2, ::2].copy(), (rendered.labels == 1)[::2, ::2].copy()
     first = PhotoCRF(image, RefineConfig()).refine(mask)
     assert (PhotoCRF(image, RefineConfig()).refine(mask) == first).all()
-    assert (image == made.image[::2, ::2]).all()
-    assert (mask == (made.labels == 1)[::2, ::2]).all()
+    assert (image == rendered.image[::2, ::2]).all()
+    assert (mask == (rendered.labels == 1)[::2, ::2]).all()
 
 
 def test_a_photo_that_is_read_only_can_be_refined(scene):
-    made = scene("two boxes")
-    image = made.image[::4, ::4].copy()
+    rendered = scene("two boxes")
+    image = rendered.image[::4, ::4].copy()
     image.flags.writeable = False
-    assert PhotoCRF(image, RefineConfig()).refine((made.labels == 1)[::4, ::4]).any()
+    assert PhotoCRF(image, RefineConfig()).refine((rendered.labels == 1)[::4, ::4]).any()
 
 
 def ring(size: int = 40) -> np.ndarray:
@@ -61,7 +61,7 @@ def test_a_mask_without_holes_is_unchanged_without_the_crf():
 
 
 def test_a_mask_that_the_crf_changes_too_much_is_dropped_with_a_reason():
-    """A mask of two thirds of a plain square grows over the whole of it."""
+    """A mask that covers two thirds of a plain square grows to the whole square."""
     image = np.zeros((60, 60, 3), np.uint8)
     image[10:50, 10:50] = 220
     mask = np.zeros((60, 60), bool)
@@ -81,7 +81,7 @@ def test_a_mask_of_which_nothing_is_left_is_dropped_with_a_reason():
     assert "nothing was left" in reason
 
 
-def test_the_overlap_is_not_asked_for_where_the_crf_is_off():
+def test_the_smallest_iou_does_not_apply_if_the_crf_is_off():
     mask = ring()
     mask[6:-6, 6:-6] = False  # a thin frame: filling changes it beyond any IoU
     refined, reason = refine_mask(mask, RefineConfig(crf_min_iou=0.9), None)
@@ -90,15 +90,15 @@ def test_the_overlap_is_not_asked_for_where_the_crf_is_off():
 
 
 def test_one_crf_serves_every_mask_of_a_photo_as_a_new_one_would(scene):
-    made = scene("two boxes")
-    image = made.image[::4, ::4]
+    rendered = scene("two boxes")
+    image = rendered.image[::4, ::4]
     shared = PhotoCRF(image, RefineConfig())
     for label in (1, 2, 1):
-        mask = (made.labels == label)[::4, ::4]
+        mask = (rendered.labels == label)[::4, ::4]
         assert (shared.refine(mask) == PhotoCRF(image, RefineConfig()).refine(mask)).all()
 
 
-def test_without_the_package_of_the_crf_the_error_says_how_to_go_on(scene, monkeypatch):
+def test_without_the_package_of_the_crf_the_error_says_what_to_install(scene, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
     with pytest.raises(ConfigError, match=r"pip install pydensecrf2.*crf=False"):
         PhotoCRF(scene("two boxes").image, RefineConfig())

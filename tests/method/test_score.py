@@ -1,4 +1,4 @@
-"""The score: what stands out from its surroundings ranks first."""
+"""Distinctness (method 1.10): a mask that differs clearly from its surroundings ranks first."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def square(row: int, column: int, side: int = 4) -> np.ndarray:
 
 
 def affinity_of(*parts: np.ndarray) -> np.ndarray:
-    """1 inside each part and inside what is left of the grid, 0.2 across."""
+    """Affinity 1 inside each part and inside the rest of the grid, 0.2 between them."""
     labels = np.zeros(GRID, dtype=int)
     for number, part in enumerate(parts, start=1):
         labels[part] = number
@@ -28,13 +28,13 @@ def affinity_of(*parts: np.ndarray) -> np.ndarray:
 FLAT = np.full(GRID, 0.5)
 
 
-def test_the_contrast_is_the_affinity_inside_less_that_to_the_ring():
+def test_the_contrast_is_the_affinity_inside_minus_that_to_the_ring():
     mask = square(4, 5)
     assert mask_factors(mask, affinity_of(mask), FLAT).contrast == pytest.approx(0.8)
     assert mask_factors(mask, np.ones((180, 180)), FLAT).contrast == 0
 
 
-def test_what_is_nearer_than_its_surroundings_has_the_larger_step():
+def test_a_mask_nearer_than_its_surroundings_has_the_larger_step():
     mask = square(4, 5)
     steps = [mask_factors(mask, affinity_of(mask), np.where(mask, z, 0.5)).step for z in (0.1, 0.4, 0.5, 0.9)]
     assert steps[0] > steps[1] > steps[2] == pytest.approx(steps[3])
@@ -53,12 +53,12 @@ def test_the_outline_on_the_photo_s_border_counts_against_a_mask(place, inside):
     assert mask_factors(square(*place), affinity_of(square(*place)), FLAT).inside == pytest.approx(inside)
 
 
-def test_size_is_the_share_of_the_photo():
+def test_size_is_the_fraction_of_the_photo():
     assert mask_factors(square(4, 5), affinity_of(), FLAT).size == pytest.approx(16 / 180)
 
 
 @pytest.mark.parametrize("mask", [np.zeros(GRID, bool), np.ones(GRID, bool)], ids=["empty", "everything"])
-def test_what_has_no_surroundings_scores_zero(mask):
+def test_a_mask_without_surroundings_scores_zero(mask):
     assert mask_factors(mask, affinity_of(), FLAT).distinctness == 0
 
 

@@ -1,4 +1,4 @@
-"""Matrices made a tile at a time, beside the same made at once."""
+"""Matrices computed tile by tile, compared with the same computed at once."""
 
 from pathlib import Path
 
@@ -19,10 +19,10 @@ def test_tiles_of_any_number_fill_the_whole_matrix(size):
     assert (symmetric_matrix(size, lambda rows, columns: whole[rows, columns]) == whole).all()
 
 
-def test_entries_that_round_differently_across_the_diagonal_become_one():
+def test_entries_that_round_differently_across_the_diagonal_become_equal():
     values = torch.rand(TILE + 9, TILE + 9, generator=torch.Generator().manual_seed(1))
-    made = symmetric_matrix(TILE + 9, lambda rows, columns: values[rows, columns])
-    assert (made == made.T).all()
+    sample = symmetric_matrix(TILE + 9, lambda rows, columns: values[rows, columns])
+    assert (sample == sample.T).all()
 
 
 @pytest.mark.parametrize("shape", [(1, 5), (TILE + 3, 70), (3, TILE + 1, 6)])
@@ -47,7 +47,7 @@ def test_affinity_and_sharpening_over_several_tiles_are_those_of_the_formulas():
 
 
 @pytest.mark.parametrize("stage", ["affinity", "sharpening", "row sums"])
-def test_nothing_as_large_as_the_matrix_is_made_beside_it(stage):
+def test_no_temporary_array_is_as_large_as_the_matrix(stage):
     n = 5000  # 100 MB
     affinity = np.full((n, n), 0.5, np.float32)
     importance, vectors = np.full((50, 100), 0.5, np.float32), np.ones((n, 4), np.float32)

@@ -1,4 +1,4 @@
-"""Depth estimators side by side: shared features, agreement, and one that is missing."""
+"""Comparison of depth estimators: shared features, agreement, and a missing estimator."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def depth_spec(name: str, load: Any, **changes: Any) -> DepthSpec:
 
 @pytest.fixture
 def estimators(photo, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """`drawn` knows the photo's depth, `mirrored` gives it as disparity, `gone` cannot be had."""
+    """`drawn` gives the depth of the photo, `mirrored` gives it as disparity, `gone` has no weights."""
     values = photo.depth.values
     disparity = DepthMap(values=5.0 - 2.0 * values, kind="disparity", estimator="mirrored")
 
     def unavailable() -> Any:
-        raise WeightsUnavailableError("The weights of 'gone' could not be had.")
+        raise WeightsUnavailableError("The weights of 'gone' are not available.")
 
     for spec in (
         depth_spec("drawn", lambda: lambda image, features: photo.depth),
@@ -65,40 +65,40 @@ def test_equal_depths_agree_and_the_backbone_runs_once(photo, pixel_config, esti
     np.testing.assert_allclose(found.mask_iou, found.mask_iou.T)
     np.testing.assert_allclose(np.diag(found.mask_iou), 1.0)
     assert found.mask_iou[0, 1] == pytest.approx(1.0)
-    assert found.mask_iou[0, 2] < 0.9  # flat depth cannot tell the touching squares apart
+    assert found.mask_iou[0, 2] < 0.9  # constant depth cannot separate the touching squares
     assert found.depth_spearman[0, 1] == pytest.approx(1.0, abs=1e-6)
     assert np.isnan(found.depth_spearman[2]).all()
     assert all(entry.milliseconds > 0 and not entry.error for entry in found.entries)
     assert [entry.kind for entry in found.entries] == ["relative", "disparity", "relative"]
 
 
-def test_each_result_is_what_the_library_gives_alone(photo, pixel_config, estimators) -> None:
+def test_each_result_equals_a_separate_run(photo, pixel_config, estimators) -> None:
     for entry in compare_depth(photo.image, ["drawn", "none"], config=pixel_config).entries:
-        alone = CutS3D(pixel_config.replace(depth=entry.name)).segment(photo.image)
+        separate = CutS3D(pixel_config.replace(depth=entry.name)).segment(photo.image)
         assert entry.segmentation is not None
-        assert len(alone.instances) == len(entry.segmentation.instances) > 0
-        for one, other in zip(alone.instances, entry.segmentation.instances, strict=True):
+        assert len(separate.instances) == len(entry.segmentation.instances) > 0
+        for one, other in zip(separate.instances, entry.segmentation.instances, strict=True):
             np.testing.assert_array_equal(one.mask, other.mask)
             assert one.score == other.score
 
 
-def test_a_missing_estimator_says_why_and_spoils_nothing(photo, pixel_config, estimators) -> None:
+def test_a_missing_estimator_gives_its_reason_and_the_others_are_compared(photo, pixel_config, estimators) -> None:
     found = compare_depth(photo.image, ["gone", "drawn"], config=pixel_config)
     gone, drawn = found.entries
     assert gone.segmentation is None
-    assert gone.error == "The weights of 'gone' could not be had."
+    assert gone.error == "The weights of 'gone' are not available."
     assert drawn.segmentation is not None
     assert found.names == ("drawn",)
     assert found.mask_iou.shape == found.depth_spearman.shape == (1, 1)
 
 
-def test_only_missing_ones_leave_empty_matrices(photo, pixel_config, estimators) -> None:
+def test_matrices_are_empty_if_all_estimators_are_missing(photo, pixel_config, estimators) -> None:
     found = compare_depth(photo.image, ["gone"], config=pixel_config)
     assert found.names == ()
     assert found.mask_iou.shape == (0, 0)
 
 
-def test_a_depth_map_of_ones_own_goes_by_the_name_file(photo, pixel_config, estimators) -> None:
+def test_the_given_depth_map_has_the_name_file(photo, pixel_config, estimators) -> None:
     values = photo.depth.values
     found = compare_depth(photo.image, ["file", "drawn", "file"], config=pixel_config, depth=values)
     assert found.names == ("file", "drawn")
@@ -116,7 +116,7 @@ def test_wrong_names_are_refused_before_any_work(photo, pixel_config, passes, na
     assert passes == []
 
 
-def test_a_mask_without_a_partner_counts_as_nothing(photo, pixel_config) -> None:
+def test_a_mask_without_a_partner_counts_as_0(photo, pixel_config) -> None:
     result = CutS3D(pixel_config).segment(photo.image, depth=photo.depth)
     assert len(result.instances) >= 2
     fewer = replace(result, instances=result.instances[:1])
@@ -141,10 +141,10 @@ def test_the_embedded_head_reads_the_shared_tokens(scene, embedded_network, pass
     image = scene("two boxes").image
     found = compare_depth(image, ["none", "embedded"])
     assert passes == ["dinov2_vits14_focus"]
-    alone = CutS3D().segment(image)
+    separate = CutS3D().segment(image)
     embedded = found.entries[1].segmentation
     assert embedded is not None
-    assert len(alone.instances) == len(embedded.instances)
-    np.testing.assert_array_equal(alone.depth.values, embedded.depth.values)
-    for one, other in zip(alone.instances, embedded.instances, strict=True):
+    assert len(separate.instances) == len(embedded.instances)
+    np.testing.assert_array_equal(separate.depth.values, embedded.depth.values)
+    for one, other in zip(separate.instances, embedded.instances, strict=True):
         np.testing.assert_array_equal(one.mask, other.mask)

@@ -1,4 +1,4 @@
-"""The explorer: what a changed parameter recomputes, and what it does not."""
+"""The explorer: which stages a changed parameter recomputes."""
 
 from collections import Counter
 
@@ -48,11 +48,11 @@ def test_the_first_run_computes_every_stage(photo, pixel_config):
     assert all(opened.calls[k] >= 1 for k in LATE)
 
 
-def test_asking_again_computes_nothing(explorer):
+def test_a_repeated_update_computes_nothing(explorer):
     assert not computed(explorer)
 
 
-def test_a_depth_map_of_one_s_own_is_never_estimated(explorer):
+def test_the_estimator_does_not_run_if_a_depth_map_is_given(explorer):
     assert explorer.calls["depth"] == 0
 
 
@@ -79,7 +79,7 @@ def test_a_depth_map_of_one_s_own_is_never_estimated(explorer):
     ],
     ids=lambda v: str(v) if isinstance(v, dict) else "",
 )
-def test_a_parameter_recomputes_only_what_it_touches(explorer, params, touched):
+def test_a_parameter_recomputes_only_the_stages_that_depend_on_it(explorer, params, touched):
     assert set(computed(explorer, **params)) <= touched
 
 
@@ -142,7 +142,7 @@ def test_every_parameter_has_a_change_to_try():
 @pytest.mark.parametrize("region", ["exhaust", "recursive"])
 @pytest.mark.parametrize("name", sorted(CHANGES))
 def test_remembered_stages_never_change_the_result(monkeypatch, photo, pixel_config, name, region):
-    """The law behind the cache keys: an update equals a run from scratch, whatever was computed before."""
+    """An update gives the same result as a new run, whatever was computed before."""
     monkeypatch.setitem(registry._SPECS, "coarse pixels", pixel_spec("coarse pixels", image_size=128))
     base = pixel_config.replace(
         region=region,
@@ -159,7 +159,7 @@ def test_remembered_stages_never_change_the_result(monkeypatch, photo, pixel_con
     assert same(opened.update(**{name: CHANGES[name]}), CutS3D(changed).segment(photo.image, depth=photo.depth))
 
 
-def test_another_estimator_makes_its_own_depth_and_nothing_of_the_former_one_is_left(monkeypatch, photo, pixel_config):
+def test_another_estimator_recomputes_the_depth_and_all_that_follows(monkeypatch, photo, pixel_config):
     def ramp(image, features):
         values = np.tile(np.linspace(0, 1, 40, dtype=np.float32), (30, 1))
         return DepthMap(values=values, kind="relative", estimator="ramp")
@@ -237,7 +237,7 @@ def test_maskcut_runs_on_the_same_features_once(explorer, photo):
     assert explorer.baseline("maskcut") is masks
 
 
-def test_a_neighbour_shares_the_pass_that_made_the_depth_head_s_tokens(embedded_network, scene):
+def test_a_baseline_reuses_the_backbone_pass_of_the_depth_head(embedded_network, scene):
     explorer = Explorer(scene("two boxes").image, CutS3DConfig().replace(image_size=112, crf=False))
     explorer.update()
     assert explorer.baseline("tokencut")
@@ -246,12 +246,12 @@ def test_a_neighbour_shares_the_pass_that_made_the_depth_head_s_tokens(embedded_
     assert explorer.calls["features"] == 2
 
 
-def test_an_unknown_neighbour_is_refused(explorer):
+def test_an_unknown_baseline_is_refused(explorer):
     with pytest.raises(ConfigError, match="maskcut, tokencut"):
         explorer.baseline("cutler")
 
 
-def test_the_spectrum_belongs_to_the_ncut_that_was_asked_for(explorer):
+def test_the_spectrum_belongs_to_the_requested_ncut(explorer):
     found = explorer.update()
     values = explorer.spectrum(0)
     assert values[0] == pytest.approx(0, abs=1e-4)

@@ -1,4 +1,4 @@
-"""Every method behind the one call: what it asks the backbones for, and what it hands back."""
+"""All methods through one call: the features that they request, and the masks that they return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The loaded networks of a process: each once, and freed when another is chosen."""
+"""Loaded networks of a process: each is loaded once, and freed when another is loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cuts3d.types import DepthMap
 
 
 class Heavy:
-    """An estimator with something to hold."""
+    """An estimator that holds memory."""
 
     def __call__(self, image, features) -> DepthMap:
         return DepthMap(values=np.zeros((2, 2), np.float32), kind="relative", estimator="heavy")
@@ -35,7 +35,7 @@ def test_an_estimator_is_loaded_once(two) -> None:
     assert loaded_estimator("first") is loaded_estimator("first")
 
 
-def test_its_memory_is_freed_when_another_is_chosen(two) -> None:
+def test_the_memory_of_an_estimator_is_freed_when_another_is_loaded(two) -> None:
     gone = weakref.ref(loaded_estimator("first"))
     loaded_estimator("second")
     gc.collect()

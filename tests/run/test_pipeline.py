@@ -1,4 +1,4 @@
-"""The stages together: order, bounds, what an instance is."""
+"""The whole pipeline: order of the stages, ranges of the values, instances."""
 
 import itertools
 
@@ -22,7 +22,7 @@ def segment(image: np.ndarray, config: CutS3DConfig, depth: DepthMap | None = No
 
 
 def check_segmentation(found: Segmentation, config: CutS3DConfig) -> None:
-    """What holds for every result."""
+    """Check what is true for every result."""
     size = found.image.shape[:2]
     assert len(found.instances) == len(found.confidences) <= config.masks.max_instances
     taken = np.zeros(size, bool)
@@ -50,7 +50,7 @@ def check_segmentation(found: Segmentation, config: CutS3DConfig) -> None:
     assert found.num_fallbacks == sum(i.cut.fallback != "" for i in found.instances)
 
 
-def test_each_square_and_the_bar_become_instances_of_their_own(photo, pixel_config):
+def test_each_square_and_the_bar_become_separate_instances(photo, pixel_config):
     found = segment(photo.image, pixel_config, photo.depth)
     check_segmentation(found, pixel_config)
     assert len(found.instances) == 3
@@ -58,7 +58,7 @@ def test_each_square_and_the_bar_become_instances_of_their_own(photo, pixel_conf
         assert best_iou(photo.labels == label, [i.mask for i in found.instances]) > 0.9
 
 
-def test_without_depth_the_touching_squares_stay_one(photo, pixel_config):
+def test_without_depth_the_touching_squares_are_one_mask(photo, pixel_config):
     found = segment(photo.image, pixel_config)
     assert best_iou(np.isin(photo.labels, (1, 2)), [i.mask for i in found.instances]) > 0.9
 
@@ -89,7 +89,7 @@ def test_the_masks_before_the_crf_are_those_of_a_run_without_it(photo, pixel_con
     )
 
 
-def test_what_is_yielded_is_what_the_segmentation_holds(photo, pixel_config):
+def test_the_yielded_results_are_those_of_the_segmentation(photo, pixel_config):
     steps = list(run_pipeline(photo.image, pixel_config, depth=photo.depth))
     found = steps[-1].value
 
@@ -159,7 +159,7 @@ def test_two_runs_give_the_same_result_to_the_last_bit(photo, pixel_config):
     assert all((p.eigenvector == q.eigenvector).all() for p, q in zip(a.bipartitions, b.bipartitions, strict=True))
 
 
-def test_max_ncut_stops_before_the_first_mask_that_stands_out_too_little(photo, pixel_config):
+def test_max_ncut_stops_the_search_at_the_first_larger_ncut_value(photo, pixel_config):
     free = segment(photo.image, pixel_config.replace(region="once", max_instances=6), photo.depth)
     values = [b.eigenvalue for b in free.bipartitions]
     limit = (values[1] + values[2]) / 2
@@ -169,12 +169,12 @@ def test_max_ncut_stops_before_the_first_mask_that_stands_out_too_little(photo, 
     assert "NCut value" in found.dropped[-1].reason
 
 
-def test_a_rejected_cut_says_why(photo, pixel_config):
+def test_a_rejected_cut_has_a_reason(photo, pixel_config):
     found = segment(photo.image, pixel_config.replace(max_instances=6), photo.depth)
     assert [d.reason for d in found.dropped] == ["the bipartition is smaller than the least area"]
 
 
-def test_a_least_area_above_every_object_leaves_nothing_and_a_reason(photo, pixel_config):
+def test_a_min_area_above_every_object_gives_no_mask_and_a_reason(photo, pixel_config):
     found = segment(photo.image, pixel_config.replace(min_area=0.5), photo.depth)
     assert found.instances == ()
     assert found.dropped
@@ -203,9 +203,9 @@ def test_switching_the_sharpening_off_leaves_no_importance(photo, pixel_config):
 @pytest.mark.parametrize("region", ["exhaust", "once"])
 def test_a_photo_of_one_colour_at_one_depth_does_not_crash(pixel_config, level, depth, region):
     image = np.full((40, 60, 3), level, np.uint8)
-    own = DepthMap(values=np.full((40, 60), 3.0, np.float32), kind="metric", estimator="flat")
+    flat = DepthMap(values=np.full((40, 60), 3.0, np.float32), kind="metric", estimator="flat")
     config = pixel_config.replace(crf=True, region=region)
-    check_segmentation(segment(image, config, own if depth == "constant" else None), config)
+    check_segmentation(segment(image, config, flat if depth == "constant" else None), config)
 
 
 @pytest.mark.parametrize("center", [True, False])
@@ -249,14 +249,14 @@ def test_earlier_masks_win_where_refined_masks_overlap(photo, pixel_config):
     assert np.max(total) == 1
 
 
-def test_depth_of_one_s_own_goes_before_the_estimator(photo, pixel_config):
+def test_a_given_depth_map_overrides_the_estimator(photo, pixel_config):
     found = segment(photo.image, pixel_config.replace(depth="embedded"), photo.depth)
     assert found.depth is photo.depth
 
 
 def test_the_direction_of_depth_comes_from_its_kind(photo, pixel_config):
-    turned = DepthMap(values=1.5 - photo.depth.values, kind="disparity", estimator="turned")
-    a, b = (segment(photo.image, pixel_config, d) for d in (photo.depth, turned))
+    disparity = DepthMap(values=1.5 - photo.depth.values, kind="disparity", estimator="turned")
+    a, b = (segment(photo.image, pixel_config, d) for d in (photo.depth, disparity))
     assert np.allclose(a.cloud.points, b.cloud.points, atol=1e-5)
     assert all(iou(p.mask, q.mask) == 1 for p, q in zip(a.instances, b.instances, strict=True))
 
@@ -341,16 +341,16 @@ STAGE_PARAMETERS = st.fixed_dictionaries(
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(STAGE_PARAMETERS)
 def test_any_allowed_configuration_gives_a_sound_result(pixel_config, params):
-    made = squares_photo((48, 64))
+    rendered = squares_photo((48, 64))
     config = pixel_config.replace(image_size=80, **params)
-    check_segmentation(segment(made.image, config, made.depth), config)
+    check_segmentation(segment(rendered.image, config, rendered.depth), config)
 
 
-def test_the_embedded_backbone_finds_the_objects_of_a_made_scene(embedded_network, scene):
-    made = scene("two boxes")
+def test_the_embedded_backbone_finds_the_objects_of_a_synthetic_scene(embedded_network, scene):
+    rendered = scene("two boxes")
     config = CutS3DConfig().replace(depth="none", image_size=336, max_instances=3)
-    found = segment(made.image, config)
+    found = segment(rendered.image, config)
     check_segmentation(found, config)
     assert found.features.backbone == "dinov2_vits14_focus"
     assert found.features.grid_shape == (24, 24)
-    assert best_iou(made.labels > 0, [i.mask for i in found.instances]) > 0.6
+    assert best_iou(rendered.labels > 0, [i.mask for i in found.instances]) > 0.6

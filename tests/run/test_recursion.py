@@ -1,4 +1,4 @@
-"""The recursive mode: the tree's candidates, and which of them are kept."""
+"""Recursive cuts (method 1.9): candidates of the tree, and which of them are kept."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ GRID = (8, 8)
 
 
 def halves(nodes: np.ndarray) -> Bipartition:
-    """Cuts the nodes in two along their longer side; the first half is the foreground."""
+    """Divides the nodes in two across their longer side; the first half is the foreground."""
     rows, columns = np.nonzero(nodes)
     along = rows if np.ptp(rows) > np.ptp(columns) else columns
     x = np.full(GRID, np.nan)
@@ -55,14 +55,14 @@ def test_both_sides_of_every_cut_are_cut_again(levels, parts):
         assert (np.sum(of_level, axis=0) == 1).all()  # the sides of a level are the whole grid, each patch once
 
 
-def test_parts_say_that_they_were_not_cut_in_3d_and_hold_their_score():
+def test_parts_without_a_cut_in_3d_have_a_fallback_reason_and_a_score():
     for one in tree(2):
         assert one.cut.fallback == WHOLE
         assert one.score == one.cut.mask.mean()
         assert (one.partition.mask & one.cut.mask).sum() == one.cut.mask.sum()
 
 
-def test_cuts_in_3d_are_candidates_beside_the_parts_and_each_mask_comes_once():
+def test_cuts_in_3d_and_parts_are_candidates_and_equal_masks_are_listed_once():
     corner = np.zeros(GRID, dtype=bool)
     corner[:2, :2] = True
     found = tree(1, cuts=lambda side: iter([cut_of(corner), cut_of(side.mask)]))
@@ -71,18 +71,18 @@ def test_cuts_in_3d_are_candidates_beside_the_parts_and_each_mask_comes_once():
     assert not any(c.cut.fallback for c in found if (c.cut.mask == corner).all())
 
 
-def test_an_ncut_that_tells_nothing_apart_ends_its_branch():
+def test_an_ncut_with_a_large_eigenvalue_ends_its_branch():
     assert tree(3, ncut=lambda nodes: dataclasses.replace(halves(nodes), eigenvalue=0.99)) == []
 
 
-def test_what_is_too_small_or_nearly_everything_is_no_candidate():
+def test_too_small_and_too_large_masks_are_no_candidates():
     assert all(0.1 < c.cut.mask.mean() <= 0.8 for c in tree(5, min_area=0.1))
     most = np.ones(GRID, dtype=bool)
     most[0] = False
     assert not any((c.cut.mask == most).all() for c in tree(1, cuts=lambda side: iter([cut_of(most)])))
 
 
-def test_the_best_are_kept_and_none_repeats_a_better_one():
+def test_the_best_candidates_are_kept_if_they_do_not_repeat_a_better_one():
     offered = tree(3)
     for limit in (0.0, 0.5, 1.0):
         kept = [offered[place] for place in keep_best(offered, count=6, max_overlap=limit)]
@@ -107,7 +107,7 @@ def test_the_mode_finds_every_object_of_the_photo_and_may_nest_masks(photo, pixe
     assert all(iou(a, b) <= 0.6 for n, a in enumerate(masks) for b in masks[:n])
 
 
-def test_the_tree_is_remembered_when_only_the_choice_among_it_changes(photo, pixel_config):
+def test_the_tree_is_remembered_if_only_the_selection_changes(photo, pixel_config):
     explorer = Explorer(photo.image, pixel_config.replace(region="recursive"), depth=photo.depth)
     explorer.update(max_instances=2)
     explorer.update(max_instances=6, max_overlap=0.3)

@@ -1,4 +1,4 @@
-"""The same photo gives the same masks, bit for bit, in any process, on one thread or two, under any seed of hashes."""
+"""The same photo gives the same masks, bit for bit, in any process, with one or two threads and any hash seed."""
 
 import json
 import os

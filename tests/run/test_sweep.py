@@ -1,4 +1,4 @@
-"""The confidence sweep: what the pipeline's T cuts kept."""
+"""The confidence sweep: what each of the T cuts keeps (method 1.6)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_each_instance_has_its_taus_areas_and_cuts(photo, pixel_config) -> None:
         np.testing.assert_array_equal(one.cuts[-1], instance.coarse_mask)
 
 
-def test_without_values_of_its_own_the_sweep_is_the_configurations(photo, pixel_config) -> None:
+def test_by_default_the_sweep_uses_the_values_of_the_configuration(photo, pixel_config) -> None:
     found = confidence_sweep(photo.image, config=pixel_config.replace(num_cuts=3), depth=photo.depth)
     for one in found.instances:
         assert one.taus[-1] == pixel_config.local_cut.tau_knn
@@ -38,7 +38,7 @@ def test_a_sweep_is_read_from_a_result_without_computing(photo, pixel_config) ->
     assert [one.cuts for one in again.instances] == [c.cuts for c in result.confidences]
 
 
-def test_a_wrong_value_is_one_sentence(photo, pixel_config) -> None:
+def test_a_wrong_value_is_refused(photo, pixel_config) -> None:
     with pytest.raises(ConfigError, match="num_cuts must lie between 1 and 64; it is 0"):
         confidence_sweep(photo.image, config=pixel_config, num_cuts=0)
 

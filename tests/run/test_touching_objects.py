@@ -1,4 +1,4 @@
-"""The claim of CutS3D: touching objects of one kind come apart where depth tells them apart, and MaskCut joins them."""
+"""The claim of CutS3D: it separates touching objects of one kind at different depths; MaskCut joins them."""
 
 from collections.abc import Callable
 from functools import cache
@@ -24,64 +24,64 @@ def segmented(embedded_network, scene) -> Callable[[str], tuple[SyntheticScene, 
 
     @cache
     def run(name: str) -> tuple[SyntheticScene, Segmentation]:
-        made = scene(name)
+        rendered = scene(name)
         config = CutS3DConfig().replace(**PARAMETERS)
-        return made, CutS3D(config).segment(made.image, depth=made.depth_map)
+        return rendered, CutS3D(config).segment(rendered.image, depth=rendered.depth_map)
 
     return run
 
 
-def objects_of(made: SyntheticScene) -> list[np.ndarray]:
-    return [made.labels == i for i in range(1, len(SCENES[made.name]) + 1)]
+def objects_of(rendered: SyntheticScene) -> list[np.ndarray]:
+    return [rendered.labels == i for i in range(1, len(SCENES[rendered.name]) + 1)]
 
 
 @pytest.mark.parametrize("name", SCENE_NAMES)
-def test_every_touching_object_becomes_an_instance_of_its_own(segmented, name):
-    made, found = segmented(name)
+def test_every_touching_object_becomes_a_separate_instance(segmented, name):
+    rendered, found = segmented(name)
     masks = [i.mask for i in found.instances]
-    for number, truth in enumerate(objects_of(made), start=1):
+    for number, truth in enumerate(objects_of(rendered), start=1):
         assert best_iou(truth, masks) >= LEAST_IOU, f"object {number}"
 
 
 @pytest.mark.parametrize("name", ["two boxes", "box before ball"])
-def test_two_touching_objects_come_apart_at_the_default_parameters(embedded_network, scene, name):
-    made = scene(name)
-    found = CutS3D(CutS3DConfig().replace(crf=False)).segment(made.image, depth=made.depth_map)
-    for number, truth in enumerate(objects_of(made), start=1):
+def test_two_touching_objects_are_separated_with_the_default_parameters(embedded_network, scene, name):
+    rendered = scene(name)
+    found = CutS3D(CutS3DConfig().replace(crf=False)).segment(rendered.image, depth=rendered.depth_map)
+    for number, truth in enumerate(objects_of(rendered), start=1):
         assert best_iou(truth, [i.mask for i in found.instances]) >= LEAST_IOU, f"object {number}"
 
 
 @pytest.mark.parametrize("name", SCENE_NAMES)
 def test_no_instance_covers_two_objects(segmented, name):
-    made, found = segmented(name)
+    rendered, found = segmented(name)
     for instance in found.instances:
-        covered = [(instance.mask & truth).sum() / truth.sum() for truth in objects_of(made)]
+        covered = [(instance.mask & truth).sum() / truth.sum() for truth in objects_of(rendered)]
         assert sum(c > 0.5 for c in covered) <= 1
 
 
 @pytest.mark.parametrize("name", SCENE_NAMES)
 def test_maskcut_on_the_same_features_joins_them_in_one_mask(segmented, name):
-    made, found = segmented(name)
+    rendered, found = segmented(name)
     vectors = normalise_features(found.features.vectors, center=found.features.center)
     first = maskcut(vectors.T, grid_shape=found.features.grid_shape)[0]
-    mask = resize_mask(first, made.labels.shape)
-    for number, truth in enumerate(objects_of(made), start=1):
+    mask = resize_mask(first, rendered.labels.shape)
+    for number, truth in enumerate(objects_of(rendered), start=1):
         assert (mask & truth).sum() / truth.sum() > 0.8, f"object {number}"
 
 
 @pytest.mark.parametrize("name", SCENE_NAMES)
 def test_objects_score_confidence_and_their_masks_come_from_real_cuts(segmented, name):
-    made, found = segmented(name)
-    for truth in objects_of(made):
+    rendered, found = segmented(name)
+    for truth in objects_of(rendered):
         best = max(found.instances, key=lambda i: best_iou(truth, [i.mask]))
         assert best.cut.fallback == ""
         assert 0.5 <= best.mean_confidence <= 1
 
 
 def test_without_depth_the_same_pipeline_joins_them_too(embedded_network, scene):
-    """What parts the objects is depth, not the rest of the method."""
-    made = scene("two boxes")
+    """Depth separates the objects, not the rest of the method."""
+    rendered = scene("two boxes")
     config = CutS3DConfig().replace(**PARAMETERS, depth="none", image_size=336)
-    found = CutS3D(config).segment(made.image)
-    covered = [[(i.mask & truth).sum() / truth.sum() for truth in objects_of(made)] for i in found.instances]
+    found = CutS3D(config).segment(rendered.image)
+    covered = [[(i.mask & truth).sum() / truth.sum() for truth in objects_of(rendered)] for i in found.instances]
     assert any(min(shares) > 0.5 for shares in covered)
