@@ -74,7 +74,7 @@ def run(photos: list[str], *, steps: int = 20, visitor: str = "ann") -> Updates:
     return list(training_runs.train_here(visitor, photos, False, steps))
 
 
-def told(updates: Updates) -> list[str]:
+def sentences(updates: Updates) -> list[str]:
     return [u["training_progress"] for u in updates if "training_progress" in u]
 
 
@@ -89,7 +89,7 @@ def test_a_training_is_watched_from_the_labels_to_the_file(photos, opened, small
             yield update
 
     updates = list(watch())
-    words = told(updates)
+    words = sentences(updates)
     assert "photo 1 of 2" in words[0]
     assert any("Step" in w and "loss-chart" in w for w in words)
     assert "Done: 20 steps" in words[-1]
@@ -128,7 +128,7 @@ def test_cancel_works_within_a_step_and_leaves_nothing(photos, opened, small) ->
         if training is not None and training.progress.losses and not stopped:
             assert "Stopping" in training_runs.cancel("ann")["training_progress"]
             stopped[training] = len(training.progress.losses)
-    assert "Cancelled after" in told(updates)[-1]
+    assert "Cancelled after" in sentences(updates)[-1]
     ((training, at),) = stopped.items()
     assert 0 < len(training.progress.losses) <= at + 1
     assert all(not (u.get("trained_file") or {}).get("value") for u in updates)
@@ -143,21 +143,21 @@ def test_cancel_works_during_the_labels(photos) -> None:
     for update in training_runs.train_here("ann", photos * 6, False, 20):
         seen.append(update)
         training_runs.cancel("ann")
-    assert "Cancelled after 0 of 20" in told(seen)[-1]
+    assert "Cancelled after 0 of 20" in sentences(seen)[-1]
 
 
-def test_one_training_at_a_time_and_the_others_are_told(photos) -> None:
+def test_one_training_at_a_time_and_the_others_read_why(photos) -> None:
     first = training_runs.train_here("ann", photos, False, 200)
     next(first)
-    (told_bob,) = run(photos, visitor="bob")
-    assert "Another visitor" in told_bob["training_progress"]
-    (told_ann,) = run(photos, visitor="ann")
-    assert "Your training is running already" in told_ann["training_progress"]
+    (of_bob,) = run(photos, visitor="bob")
+    assert "Another visitor" in of_bob["training_progress"]
+    (of_ann,) = run(photos, visitor="ann")
+    assert "Your training is running already" in of_ann["training_progress"]
     assert training_runs.cancel("bob") == {}, "bob cannot cancel what ann began"
     assert training_slot.TRAINING_SLOT.current is not None and not training_slot.TRAINING_SLOT.current.stop.is_set()
     first.close()  # ann's page is gone
     until_idle()
-    assert "Done" in told(run(photos, visitor="bob"))[-1]
+    assert "Done" in sentences(run(photos, visitor="bob"))[-1]
 
 
 def test_a_visitor_who_leaves_ends_the_training(photos) -> None:
@@ -171,14 +171,14 @@ def test_a_visitor_who_leaves_ends_the_training(photos) -> None:
 def test_a_photo_that_cannot_be_read_is_left_out_with_its_sentence(photos, tmp_path) -> None:
     broken = tmp_path / "broken <b>.png"
     broken.write_text("no photo")
-    words = told(run([str(broken), *photos]))[-1]
+    words = sentences(run([str(broken), *photos]))[-1]
     assert "Done" in words
     assert "broken &lt;b&gt;.png was left out" in words
 
 
 def test_photos_without_an_object_are_one_sentence(photos, small, monkeypatch) -> None:
     monkeypatch.setattr(methods, "find_masks", lambda image, config: [])
-    words = told(run(photos))[-1]
+    words = sentences(run(photos))[-1]
     assert 'role="alert"' in words
     assert "nothing to train on" in words
     until_idle()
@@ -190,14 +190,14 @@ def test_an_error_that_nobody_foresaw_is_a_sentence_too(photos, monkeypatch) -> 
         raise RuntimeError("secret path")
 
     monkeypatch.setattr(page_training, "page_recipe", fails)
-    words = told(run(photos))[-1]
+    words = sentences(run(photos))[-1]
     assert "Something went wrong" in words and "secret" not in words
     until_idle()
 
 
 def test_no_photo_and_too_many_are_one_sentence(photos) -> None:
-    assert "Upload photos" in told(run([]))[0]
-    assert f"at most {MOST_PHOTOS}" in told(run(photos * 7))[0]
+    assert "Upload photos" in sentences(run([]))[0]
+    assert f"at most {MOST_PHOTOS}" in sentences(run(photos * 7))[0]
     with pytest.raises(InputError, match="13 photos"):
         training_runs.chosen_photos(photos * 2 + photos[:1], with_examples=True)
     assert len(training_runs.chosen_photos(photos * 2, with_examples=True)) == MOST_PHOTOS
@@ -236,7 +236,7 @@ def test_waiting_ends_when_something_changes() -> None:
     assert training.wait(1, 0.01) == 1
 
 
-def test_the_time_that_is_left_is_told(photos) -> None:
+def test_the_time_that_is_left_is_shown(photos) -> None:
     one_photo = [("a", lambda: np.zeros((9, 9, 3), np.uint8))]
     training = PageTraining(TrainingSettings(owner="ann", photos=one_photo, steps=100, folder=Path(".")))
     training.update(phase="training", losses=(2.0,) * 40, seconds=(3.0,) * 40)
