@@ -10,6 +10,8 @@ import pytest
 from PIL import Image
 from visitor import PICTURES, Visitor, assert_clean, changed
 
+from ui.controls import own_threshold
+
 pytestmark = pytest.mark.browser
 BEFORE_THE_CUT = ("photo", "depth", "importance", "before", "after", "eigenvector")
 
@@ -301,7 +303,7 @@ def test_as_many_small_multiples_as_cuts(visitor) -> None:
 def test_ncut_follows_the_chosen_instance(visitor) -> None:
     visitor.open_tab("NCut")
     pixels, source = visitor.pixels_of("eigenvector"), visitor.source("bipartition")
-    visitor.page.locator("#chosen input[value='3']").check()
+    visitor.page.locator("#chosen input[value='2']").check()
     visitor.page.wait_for_function(
         "words => !document.querySelector('#ncut-facts').innerText.includes(words)", arg="NCut 1"
     )
@@ -321,7 +323,7 @@ def test_methods_stand_side_by_side(visitor) -> None:
     assert visitor.page.locator("#method-table tbody tr").count() >= 2
 
 
-def test_another_neighbour_takes_maskcut_s_place(visitor) -> None:
+def test_another_baseline_replaces_maskcut(visitor) -> None:
     visitor.open_tab("Methods")
     before = visitor.source("baseline")
     visitor.page.locator("#against input[value=votecut]").check()
@@ -387,3 +389,15 @@ def test_an_example_opens_on_one_click(visitor) -> None:
     visitor.open_tab("Pipeline")
     for name in PICTURES:
         assert visitor.source(name), name
+
+
+def test_another_backbone_can_be_chosen_and_moves_its_threshold(visitor):
+    """The list of a dropdown lies over the results; the slider of τ_ncut shows the backbone's own value."""
+    assert visitor.number("tau_ncut") == pytest.approx(own_threshold("dinov2_vits14_focus"))
+    if not visitor.page.locator("#tau_ncut input[type=number]").is_visible():
+        visitor.open_folds()
+    visitor.pick_from("backbone", "DINO ViT-S/16")
+    visitor.page.wait_for_function("document.querySelector('#tau_ncut input[type=number]').value === '0.15'")
+    assert "The backbone's own value is 0.15" in visitor.page.locator("#tau_ncut").inner_text()
+    visitor.page.locator("#reset").click()
+    visitor.page.wait_for_function("document.querySelector('#tau_ncut input[type=number]').value === '0.05'")

@@ -51,7 +51,7 @@ def test_every_kind_of_values_is_explained(kind, word) -> None:
     assert "depth scale 4" in words
 
 
-def test_clipping_and_holes_are_told_in_percent() -> None:
+def test_clipping_and_holes_are_given_in_percent() -> None:
     values = PLANE.copy()
     values[0, :20] = np.nan
     words = " ".join(depth.range_words(DepthMap(values=values, kind="relative", estimator="x"), 5.0, 4.0))
@@ -122,7 +122,7 @@ def test_a_comparison_that_cannot_be_made_ends_in_a_sentence(names, photo, pixel
     assert "Something went wrong" not in updates[-1]["status"]
 
 
-def test_without_a_photo_the_visitor_is_told_to_open_one(monkeypatch) -> None:
+def test_without_a_photo_the_visitor_reads_that_one_must_be_opened(monkeypatch) -> None:
     monkeypatch.setattr(visitors, "SESSIONS", Sessions())
     (update,) = results.compare_depths("nobody", ["none"])
     assert "Open a photo first" in update["status"]

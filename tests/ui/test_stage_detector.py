@@ -130,7 +130,7 @@ def test_a_threshold_that_is_no_number_changes_nothing(opened, rounds, wrong) ->
     assert opened.view.threshold == before
 
 
-def test_another_photo_is_looked_at_where_the_tab_is_in_sight(opened, rounds, counted, path, values) -> None:
+def test_another_photo_is_detected_on_where_the_tab_is_active(opened, rounds, counted, path, values) -> None:
     list(detecting.detect("ann"))
     detecting.choose_threshold("ann", 0.2)
     updates = list(opening.open_upload("ann", path, None, "relative", values))

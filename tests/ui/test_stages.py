@@ -242,7 +242,7 @@ def test_the_table_pairs_each_of_our_masks_with_the_most_similar_one(ours, their
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(0, 0), (2, 0), (0, 1)])
-def test_a_method_that_found_nothing_is_told_in_words(ours, theirs):
+def test_a_method_without_masks_is_described_in_words(ours, theirs):
     mask = np.ones(SHAPE, dtype=bool)
     words = "".join(ET.fromstring(methods.table([mask] * ours, [mask] * theirs, "MaskCut")).itertext())
     assert words == f"Ours: {ours} masks. MaskCut: {theirs}."

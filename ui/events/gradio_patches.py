@@ -66,6 +66,6 @@ def forget_visitor(page: gr.Blocks, visitor: str) -> None:
 def typed(label: str, schema: dict[str, Any]) -> Api:
     """An input or output that is nothing but its JSON schema.
 
-    Gradio 6.31 makes such components in `gr.api`, from type hints alone; they cannot hold descriptions and unions.
+    Gradio 6.31 makes such components only in `gr.api`, from type hints, which hold no descriptions and no unions.
     """
     return Api(None, schema, label=label)

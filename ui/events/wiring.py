@@ -22,7 +22,7 @@ from ui.tabs import TABS, Tab
 from ui.tabs.tab import Event, Request
 
 Row = Any  # one value, or a list of them: what Gradio expects for one output, or for several
-PAGE_EVENTS = (  # what a visitor can do beside the tabs
+PAGE_EVENTS = (  # what a visitor can do outside the tabs
     Event(request="choose_example", on=(("examples", "select"),), payload=("index",)),
     Event(request="open_upload", on=(("upload", "upload"),), inputs=("upload", "depth_file", "depth_kind")),
     Event(

@@ -12,7 +12,7 @@ from ui.draw.render import waiting
 from ui.session.drawing import Drawing, Update
 
 PICTURE = object()  # in `Tab.outputs`: an empty frame of the photo's proportions
-UNCHANGED = gr.skip()  # in `Tab.outputs`: what stands there stays
+UNCHANGED = gr.skip()  # in `Tab.outputs`: keep what is shown
 
 Request = Literal[
     "open_example",

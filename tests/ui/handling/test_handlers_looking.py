@@ -152,7 +152,7 @@ def test_a_tab_that_is_none_draws_nothing(opened, tab):
     assert looking.show_tab("ann", tab) == {}
 
 
-def test_the_tab_in_sight_stays_with_the_next_photo(opened, files, values):
+def test_the_active_tab_stays_with_the_next_photo(opened, files, values):
     looking.show_tab("ann", "ncut")
     updates = list(opening.open_upload("ann", files.other_photo, files.depth, "relative", values))
     assert sent(updates[1:]) >= TAB_OUTPUTS["ncut"]
@@ -160,7 +160,7 @@ def test_the_tab_in_sight_stays_with_the_next_photo(opened, files, values):
 
 
 @pytest.mark.parametrize("name", ["tokencut", "votecut", "promerge", "freemask"])
-def test_another_neighbour_takes_maskcut_s_place(opened, name):
+def test_another_baseline_replaces_maskcut(opened, name):
     looking.show_tab("ann", "methods")
     *_, last = looking.choose_baseline("ann", name)
     assert {"methods", "method_table", "baseline", "status"} <= set(last)
@@ -171,7 +171,7 @@ def test_another_neighbour_takes_maskcut_s_place(opened, name):
     assert "method_table" not in list(looking.choose_baseline("ann", name))[-1]
 
 
-def test_what_is_no_neighbour_changes_nothing(opened):
+def test_an_unknown_baseline_changes_nothing(opened):
     assert list(looking.choose_baseline("ann", "bogus")) == []
     assert list(looking.choose_baseline("nobody", "tokencut")) == [{}]
 

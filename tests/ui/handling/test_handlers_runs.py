@@ -118,7 +118,7 @@ def test_a_quick_change_sends_one_update_and_a_thorough_one_every_stage(opened, 
     assert [text(u).rstrip(" …") for u in thorough[:-1]] == list(WITH_STAGE)
 
 
-def test_only_the_tab_in_sight_is_drawn_on_a_change(opened, values):
+def test_only_the_active_tab_is_drawn_on_a_change(opened, values):
     for tab in TAB_OUTPUTS:
         looking.show_tab("ann", tab)
     looking.show_tab("ann", "confidence")

@@ -151,7 +151,7 @@ def test_the_crf_gives_way_at_every_step(opened, values):
         assert list(opening.refine("ann")) == [], f"a newer request before entry {last} of {entries}"
 
 
-def test_the_crf_is_told_only_where_one_ran(opened, values):
+def test_the_status_names_the_crf_only_where_one_ran(opened, values):
     list(opening.change("ann", values))
     for update in opening.refine("ann"):  # the CRF is off
         assert "CRF" not in text(update)
@@ -208,7 +208,7 @@ def test_an_upload_whose_file_has_gone_is_one_sentence_that_names_no_folder(tmp_
     assert str(tmp_path) not in only_sentence(list(opening.change("ann", values)))
 
 
-def test_a_visitor_whose_photo_was_closed_is_told_how_to_open_it(files, values, monkeypatch):
+def test_a_visitor_whose_photo_was_closed_reads_how_to_open_it(files, values, monkeypatch):
     monkeypatch.setattr(visitors.SESSIONS, "capacity", 1)
     list(open_squares("ann", files, values))
     list(open_squares("bob", files, values))
@@ -217,7 +217,7 @@ def test_a_visitor_whose_photo_was_closed_is_told_how_to_open_it(files, values, 
         assert "Press Run" in text(update)
 
 
-def test_a_visitor_without_a_photo_is_told_to_choose_one(values):
+def test_a_visitor_without_a_photo_reads_that_one_must_be_chosen(values):
     for update in opening.change("nobody", values):
         assert "Choose an example" in text(update)
     for update in opening.change_depth("nobody", None, "relative", values):
