@@ -24,7 +24,7 @@ format: setup-dev
 	$(BIN)/ruff format .
 
 docs: setup-dev
-	$(BIN)/mkdocs build --quiet --strict --site-dir site
+	$(BIN)/mkdocs build --strict --site-dir site
 
 bench: setup-dev
 	$(BIN)/python -m benchmarks

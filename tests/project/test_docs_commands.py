@@ -97,9 +97,15 @@ def test_python_in_a_page_runs(page, tmp_path, monkeypatch):
         assert all(instance.mask.dtype == np.bool_ for instance in names["result"].instances)
 
 
+def test_make_builds_the_site_strictly():
+    (line,) = (line for line in (ROOT / "Makefile").read_text(encoding="utf-8").splitlines() if "mkdocs build" in line)
+    assert "--strict" in line
+    assert "--quiet" not in line  # it hides warnings before they are counted, so that nothing is strict any more
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning_and_loads_nothing_from_elsewhere(tmp_path):
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path / "site")]
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path / "site")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     pages = {path.relative_to(tmp_path / "site").as_posix(): path for path in (tmp_path / "site").rglob("*.html")}
