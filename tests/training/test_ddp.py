@@ -20,7 +20,7 @@ WORKER = """
 import sys, threading
 from pathlib import Path
 import torch
-sys.path.insert(0, str(Path(sys.argv[1])))
+sys.path[:0] = [sys.argv[1], str(Path(sys.argv[1]).parent)]
 from test_train import RECIPE
 from training.data.dataset import PseudoLabels
 from training.loop.processes import processes

@@ -130,7 +130,7 @@ def test_a_second_training_in_the_same_folder_is_refused(dataset, tmp_path) -> N
 
     def second(metrics: dict[str, float], _: object) -> None:
         if metrics["step"] == 2:
-            with pytest.raises(InputError, match="Another training works in") as error:
+            with pytest.raises(InputError, match="Another training is running in") as error:
                 train(RECIPE, dataset, tmp_path)
             refused.append(str(error.value))
 
@@ -211,7 +211,7 @@ def test_memory_that_runs_out_is_one_clear_sentence(dataset, tmp_path, monkeypat
     def greedy(*_: object) -> None:
         torch.empty(1 << 62, dtype=torch.uint8)
 
-    monkeypatch.setattr("training.train._step", greedy)
+    monkeypatch.setattr("training.loop.train._step", greedy)
     with pytest.raises(InputError, match=r"Memory ran out in step 1 at the photos .*\.png.*smaller batch"):
         train(RECIPE, dataset, tmp_path)
 
@@ -269,7 +269,7 @@ def test_a_training_may_start_from_a_detector_of_the_same_kind_only(dataset, tmp
     pairs = zip(weights(first).values(), weights(second).values(), strict=True)
     assert max(float((a - b).abs().max()) for a, b in pairs if a.is_floating_point()) < 1e-3
     other = RECIPE.replace(network=dataclasses.replace(TINY, channels=8))
-    with pytest.raises(ConfigError, match="another network"):
+    with pytest.raises(ConfigError, match="is not the network of the recipe"):
         train(other, dataset, tmp_path / "third", init=first)
 
 
