@@ -133,7 +133,7 @@ def extraction(photos: Path) -> Run:
         try:
             extract(photos, out / "labels.json", job)
         except InputError as error:
-            if "is there already" not in str(error):  # killed after its last step
+            if "exists already" not in str(error):  # killed after its last step
                 raise
 
     return run

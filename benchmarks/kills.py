@@ -31,7 +31,7 @@ EARLY = 0.15  # fraction of the kills that come before the first progress
 LONGER = 1.25  # each start of a round lives longer by this factor, so that every round ends
 POLL = 0.01  # seconds
 MOST_REFUSED = 20
-DONE = "is there already"  # the error of an extraction that was killed after its last step
+DONE = "exists already"  # the error of an extraction that was killed after its last step
 
 
 @dataclass
