@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gradio as gr
@@ -75,7 +76,8 @@ def test_an_agent_gets_one_content_per_output(monkeypatch, outputs, contents):
     monkeypatch.setattr(GradioMCPServer, "_execute_tool_without_progress", original)  # put back after the test
     outputs_apart()
     patched: Any = GradioMCPServer._execute_tool_without_progress
-    assert run(patched, None, Job(outputs)) == contents
+    with ThreadPoolExecutor(1) as other:  # Playwright keeps a loop in the thread of the tests
+        assert other.submit(run, patched, None, Job(outputs)).result() == contents
 
 
 def test_what_gradio_keeps_of_a_visitor_is_freed():
