@@ -406,6 +406,10 @@ def test_another_backbone_can_be_chosen_and_moves_its_threshold(visitor):
     if not visitor.page.locator("#tau_ncut input[type=number]").is_visible():
         visitor.open_folds()
     assert visitor.number("tau_ncut") == pytest.approx(own_threshold("dinov2_vits14_focus"))
+    sidebar = visitor.page.evaluate(
+        "(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])(document.querySelector('#controls'))"
+    )
+    assert wide == seen, "the open parameters stand in a second column"
     visitor.pick_from("backbone", "DINO ViT-S/16")
     visitor.page.wait_for_function("document.querySelector('#tau_ncut input[type=number]').value === '0.15'")
     assert "The backbone's own value is 0.15" in visitor.page.locator("#tau_ncut").inner_text()
