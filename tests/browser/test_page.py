@@ -406,9 +406,7 @@ def test_another_backbone_can_be_chosen_and_moves_its_threshold(visitor):
     if not visitor.page.locator("#tau_ncut input[type=number]").is_visible():
         visitor.open_folds()
     assert visitor.number("tau_ncut") == pytest.approx(own_threshold("dinov2_vits14_focus"))
-    sidebar = visitor.page.evaluate(
-        "(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])(document.querySelector('#controls'))"
-    )
+    wide, seen = (visitor.page.evaluate(f"document.querySelector('#controls').{n}Width") for n in ("scroll", "client"))
     assert wide == seen, "the open parameters stand in a second column"
     visitor.pick_from("backbone", "DINO ViT-S/16")
     visitor.page.wait_for_function("document.querySelector('#tau_ncut input[type=number]').value === '0.15'")
