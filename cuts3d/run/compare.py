@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from cuts3d.io.photos import ImageInput, read_image
 from cuts3d.memo import Memo
 from cuts3d.method.depth_range import normalise_depth
 from cuts3d.run.pipeline import run_pipeline
-from cuts3d.run.stages import last_value
+from cuts3d.run.stages import StageResult, last_value
 from cuts3d.types import DepthKind, DepthMap, PatchFeatures, Segmentation
 
 OWN_DEPTH = "file"  # name of the user's own depth map among the names of the estimators
@@ -80,7 +81,7 @@ def compare_depth(
     config: CutS3DConfig | None = None,
     depth: DepthInput | None = None,
     depth_kind: DepthKind = "relative",
-    max_side: int | None = None,
+    view_side: int | None = None,
 ) -> DepthComparison:
     """Segment one photo with several depth estimators; the backbone runs once.
 
@@ -90,7 +91,8 @@ def compare_depth(
         config: All other parameters.
         depth: The user's own depth map, for `file`.
         depth_kind: Kind of its values.
-        max_side: Larger photos are reduced to this longer side, in pixels.
+        view_side: The masks have at most this longer side, in pixels; the networks read the photo at its
+            own size. None: the photo's own size.
 
     Returns:
         The result of each estimator, or the reason why it is not available; the others are compared all the same.
@@ -101,7 +103,7 @@ def compare_depth(
         WeightsUnavailableError: The weights of the backbone are not available.
     """
     config = config or CutS3DConfig()
-    steps = compare_each(photo, estimators, config=config, depth=depth, depth_kind=depth_kind, max_side=max_side)
+    steps = compare_each(photo, estimators, config=config, depth=depth, depth_kind=depth_kind, view_side=view_side)
     return summarise(tuple(steps), config)
 
 
@@ -112,16 +114,18 @@ def compare_each(
     config: CutS3DConfig,
     depth: DepthInput | None = None,
     depth_kind: DepthKind = "relative",
-    max_side: int | None = None,
+    view_side: int | None = None,
 ) -> Iterator[ComparedDepth]:
     """`compare_depth` as a generator: it yields each estimator as soon as it is done."""
     names = _checked_names(estimators, has_depth=depth is not None)
-    image = read_image(photo, max_side=max_side)
+    image = read_image(photo, max_side=None)
+    view = image if view_side is None else read_image(image, max_side=view_side)
     given = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=(image.shape[0], image.shape[1]))
     memo = Memo({"features": 1, "affinity": 1}, otherwise=0)  # the other stages depend on the depth
     features = photo_features(memo.given(image), feature_request(config.features), memo).value
     for name in names:
-        yield _entry(name, config, given if name == OWN_DEPTH else None, image, features, memo)
+        segment = partial(run_pipeline, image, config, memo=memo, view=view)
+        yield _entry(name, given if name == OWN_DEPTH else None, image, features, segment)
 
 
 def summarise(entries: Sequence[ComparedDepth], config: CutS3DConfig) -> DepthComparison:
@@ -165,7 +169,11 @@ def _checked_names(estimators: Sequence[str], *, has_depth: bool) -> list[str]:
 
 
 def _entry(
-    name: str, config: CutS3DConfig, given: DepthMap | None, image: ImageArray, features: PatchFeatures, memo: Memo
+    name: str,
+    given: DepthMap | None,
+    image: ImageArray,
+    features: PatchFeatures,
+    segment: Callable[..., Iterator[StageResult]],
 ) -> ComparedDepth:
     title, kind = (given.estimator, given.kind) if given else (get_depth(name).title, get_depth(name).kind)
     segmentation: Segmentation | None = None
@@ -175,7 +183,7 @@ def _entry(
             megabytes = _megabytes(loaded_estimator(name))  # loaded before the time is measured
         start = time.perf_counter()
         found = given or estimate_depth(image, name, features=features)
-        segmentation = last_value(run_pipeline(image, config, depth=found, memo=memo))
+        segmentation = last_value(segment(depth=found))
         milliseconds = 1000 * (time.perf_counter() - start)
     except CutS3DError as reason:
         error = str(reason)

@@ -30,7 +30,8 @@ class Explorer:
     """Remembers the results of the stages of one photo.
 
     Attributes:
-        image: The photo, uint8 [H, W, 3].
+        photo: The photo as it is seen (EXIF orientation applied), at its own size, uint8 [H, W, 3].
+        image: The copy on which masks are shown, uint8 [h, w, 3]: the photo reduced to `view_side`.
         depth: The user's own depth map, or None. It may be removed and set again between runs.
         config: The configuration of the last run.
         results: Results of the last run by stage and index.
@@ -43,7 +44,7 @@ class Explorer:
         *,
         depth: DepthInput | None = None,
         depth_kind: DepthKind = "relative",
-        max_side: int | None = None,
+        view_side: int | None = None,
     ) -> None:
         """Open a photo.
 
@@ -52,15 +53,18 @@ class Explorer:
             config: The first configuration.
             depth: The user's own depth map; it overrides the estimator.
             depth_kind: Kind of its values.
-            max_side: Larger photos are reduced to this longer side, in pixels.
+            view_side: The masks of `stages` and `update` have at most this longer side, in pixels, so that a change of
+                a parameter is shown at once for a large photo too. The networks read the photo at its own size, and
+                `own_size` gives its masks. None: all masks have the photo's own size.
         """
-        self.image = read_image(photo, max_side=max_side)
-        shape = (self.image.shape[0], self.image.shape[1])
+        self.photo = read_image(photo, max_side=None)
+        shape = (self.photo.shape[0], self.photo.shape[1])
+        self.image = self.photo if view_side is None else read_image(self.photo, max_side=view_side)
         self.depth = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=shape)
         self.config = config or CutS3DConfig()
         self.results: dict[tuple[str, int], Any] = {}
         self._memo = Memo(KEEP, otherwise=KEEP_OTHERS)
-        self._photo = self._memo.given(self.image)
+        self._photo = self._memo.given(self.photo)
 
     def stages(self, **params: Any) -> Iterator[StageResult]:
         """Change parameters and yield the results of all stages in order; see `run_pipeline`."""
@@ -69,7 +73,7 @@ class Explorer:
         def run() -> Iterator[StageResult]:
             self.results = {}
             try:
-                for step in run_pipeline(self.image, self.config, depth=self.depth, memo=self._memo):
+                for step in run_pipeline(self.photo, self.config, depth=self.depth, memo=self._memo, view=self.image):
                     self.results[step.stage, step.index] = step.value
                     yield step
             except ConfigError:  # some wrong values are only noticed after a network is loaded
@@ -85,6 +89,10 @@ class Explorer:
             ConfigError: A parameter is unknown or out of range; the earlier configuration stays.
         """
         return last_value(self.stages(**params))
+
+    def own_size(self) -> Segmentation:
+        """The segmentation with masks at the photo's own size, as from `CutS3D.segment`; known stages are reused."""
+        return last_value(run_pipeline(self.photo, self.config, depth=self.depth, memo=self._memo))
 
     def baseline(self, name: str) -> tuple[CoarseMask, ...]:
         """Masks of the photo by a baseline, on the patch grid, before the CRF, best first.
@@ -102,7 +110,7 @@ class Explorer:
 
     def spectrum(self, ncut: int = 0, *, count: int = 10) -> FloatArray:
         """Smallest generalised eigenvalues of one NCut of the last run, float64 [count]."""
-        scene = returned(open_scene(self.image, self.config, self._memo, self.depth))
+        scene = returned(open_scene(self.photo, self.config, self._memo, self.depth))
         nodes = ~np.isnan(self.results["ncut", ncut].eigenvector)
         return self._memo("spectrum", nodes_spectrum, scene.weights, nodes, count).value
 

@@ -19,21 +19,22 @@ Refine = Callable[[BoolArray], tuple[BoolArray, str]]  # grid mask -> photo mask
 
 
 def photo_masks(
-    scene: Scene, cuts: Sequence[FoundCut], options: RefineConfig, memo: Memo
+    scene: Scene, cuts: Sequence[FoundCut], options: RefineConfig, memo: Memo, shape: tuple[int, ...]
 ) -> Iterator[tuple[Instance, SpatialConfidence] | Dropped]:
-    """Bring every cut to the size of the photo.
+    """Bring every cut to the size of the photo, or of a reduced copy of it.
 
     Args:
         scene: The photo.
         cuts: Cuts that the search found.
         options: Parameters of the refinement; with `crf=False`, the result is the masks before the CRF.
         memo: Remembers the CRF and refined masks.
+        shape: Height and width of the masks.
 
     Yields:
         For each cut in order, its instance and confidence, or the reason why it was dropped.
     """
     config = scene.config
-    refine = _refiner(scene.photo, config.features, options, memo)
+    refine = _refiner(scene.photo, config.features, options, memo, shape)
     nested = config.masks.region == "recursive"
     earlier: list[BoolArray] = []  # each mask if masks may be nested, else one mask: their union
     for number, one in enumerate(cuts, start=1):
@@ -62,7 +63,7 @@ def refine_coarse(
         config: Parameters of the refinement.
         memo: Remembers the CRF of the photo.
     """
-    refine = _refiner(image, config.features, config.refine, memo)
+    refine = _refiner(image, config.features, config.refine, memo, image.value.shape[:2])
     found: list[FoundMask] = []
     for one in coarse:
         mask, reason = refine(one.mask)
@@ -97,12 +98,13 @@ def _instance(scene: Scene, one: FoundCut, mask: BoolArray, number: int) -> Inst
     )
 
 
-def _refiner(image: Keyed[ImageArray], features: FeatureConfig, options: RefineConfig, memo: Memo) -> Refine:
+def _refiner(
+    image: Keyed[ImageArray], features: FeatureConfig, options: RefineConfig, memo: Memo, shape: tuple[int, ...]
+) -> Refine:
     network_side = features.image_size or get_backbone(features.backbone).image_size
     crf: Keyed[PhotoCRF] | None = None
     if options.crf:
         crf = memo.lazy("crf", photo_crf, image, options, network_side)
-    shape = image.value.shape[:2]
 
     def refine(coarse: BoolArray) -> tuple[BoolArray, str]:
         refined, reason = memo("refine", refine_coarse_mask, coarse, options, crf).value

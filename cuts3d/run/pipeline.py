@@ -16,7 +16,12 @@ from cuts3d.types import DepthMap, Dropped, Instance, Segmentation, SpatialConfi
 
 
 def run_pipeline(
-    image: ImageArray, config: CutS3DConfig, *, depth: DepthMap | None = None, memo: Memo | None = None
+    image: ImageArray,
+    config: CutS3DConfig,
+    *,
+    depth: DepthMap | None = None,
+    memo: Memo | None = None,
+    view: ImageArray | None = None,
 ) -> Iterator[StageResult]:
     """Segment one photo, stage by stage.
 
@@ -25,6 +30,8 @@ def run_pipeline(
         config: All parameters.
         depth: The user's own depth map; it overrides the estimator.
         memo: Remembers stages of this photo between calls; None: nothing is remembered.
+        view: A reduced copy of the photo, uint8 [h, w, 3]. The networks and the CRF still read the photo, but the
+            masks have the size of the copy, and `Segmentation.image` is the copy. None: the photo itself.
 
     Yields:
         The results of all stages in order; `coarse` is the `Segmentation` before the CRF, `segmentation` the final one.
@@ -32,17 +39,18 @@ def run_pipeline(
     memo = memo or forgetful()
     scene = yield from open_scene(image, config, memo, depth)
     found = yield from search(scene, memo)
-    yield from _segmentation("coarse", scene, found, dataclasses.replace(config.refine, crf=False), memo)
-    yield from _segmentation("segmentation", scene, found, config.refine, memo)
+    shown = image if view is None else view
+    yield from _segmentation("coarse", scene, found, dataclasses.replace(config.refine, crf=False), memo, shown)
+    yield from _segmentation("segmentation", scene, found, config.refine, memo, shown)
 
 
 def _segmentation(
-    name: Stage, scene: Scene, found: SearchResult, options: RefineConfig, memo: Memo
+    name: Stage, scene: Scene, found: SearchResult, options: RefineConfig, memo: Memo, shown: ImageArray
 ) -> Iterator[StageResult]:
     instances: list[Instance] = []
     confidences: list[SpatialConfidence] = []
     dropped = list(found.dropped)
-    for entry in photo_masks(scene, found.cuts, options, memo):
+    for entry in photo_masks(scene, found.cuts, options, memo, shown.shape[:2]):
         if isinstance(entry, Dropped):
             dropped.append(entry)
             continue
@@ -51,7 +59,7 @@ def _segmentation(
         if name == "segmentation":
             yield StageResult("refine", entry[0], entry[0].number - 1)
     result = Segmentation(
-        image=scene.photo.value,
+        image=shown,
         instances=tuple(instances),
         depth=scene.depth.value,
         features=scene.features.value,

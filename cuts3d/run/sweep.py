@@ -51,7 +51,7 @@ def confidence_sweep(
     num_cuts: int | None = None,
     depth: DepthInput | None = None,
     depth_kind: DepthKind = "relative",
-    max_side: int | None = None,
+    view_side: int | None = None,
 ) -> ConfidenceSweep:
     """Cut one photo at T values of τ_knn (paper, spatial confidence; method 1.6).
 
@@ -63,7 +63,8 @@ def confidence_sweep(
         num_cuts: T.
         depth: The user's own depth map; it overrides the estimator.
         depth_kind: Kind of its values.
-        max_side: Larger photos are reduced to this longer side, in pixels.
+        view_side: The masks of the result have at most this longer side, in pixels; the networks read the photo at its
+            own size. None: the photo's own size.
 
     Returns:
         The T cuts of every instance.
@@ -75,7 +76,7 @@ def confidence_sweep(
     """
     given = {"tau_knn_min": tau_knn_min, "tau_knn": tau_knn, "num_cuts": num_cuts}
     chosen = (config or CutS3DConfig()).replace(**{name: value for name, value in given.items() if value is not None})
-    explorer = Explorer(photo, chosen, depth=depth, depth_kind=depth_kind, max_side=max_side)
+    explorer = Explorer(photo, chosen, depth=depth, depth_kind=depth_kind, view_side=view_side)
     return read_sweep(explorer.update())
 
 

@@ -29,6 +29,7 @@ from cuts3d.io.coco import (
     to_rle,
     write_document,
 )
+from cuts3d.io.coco.write import FRAME
 
 SEEDS, SIDES, FRACTIONS = st.integers(0, 2**32 - 1), st.integers(1, 90), st.floats(0, 1)
 
@@ -120,7 +121,7 @@ def test_a_streamed_document_is_the_same_as_one_from_memory(tmp_path: Path) -> N
     counts = write_document(path, {"made": True}, {"annotations": annotations(), "images": images, "failures": []})
     assert counts == {"annotations": 2, "images": 2, "failures": 0}
     written = json.loads(path.read_bytes())
-    assert written["info"] == {"made": True}
+    assert written["info"] == {"made": True, "frame": FRAME}
     assert written["categories"] == [{"id": 1, "name": "object"}]
     assert written["images"] == images
     assert [one["id"] for one in written["annotations"]] == [1, 2]

@@ -34,7 +34,7 @@ CALLS = {  # what people call -> its parameters, without self
     "CutS3DConfig.from_dict": "params",
     "Detector": "checkpoint device",
     "Detector.detect": "photo score_threshold",
-    "Explorer": "photo config depth depth_kind max_side",
+    "Explorer": "photo config depth depth_kind view_side",
     "Explorer.update": "params",
     "Explorer.stages": "params",
     "Explorer.baseline": "name",

@@ -13,6 +13,7 @@ from cuts3d.baselines.maskcut import maskcut
 from cuts3d.config import parameter_stages
 from cuts3d.depth import DepthSpec
 from cuts3d.depth import registry as depth_registry
+from cuts3d.grids import iou, resize_mask
 from cuts3d.types import Segmentation
 
 EARLY = ("features", "depth", "importance", "affinity", "sharpened")
@@ -216,8 +217,23 @@ def test_what_is_remembered_is_bounded(photo, pixel_config):
 
 
 def test_a_large_photo_is_reduced_on_request(photo, pixel_backbone):
-    opened = Explorer(np.tile(photo.image, (3, 3, 1)), CutS3DConfig(), max_side=200)
+    opened = Explorer(np.tile(photo.image, (3, 3, 1)), CutS3DConfig(), view_side=200)
     assert opened.image.shape == (150, 200, 3)
+
+
+def test_masks_are_shown_small_and_given_at_the_photos_own_size(photo, pixel_config):
+    large = np.kron(photo.image, np.ones((3, 3, 1), np.uint8))
+    opened = Explorer(large, pixel_config.replace(crf=True, crf_min_iou=0.0), view_side=100)
+    shown, before = opened.update(), opened.calls.copy()
+    own = opened.own_size()
+    assert opened.calls == before  # no stage ran again
+    alone = CutS3D(opened.config).segment(large)
+    assert own.image.shape == large.shape
+    assert shown.image.shape == (75, 100, 3)
+    assert len(own.instances) == len(alone.instances) == len(shown.instances) > 0
+    for one, expected, small in zip(own.instances, alone.instances, shown.instances, strict=True):
+        assert np.array_equal(one.mask, expected.mask)
+        assert iou(resize_mask(one.mask, small.mask.shape), small.mask) > 0.95
 
 
 def test_opening_a_photo_computes_nothing(photo, pixel_config):

@@ -57,7 +57,7 @@ def scene_and_cuts(masks: list[np.ndarray], config: CutS3DConfig) -> tuple[Scene
 
 
 def found_masks(masks: list[np.ndarray], config: CutS3DConfig, options: RefineConfig, memo: Memo) -> list[Any]:
-    return list(photo_masks(*scene_and_cuts(masks, config), options, memo))
+    return list(photo_masks(*scene_and_cuts(masks, config), options, memo, PHOTO))
 
 
 def instances_of(masks: list[np.ndarray], config: CutS3DConfig) -> tuple[list[Instance], list[Dropped]]:

@@ -44,5 +44,5 @@ def test_a_wrong_value_is_refused(photo, pixel_config) -> None:
 
 
 def test_a_large_photo_is_reduced(photo, pixel_config) -> None:
-    found = confidence_sweep(np.kron(photo.image, np.ones((2, 2, 1), np.uint8)), config=pixel_config, max_side=160)
+    found = confidence_sweep(np.kron(photo.image, np.ones((2, 2, 1), np.uint8)), config=pixel_config, view_side=160)
     assert found.segmentation.image.shape == (120, 160, 3)

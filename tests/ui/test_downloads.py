@@ -30,7 +30,7 @@ def result(photo, pixel_config):
 def folder(result, pixel_config, tmp_path):
     target = tmp_path / "new" / "downloads"
     paths = write_downloads(
-        target, result, pixel_config, title="two squares", pictures=PICTURES, view_html="<p>τ_knn</p>"
+        target, result, pixel_config, file_name="two squares", pictures=PICTURES, view_html="<p>τ_knn</p>"
     )
     assert [path.name for path in paths] == NAMES
     assert sorted(path.name for path in target.iterdir()) == sorted(NAMES)  # no temporary file is left
@@ -70,4 +70,4 @@ def test_cloud_and_view_open_again(folder) -> None:
 def test_a_folder_that_cannot_be_written_is_one_sentence(result, pixel_config, tmp_path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CutS3DError, match="could not be written"):
-        write_downloads(tmp_path / "file", result, pixel_config, title="x", pictures={}, view_html="")
+        write_downloads(tmp_path / "file", result, pixel_config, file_name="x", pictures={}, view_html="")

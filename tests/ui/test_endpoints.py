@@ -23,6 +23,7 @@ from mcp.types import CallToolResult, ImageContent, TextContent, Tool
 from PIL import Image
 from pycocotools import mask as coco
 
+from cuts3d import CutS3D
 from cuts3d.backbones import registry
 from cuts3d.config import CutS3DConfig, parameter_field, parameter_stages
 from tests.made_detector import made_checkpoint
@@ -176,10 +177,27 @@ def test_confidence_sweep_gives_areas_at_each_tau(client, photo_file) -> None:
     assert len(defaults["instances"][0]["taus"]) == CutS3DConfig().confidence.num_cuts
 
 
-def test_a_large_photo_is_reduced_as_on_the_page(client, tmp_path) -> None:
-    Image.new("RGB", (2 * MAX_SIDE, 60), "red").save(tmp_path / "wide.png")
-    document, _ = client.predict(handle_file(tmp_path / "wide.png"), PARAMS, api_name="/segment")
-    assert document["images"][0]["width"] == MAX_SIDE
+def test_masks_of_a_large_turned_photo_have_its_own_size_as_it_is_seen(client, tmp_path) -> None:
+    seen = Image.fromarray(squares_photo().image).resize((2 * MAX_SIDE, 3 * MAX_SIDE // 2))
+    exif = Image.Exif()
+    exif[274] = 6
+    file = tmp_path / "turned.png"
+    seen.transpose(Image.Transpose.ROTATE_90).save(file, exif=exif, compress_level=1)
+    document, overlay = client.predict(handle_file(file), PARAMS, api_name="/segment")
+    assert document["images"] == [{"id": 1, "file_name": "turned.png", "width": seen.width, "height": seen.height}]
+    assert "EXIF orientation is applied" in document["info"]["frame"]
+    expected = CutS3D(CutS3DConfig().replace(**PARAMS)).segment(file).instances
+    assert len(document["annotations"]) == len(expected) > 0
+    for annotation, instance in zip(document["annotations"], expected, strict=True):
+        assert annotation["segmentation"]["size"] == [seen.height, seen.width]
+        assert np.array_equal(coco.decode(annotation["segmentation"]), instance.mask)
+        assert tuple(annotation["bbox"]) == instance.bbox
+    found, detected = client.predict(handle_file(file), 0.0, api_name="/detect")
+    assert (found["images"][0]["width"], found["images"][0]["height"]) == seen.size
+    assert all(one["segmentation"]["size"] == [seen.height, seen.width] for one in found["annotations"])
+    for picture in (overlay, detected):
+        with Image.open(picture) as opened:
+            assert opened.size == (MAX_SIDE, 3 * MAX_SIDE // 4)
 
 
 def test_detect_gives_a_coco_document_of_what_is_above_the_threshold(client, photo_file) -> None:

@@ -67,13 +67,15 @@ def segment(request: gr.Request, photo: str, parameters: Parameters = None) -> t
         parameters: Parameters of the method that differ from the defaults, such as {"beta": 0.3, "tau_knn": 0.1}.
 
     Returns:
-        A COCO document (one annotation per instance: mask, box, score, confidence), and the photo with its masks.
+        A COCO document (one annotation per instance: mask, box, score, confidence; at the photo's own size, with its
+        EXIF orientation applied), and the photo with its masks, at most 1,600 pixels wide or high.
     """
     with _sentences():
         config = _config(parameters)
-        result = Explorer(_given(photo), config, max_side=MAX_SIDE).update()
-        document = coco_document(result, file_name=Path(photo).name, config=config)
-        return _reply(document, request), draw_overlay(result)
+        explorer = Explorer(_given(photo), config, view_side=MAX_SIDE)
+        overlay = draw_overlay(explorer.update())
+        document = coco_document(explorer.own_size(), file_name=Path(photo).name, config=config)
+        return _reply(document, request), overlay
 
 
 def compare_depth(
@@ -93,7 +95,7 @@ def compare_depth(
     with _sentences():
         config = _config(parameters)
         names = estimators or _embedded()
-        return _reply(comparison_document(compare(_given(photo), names, config=config, max_side=MAX_SIDE)), request)
+        return _reply(comparison_document(compare(_given(photo), names, config=config, view_side=MAX_SIDE)), request)
 
 
 def confidence_sweep(
@@ -120,7 +122,7 @@ def confidence_sweep(
     with _sentences():
         config = _config(parameters)
         given = {"tau_knn_min": tau_knn_min, "tau_knn": tau_knn, "num_cuts": num_cuts}
-        found = sweep(_given(photo), config=config, max_side=MAX_SIDE, **given)  # pyright: ignore[reportArgumentType]
+        found = sweep(_given(photo), config=config, view_side=MAX_SIDE, **given)  # pyright: ignore[reportArgumentType]
         instances = [
             {
                 "taus": np.round(one.taus, 6).tolist(),
@@ -141,13 +143,15 @@ def detect(request: gr.Request, photo: str, score_threshold: float | None = None
         score_threshold: Lowest score of the detections that are returned, from 0 to 1; 0.5 by default.
 
     Returns:
-        A COCO document (one annotation per object: mask, box, score), and the photo with its masks.
+        A COCO document (one annotation per object: mask, box, score; at the photo's own size, with its EXIF
+        orientation applied), and the photo with its masks, at most 1,600 pixels wide or high.
     """
     with _sentences():
         threshold = DEFAULT_SCORE if score_threshold is None else score_threshold
-        image = read_image(_given(photo), max_side=MAX_SIDE)
-        document, masks = detectors.coco_of(image, Path(photo).name, threshold)
-        return _reply(document, request), draw_masks(image, masks)
+        image = read_image(_given(photo), max_side=None)
+        view = read_image(image, max_side=MAX_SIDE)
+        document, masks = detectors.coco_of(image, view, Path(photo).name, threshold)
+        return _reply(document, request), draw_masks(view, masks)
 
 
 def _add(function: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:

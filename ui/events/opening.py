@@ -21,7 +21,7 @@ from ui.session.examples import example_names, load_example
 from ui.session.sessions import Detections, Session, Source, View
 from ui.tabs import TABS
 
-MAX_SIDE = 1600  # photos are reduced to this longer side, pixels
+MAX_SIDE = 1600  # longer side of the masks on the page, pixels; files have masks of the photo's own size
 STILL = 0.25  # seconds without a newer request before the CRF starts
 OPEN_OUTPUTS = (*RUN_OUTPUTS, "photo_source")  # what opening a photo may change
 CRF_TURN = threading.Lock()
@@ -138,7 +138,7 @@ def _explorer(source: Source) -> Explorer:
         check_size(photo, "photo")
     if source.depth is not None:
         check_size(source.depth, "depth map")
-    explorer = Explorer(photo, depth=source.depth or depth, depth_kind=source.depth_kind, max_side=MAX_SIDE)
+    explorer = Explorer(photo, depth=source.depth or depth, depth_kind=source.depth_kind, view_side=MAX_SIDE)
     if explorer.depth is not None:
         normalise_depth(explorer.depth, clip_percent=0.0)  # raises where no value can be used
     return explorer

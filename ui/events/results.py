@@ -12,6 +12,7 @@ import gradio as gr
 from cuts3d.run.compare import compare_each, summarise
 from ui.draw import status
 from ui.draw.render import to_image
+from ui.events.opening import MAX_SIDE
 from ui.events.runs import failed, redraw, selector, summary
 from ui.events.visitors import no_photo, session_of
 from ui.session.downloads import write_downloads
@@ -38,7 +39,9 @@ def compare_depths(visitor: str, names: Sequence[str]) -> Iterator[Update]:
 def _compare(session: Session, names: list[str]) -> Iterator[Update]:
     explorer, entries = session.explorer, []
     yield {"status": status.running("comparing depth estimators", 0.05)}
-    for entry in compare_each(explorer.image, names, config=explorer.config, depth=session.own_depth):
+    for entry in compare_each(
+        explorer.photo, names, config=explorer.config, depth=session.own_depth, view_side=MAX_SIDE
+    ):
         entries.append(entry)
         done = 0.05 + 0.9 * len(entries) / len(names)
         table = depth.rows(entries, None, explorer.config)
@@ -71,10 +74,14 @@ def prepare_files(visitor: str) -> Iterator[Update]:
 def _write(session: Session, folder: Path) -> tuple[Update, list[Path]]:
     """Run the CRF where it has not run yet, draw all tabs, and write the files; what changed, and the paths."""
     with session.lock:
-        result, config, title = session.explorer.update(), session.explorer.config, session.source.title
+        explorer, source = session.explorer, session.source
+        explorer.update()
         update = redraw(session, every_tab=True)
         drawing = Drawing(session)
-        html = standalone_html(cloud.base_of(drawing), cloud.value_of(drawing), title=title)
-        shown = {name: to_image(picture, result.image) for name, picture in session.drawn.pictures.items()}
-        paths = write_downloads(folder, result, config, title=title, pictures=shown, view_html=html)
+        html = standalone_html(cloud.base_of(drawing), cloud.value_of(drawing), title=source.title)
+        shown = {name: to_image(picture, explorer.image) for name, picture in session.drawn.pictures.items()}
+        result = explorer.own_size()
+        paths = write_downloads(
+            folder, result, explorer.config, file_name=source.file_name, pictures=shown, view_html=html
+        )
         return {**update, "chosen": selector(drawing)}, paths

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 from cuts3d import __version__
 from cuts3d.arrays import BoolArray, ImageArray
 from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError
-from cuts3d.io.coco import decode_rle, encode_rle
+from cuts3d.grids import resize_mask
+from cuts3d.io.coco import ImageRecord, decode_rle, encode_rle, one_photo_document
 from cuts3d.weights.package_data import data_file
 from ui.draw.outlines import Outline, outlined
 
@@ -219,11 +220,16 @@ def run_network(network: CascadeMaskRCNN, image: ImageArray, *, title: str, abou
     return PhotoDetections(title=title, about=about, objects=objects, seconds=time.perf_counter() - begin)
 
 
-def coco_of(image: ImageArray, name: str, threshold: float) -> tuple[dict[str, Any], list[tuple[int, BoolArray]]]:
+def coco_of(
+    image: ImageArray, view: ImageArray, name: str, threshold: float
+) -> tuple[dict[str, Any], list[tuple[int, BoolArray]]]:
     """Detections of the shipped final detector: a COCO document, and masks to draw, the largest first.
 
+    Only one mask at a time is held at the photo's own size.
+
     Args:
-        image: uint8 [H, W, 3].
+        image: The photo, uint8 [H, W, 3]; the document has its masks at this size.
+        view: The copy that is drawn on, uint8 [h, w, 3]; the masks to draw have its size.
         name: File name of the photo.
         threshold: Least score, in [0, 1].
 
@@ -231,7 +237,8 @@ def coco_of(image: ImageArray, name: str, threshold: float) -> tuple[dict[str, A
         ConfigError: The threshold is not a number in [0, 1].
         WeightsUnavailableError: The detector was not installed.
     """
-    from cuts3d.detector.results import numbered_masks, photo_document
+    from cuts3d.detector.detect import detections
+    from cuts3d.detector.results import annotation
 
     if isinstance(threshold, bool) or not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
         raise ConfigError(f"score_threshold must be a number between 0 and 1; it is {threshold!r}.")
@@ -239,7 +246,11 @@ def coco_of(image: ImageArray, name: str, threshold: float) -> tuple[dict[str, A
     if not path.is_file():
         raise WeightsUnavailableError(f"No detector is shipped here: the file '{path.name}' is missing; train one.")
     chosen = LOADED.get(path)
-    found = chosen.detector.detect(image, score_threshold=threshold)
+    records: list[dict[str, Any]] = []
+    masks: list[BoolArray] = []
+    for found in detections(chosen.detector.network, image, score_threshold=threshold):
+        records.append(annotation(found))
+        masks.append(resize_mask(found.mask, view.shape[:2]))
     info = {
         "description": "CutS3D detections",
         "version": __version__,
@@ -247,4 +258,5 @@ def coco_of(image: ImageArray, name: str, threshold: float) -> tuple[dict[str, A
         "about": chosen.about,
         "score_threshold": threshold,
     }
-    return photo_document(found, image, file_name=name, info=info), numbered_masks(found)
+    document = one_photo_document(ImageRecord(1, name, (image.shape[0], image.shape[1])), records, info)
+    return document, sorted(enumerate(masks), key=lambda numbered: -int(numbered[1].sum()))

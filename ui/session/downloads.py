@@ -24,7 +24,7 @@ def write_downloads(
     result: Segmentation,
     config: CutS3DConfig,
     *,
-    title: str,
+    file_name: str,
     pictures: Mapping[str, ImageArray],
     view_html: str,
 ) -> list[Path]:
@@ -34,7 +34,7 @@ def write_downloads(
         folder: Created where it is missing.
         result: The segmentation.
         config: The configuration that gave it.
-        title: Name of the photo; `file_name` in the COCO document.
+        file_name: Name of the photo in the COCO document.
         pictures: The page's pictures by name, uint8 [H, W, 3] each.
         view_html: The 3D view as an HTML page.
 
@@ -44,7 +44,7 @@ def write_downloads(
     Raises:
         InputError: A file cannot be written.
     """
-    paths = save_all(result, folder, file_name=title, config=config)
+    paths = save_all(result, folder, file_name=file_name, config=config)
     zipped = zip_pictures(pictures)
     parameters = json.dumps(config.to_dict(), indent=1, ensure_ascii=False)
     contents = {"pictures.zip": zipped, "view.html": view_html.encode(), "config.json": parameters.encode()}

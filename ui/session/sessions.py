@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from cuts3d.detector.config import DEFAULT_SCORE
@@ -37,6 +38,11 @@ class Source:
     path: str | None = None
     depth: str | None = None
     depth_kind: DepthKind = "relative"
+
+    @property
+    def file_name(self) -> str:
+        """Name of the photo in files."""
+        return self.title if self.path is None else Path(self.path).name
 
 
 @dataclass(frozen=True, slots=True)

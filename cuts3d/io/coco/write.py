@@ -21,6 +21,7 @@ from cuts3d.types import Segmentation
 Record = dict[str, Any]
 CATEGORY_ID = 1
 CATEGORY = {"id": CATEGORY_ID, "name": "object"}  # the only one: masks are class-agnostic
+FRAME = "the photo as it is seen, at its own size: its EXIF orientation is applied"  # of sizes, masks and boxes
 
 
 def annotation(mask: BoolArray, *, score: float, box: Sequence[float] | None = None, **more: Any) -> Record:
@@ -46,7 +47,7 @@ def annotation(mask: BoolArray, *, score: float, box: Sequence[float] | None = N
 def one_photo_document(image: ImageRecord, annotations: Sequence[Record], info: Record) -> Record:
     """A document of one photo; annotations are numbered from 1."""
     return {
-        "info": info,
+        "info": _framed(info),
         "images": [image.to_coco()],
         "categories": [dict(CATEGORY)],
         "annotations": [{"id": n, "image_id": image.id, **one} for n, one in enumerate(annotations, start=1)],
@@ -84,7 +85,11 @@ def coco_document(result: Segmentation, *, file_name: str, config: CutS3DConfig)
 
 def document_header(info: Mapping[str, Any]) -> Record:
     """The first fields of a document of many photos: `info`, `licenses`, `categories`."""
-    return {"info": dict(info), "licenses": [], "categories": [dict(CATEGORY)]}
+    return {"info": _framed(info), "licenses": [], "categories": [dict(CATEGORY)]}
+
+
+def _framed(info: Mapping[str, Any]) -> Record:
+    return {**info, "frame": FRAME}
 
 
 def write_document(path: Path, info: Mapping[str, Any], lists: Mapping[str, Iterable[Record]]) -> dict[str, int]:
