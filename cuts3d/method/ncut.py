@@ -17,6 +17,7 @@ from cuts3d.types import Bipartition
 SEED = 0
 CORNERS_FOR_FLIP = 3
 DENSE_BELOW = 32  # graphs with fewer nodes are too small for Lanczos
+UNDETERMINED_ABOVE = 1 - 1e-4  # with equal weights everywhere, λ₂ = 1 and every vector belongs to it
 
 
 def second_eigenvector(

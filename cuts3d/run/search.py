@@ -12,7 +12,7 @@ from cuts3d.config import MaskConfig
 from cuts3d.grids import resize_mask
 from cuts3d.memo import Keyed, Memo
 from cuts3d.method.confidence import spatial_confidence
-from cuts3d.method.ncut import bipartition
+from cuts3d.method.ncut import UNDETERMINED_ABOVE, bipartition
 from cuts3d.run.recursion import grow_tree, keep_best
 from cuts3d.run.regions import CutOptions, region_cuts, region_graph
 from cuts3d.run.scene import Scene
@@ -131,6 +131,8 @@ def _add_cuts(
 
 def _reject(partition: Bipartition, options: MaskConfig) -> str:
     """Reason why the search stops at a bipartition; empty if it goes on."""
+    if partition.eigenvalue > UNDETERMINED_ABOVE:
+        return "all these patches are linked equally (NCut value 1): no way to divide them is better than another"
     if options.max_ncut is not None and partition.eigenvalue > options.max_ncut:
         return f"NCut value {partition.eigenvalue:.3f} is above {options.max_ncut:g}: nothing stands out any more"
     if np.count_nonzero(partition.mask) <= options.min_area * partition.mask.size:

@@ -170,8 +170,17 @@ def test_max_ncut_stops_the_search_at_the_first_larger_ncut_value(photo, pixel_c
 
 
 def test_a_rejected_cut_has_a_reason(photo, pixel_config):
-    found = segment(photo.image, pixel_config.replace(max_instances=6), photo.depth)
+    found = segment(photo.image, pixel_config.replace(min_area=0.5), photo.depth)
     assert [d.reason for d in found.dropped] == ["the bipartition is smaller than the least area"]
+
+
+def test_patches_that_are_all_linked_equally_are_not_divided(photo, pixel_config):
+    found = segment(photo.image, pixel_config.replace(max_instances=6), photo.depth)
+    assert found.bipartitions[-1].eigenvalue == pytest.approx(1, abs=1e-6)  # only the plain background is left
+    assert [d.reason.split(":")[0] for d in found.dropped] == ["all these patches are linked equally (NCut value 1)"]
+    plain = segment(np.full_like(photo.image, 90), pixel_config, photo.depth)
+    assert plain.instances == ()
+    assert plain.dropped[0].reason == found.dropped[0].reason
 
 
 def test_a_min_area_above_every_object_gives_no_mask_and_a_reason(photo, pixel_config):
