@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from cuts3d.errors import ConfigError, InputError, shown
-from cuts3d.io.photos import DRAWINGS, MAX_PIXELS
+from cuts3d.io.limits import DRAWINGS, MAX_PIXELS
 from cuts3d.types import DepthKind, DepthMap
 
 DepthInput = str | Path | np.ndarray | DepthMap
