@@ -11,7 +11,7 @@ from PIL import Image
 
 from cuts3d.errors import InputError, shown
 from cuts3d.io.limits import DRAWINGS, MAX_PIXELS
-from cuts3d.io.signatures import ImageFile, head_of, is_heif, refuse_other_kinds
+from cuts3d.io.signatures import ImageFile, head_of, is_heif, is_tiff, refuse_other_kinds
 
 ANIMATIONS = ("GIF", "WEBP", "PNG", "AVIF", "HEIF")
 DARK = 64  # of 255; a picture of 16 bits that is darker everywhere uses 14 of them or fewer
@@ -113,3 +113,15 @@ def rewound(source: ImageFile) -> ImageFile:
     if isinstance(source, io.BytesIO):
         source.seek(0)
     return source
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture, or a photo of a kind that is refused with a reason, whatever its suffix."""
+    try:
+        head = head_of(path)
+        if is_tiff(head) or is_heif(head):
+            return True
+        with Image.open(path):
+            return True
+    except Exception:  # decoders raise their own kinds
+        return False

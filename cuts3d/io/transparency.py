@@ -46,7 +46,8 @@ def nearly_uniform(pixels: NDArray[np.uint8]) -> bool:
     So it is where the grey levels have a standard deviation below 2, or where one of them covers over 99 %.
     """
     rows, columns = (max(1, side // SAMPLED) for side in pixels.shape[:2])
-    grey = (pixels[::rows, ::columns].sum(axis=2, dtype=np.uint16) // 3).astype(np.uint8)
+    red, green, blue = (pixels[::rows, ::columns, channel].astype(np.uint16) for channel in range(3))
+    grey = (red + green + blue) // 3
     return bool(grey.std() < LEAST_DEVIATION or np.bincount(grey.ravel()).max() > MOST_EQUAL * grey.size)
 
 

@@ -17,12 +17,13 @@ from cuts3d.config import CutS3DConfig
 from cuts3d.depth import estimate_depth, get_depth
 from cuts3d.depth.edges import edge_f_score
 from cuts3d.depth.loaded import loaded_estimator
-from cuts3d.errors import ConfigError, CutS3DError
+from cuts3d.errors import ConfigError, CutS3DError, warn_of
 from cuts3d.grids import fit_longer_side, iou, sample_map
-from cuts3d.io.depth_maps import DepthInput, read_depth
-from cuts3d.io.photos import ImageInput, read_image
+from cuts3d.io.depth_maps import DepthInput
+from cuts3d.io.photos import ImageInput
 from cuts3d.memo import Memo
 from cuts3d.method.depth_range import normalise_depth
+from cuts3d.run.inputs import read_inputs
 from cuts3d.run.pipeline import run_pipeline
 from cuts3d.run.stages import last_value
 from cuts3d.types import DepthKind, DepthMap, PatchFeatures, Segmentation
@@ -116,8 +117,9 @@ def compare_each(
 ) -> Iterator[ComparedDepth]:
     """`compare_depth` as a generator: it yields each estimator as soon as it is done."""
     names = _checked_names(estimators, has_depth=depth is not None)
-    image = read_image(photo, max_side=max_side)
-    given = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=(image.shape[0], image.shape[1]))
+    inputs = read_inputs(photo, depth, depth_kind=depth_kind, max_side=max_side)
+    warn_of(inputs.notes)
+    image, given = inputs.photo.pixels, inputs.depth
     memo = Memo({"features": 1, "affinity": 1}, otherwise=0)  # the other stages depend on the depth
     features = photo_features(memo.given(image), feature_request(config.features), memo).value
     for name in names:

@@ -13,10 +13,11 @@ from cuts3d.backbones.features import tau_ncut_of
 from cuts3d.baselines import BASELINES, BaselineOptions, baseline_masks
 from cuts3d.config import CutS3DConfig
 from cuts3d.errors import ConfigError
-from cuts3d.io.depth_maps import DepthInput, read_depth
-from cuts3d.io.photos import ImageInput, read_image
+from cuts3d.io.depth_maps import DepthInput
+from cuts3d.io.photos import ImageInput
 from cuts3d.memo import Memo
 from cuts3d.method.ncut import nodes_spectrum
+from cuts3d.run.inputs import read_inputs
 from cuts3d.run.pipeline import run_pipeline
 from cuts3d.run.scene import open_scene
 from cuts3d.run.stages import StageResult, last_value, returned
@@ -30,6 +31,7 @@ class Explorer:
     """Remembers the results of the stages of one photo.
 
     Attributes:
+        inputs: The photo and the depth map as they were read, with notes on what was done to them (`inputs.notes`).
         image: The photo, uint8 [H, W, 3].
         depth: The user's own depth map, or None. It may be removed and set again between runs.
         config: The configuration of the last run.
@@ -54,9 +56,9 @@ class Explorer:
             depth_kind: Kind of its values.
             max_side: Larger photos are reduced to this longer side, in pixels.
         """
-        self.image = read_image(photo, max_side=max_side)
-        shape = (self.image.shape[0], self.image.shape[1])
-        self.depth = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=shape)
+        self.inputs = read_inputs(photo, depth, depth_kind=depth_kind, max_side=max_side)
+        self.image = self.inputs.photo.pixels
+        self.depth = self.inputs.depth
         self.config = config or CutS3DConfig()
         self.results: dict[tuple[str, int], Any] = {}
         self._memo = Memo(KEEP, otherwise=KEEP_OTHERS)
