@@ -1,5 +1,8 @@
 """Errors of the package. Each message is one sentence: what was expected, what was given, what to do."""
 
+import warnings
+from collections.abc import Sequence
+
 
 class CutS3DError(Exception):
     """Base class of all errors that the package raises on purpose."""
@@ -15,6 +18,16 @@ class ConfigError(CutS3DError, ValueError):
 
 class WeightsUnavailableError(CutS3DError, RuntimeError):
     """Weights that are not available, neither locally nor from a hub."""
+
+
+class InputNote(UserWarning):
+    """What was done to a photo or a depth map, or what is strange about it: a warning, one sentence."""
+
+
+def warn_of(notes: Sequence[str]) -> None:
+    """Tell users of the library what they see neither on a page nor on a command line."""
+    for note in notes:
+        warnings.warn(note, InputNote, stacklevel=3)
 
 
 MAX_CHARACTERS = 80  # of a wrong value that a message repeats

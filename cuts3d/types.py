@@ -46,12 +46,14 @@ class DepthMap:
             `disparity`: inverse depth up to scale and shift, larger = nearer.
         estimator: Title of the estimator, to be displayed.
         source: Name of the estimator in the registry (see `cuts3d.depth.get_depth`); empty for any other map.
+        notes: What was done to a map of the user, one sentence each, such as which values are unknown.
     """
 
     values: FloatArray
     kind: DepthKind
     estimator: str
     source: str = ""
+    notes: tuple[str, ...] = ()
 
     def inverse(self) -> FloatArray:
         """Values with larger = nearer, float64 [H', W']: disparity as it is, −relative depth, or 1 / metric depth."""

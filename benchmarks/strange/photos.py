@@ -12,7 +12,8 @@ from PIL import Image
 from benchmarks.strange.case import Case, Rng, chance, one_of
 from benchmarks.strange.damage import damaged, imposter
 from cuts3d.arrays import ImageArray
-from cuts3d.io.photos import MIN_SIDE, read_image
+from cuts3d.io.limits import MIN_SIDE
+from cuts3d.io.photos import read_image
 
 FORMATS = {
     "png": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from cuts3d.cli.notes import printed_notes
 from cuts3d.cli.options import add_photo, check_photo, read_config
 from cuts3d.errors import ConfigError
 
@@ -53,7 +54,8 @@ def run_compare_depth(options: argparse.Namespace) -> int:
     from cuts3d.run.compare import compare_depth
     from cuts3d.run.compare_report import text_table, write_comparison
 
-    found = compare_depth(options.photo, names, config=config, depth=depth, depth_kind=options.depth_kind)
+    with printed_notes():
+        found = compare_depth(options.photo, names, config=config, depth=depth, depth_kind=options.depth_kind)
     paths = write_comparison(found, options.out, file_name=options.photo.name, config=config)
     if not options.quiet:
         print(text_table(found))

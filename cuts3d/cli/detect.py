@@ -63,19 +63,10 @@ def run_detect(options: argparse.Namespace) -> int:
 
 def _is_photo(path: Path) -> bool:
     """Whether a path is one photo, whatever its suffix."""
-    from PIL import Image
-
     from cuts3d.extract.sources import SUFFIXES
+    from cuts3d.io.photo_files import is_picture
 
-    if not path.is_file():
-        return False
-    if path.suffix.lower() in SUFFIXES:
-        return True
-    try:
-        with Image.open(path):
-            return True
-    except Exception:  # decoders raise their own kinds
-        return False
+    return path.is_file() and (path.suffix.lower() in SUFFIXES or is_picture(path))
 
 
 def _device(options: argparse.Namespace) -> str:
@@ -89,14 +80,17 @@ def _detect_photo(options: argparse.Namespace) -> int:
         raise ConfigError(f"For one photo --out is the folder of the results; it is '{options.out}'.")
     if options.limit is not None:
         raise ConfigError("--limit is for a folder of photos; this is one photo.")
+    from cuts3d.cli.notes import print_notes, without_notes
     from cuts3d.detector.api import Detector
     from cuts3d.detector.results import checkpoint_info, photo_document, save_photo
-    from cuts3d.io.photos import read_image
+    from cuts3d.io.photos import read_photo
 
     score = DEFAULT_SCORE if options.score is None else options.score
-    image = read_image(options.source, max_side=None)
-    detector = Detector(options.checkpoint, device=_device(options))
-    found = detector.detect(image, score_threshold=score)
+    photo = read_photo(options.source, max_side=None)
+    print_notes(photo.notes)
+    image, detector = photo.pixels, Detector(options.checkpoint, device=_device(options))
+    with without_notes():  # they were printed
+        found = detector.detect(image, score_threshold=score)
     info = checkpoint_info(detector.path, score)
     document = photo_document(found, image, file_name=options.source.name, info=info)
     paths = save_photo(found, image, options.out, document)

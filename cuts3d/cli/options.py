@@ -12,7 +12,9 @@ from cuts3d.errors import ConfigError, InputError
 
 def add_photo(parser: argparse.ArgumentParser) -> None:
     """One photo, the folder of the results, the kind of the user's depth map, and the configuration."""
-    parser.add_argument("photo", type=Path, help="an image file: JPEG, PNG, WebP, TIFF or any other that Pillow reads")
+    parser.add_argument(
+        "photo", type=Path, help="an image file: JPEG, PNG, WebP, TIFF, HEIC or any other that Pillow reads"
+    )
     parser.add_argument("--out", type=Path, default=Path("out"), help="folder of the results (default: out)")
     parser.add_argument(
         "--depth-kind",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cuts3d.cli.notes import print_notes
 from cuts3d.cli.options import add_photo, check_photo, read_config
 
 if TYPE_CHECKING:
@@ -24,7 +25,10 @@ def add_segment(commands: Any) -> None:
         "as arrays.",
     )
     parser.add_argument(
-        "--depth-map", type=Path, metavar="FILE", help="your own depth map instead of an estimate: PNG, TIFF, NPY, EXR"
+        "--depth-map",
+        type=Path,
+        metavar="FILE",
+        help="your own depth map instead of an estimate: PNG, TIFF, NPY, NPZ, PFM, EXR",
     )
     add_photo(parser)
     parser.set_defaults(run=run_segment)
@@ -38,6 +42,7 @@ def run_segment(options: argparse.Namespace) -> int:
     from cuts3d.run.explorer import Explorer
 
     explorer = Explorer(options.photo, config, depth=options.depth_map, depth_kind=options.depth_kind)
+    print_notes(explorer.inputs.notes)
     result = _run_with_bar(explorer.stages(), quiet=options.quiet)
     paths = save_all(result, options.out, file_name=options.photo.name, config=explorer.config)
     if not options.quiet:

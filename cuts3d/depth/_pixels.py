@@ -12,7 +12,7 @@ from cuts3d.backbones.pixels import photo_tensor, standardise
 from cuts3d.errors import InputError
 from cuts3d.grids import fit_longer_side
 from cuts3d.io.depth_maps import WORKING_SIDE
-from cuts3d.io.photos import MIN_SIDE
+from cuts3d.io.limits import MIN_SIDE
 
 Shape = tuple[int, int]
 

@@ -9,8 +9,8 @@ from cuts3d.detector.config import DEFAULT_SCORE
 from cuts3d.detector.detect import detect
 from cuts3d.detector.network import CascadeMaskRCNN
 from cuts3d.detector.records import Detection
-from cuts3d.errors import ConfigError
-from cuts3d.io.photos import ImageInput, read_image
+from cuts3d.errors import ConfigError, warn_of
+from cuts3d.io.photos import ImageInput, read_photo
 
 
 class Detector:
@@ -49,7 +49,7 @@ class Detector:
         """Find the objects of a photo.
 
         Args:
-            photo: Path, PIL image, or array (uint8 [H, W, 3] and what else `read_image` takes).
+            photo: Path, PIL image, or array (uint8 [H, W, 3] and what else `read_photo` takes).
             score_threshold: Least score of a detection, in [0, 1]. An evaluation needs all of them: 0.
 
         Returns:
@@ -60,7 +60,9 @@ class Detector:
             ConfigError: The threshold is outside [0, 1].
         """
         check_score(score_threshold)
-        return detect(self.network, read_image(photo, max_side=None), score_threshold=score_threshold)
+        given = read_photo(photo, max_side=None)
+        warn_of(given.notes)
+        return detect(self.network, given.pixels, score_threshold=score_threshold)
 
 
 def check_score(score_threshold: float) -> None:

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from cuts3d.arrays import ImageArray
 from cuts3d.errors import InputError
 from cuts3d.io.photos import read_image
@@ -66,14 +64,12 @@ def read_entry(entry: Entry) -> ImageArray:
     Raises:
         InputError: It cannot be read.
     """
-    source = entry.open()
-    if isinstance(source, Path):
-        return read_image(source, max_side=None)
     try:
-        with Image.open(source) as image:
-            return read_image(image, max_side=None)
-    except (OSError, Image.DecompressionBombError) as error:
-        raise InputError(f"'{entry.name}' is not an image that can be read ({type(error).__name__}).") from error
+        return read_image(entry.open(), max_side=None)
+    except InputError as error:
+        if entry.offset is None or entry.name in str(error):
+            raise
+        raise InputError(f"'{entry.name}' in its tar file: {error}") from error
 
 
 def entries(source: Path) -> Iterator[Entry]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from cuts3d.config import CutS3DConfig
-from cuts3d.io.depth_maps import DepthInput, read_depth
-from cuts3d.io.photos import ImageInput, read_image
+from cuts3d.errors import warn_of
+from cuts3d.io.depth_maps import DepthInput
+from cuts3d.io.photos import ImageInput
+from cuts3d.run.inputs import read_inputs
 from cuts3d.run.pipeline import run_pipeline
 from cuts3d.run.stages import last_value
 from cuts3d.types import DepthKind, Segmentation
@@ -36,11 +38,13 @@ class CutS3D:
         Returns:
             Masks at the size of the photo, and the results of all stages.
 
+        Warns:
+            InputNote: What was done to the photo or the depth map, or what is strange about it.
+
         Raises:
             InputError: The photo or the depth map cannot be used.
             WeightsUnavailableError: The weights of a network are not available.
         """
-        image = read_image(photo, max_side=None)
-        shape = (image.shape[0], image.shape[1])
-        given = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=shape)
-        return last_value(run_pipeline(image, self.config, depth=given))
+        given = read_inputs(photo, depth, depth_kind=depth_kind)
+        warn_of(given.notes)
+        return last_value(run_pipeline(given.photo.pixels, self.config, depth=given.depth))

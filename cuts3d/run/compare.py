@@ -18,12 +18,13 @@ from cuts3d.config import CutS3DConfig
 from cuts3d.depth import estimate_depth, get_depth
 from cuts3d.depth.edges import edge_f_score
 from cuts3d.depth.loaded import loaded_estimator
-from cuts3d.errors import ConfigError, CutS3DError
+from cuts3d.errors import ConfigError, CutS3DError, warn_of
 from cuts3d.grids import fit_longer_side, iou, sample_map
-from cuts3d.io.depth_maps import DepthInput, read_depth
-from cuts3d.io.photos import ImageInput, read_image
+from cuts3d.io.depth_maps import DepthInput
+from cuts3d.io.photos import ImageInput
 from cuts3d.memo import Memo
 from cuts3d.method.depth_range import normalise_depth
+from cuts3d.run.inputs import read_inputs, reduced_view
 from cuts3d.run.pipeline import run_pipeline
 from cuts3d.run.stages import StageResult, last_value
 from cuts3d.types import DepthKind, DepthMap, PatchFeatures, Segmentation
@@ -118,9 +119,10 @@ def compare_each(
 ) -> Iterator[ComparedDepth]:
     """`compare_depth` as a generator: it yields each estimator as soon as it is done."""
     names = _checked_names(estimators, has_depth=depth is not None)
-    image = read_image(photo, max_side=None)
-    view = image if view_side is None else read_image(image, max_side=view_side)
-    given = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=(image.shape[0], image.shape[1]))
+    inputs = read_inputs(photo, depth, depth_kind=depth_kind)
+    warn_of(inputs.notes)
+    image, given = inputs.photo.pixels, inputs.depth
+    view = reduced_view(image, view_side)
     memo = Memo({"features": 1, "affinity": 1}, otherwise=0)  # the other stages depend on the depth
     features = photo_features(memo.given(image), feature_request(config.features), memo).value
     for name in names:

@@ -13,10 +13,11 @@ from cuts3d.backbones.features import tau_ncut_of
 from cuts3d.baselines import BASELINES, BaselineOptions, baseline_masks
 from cuts3d.config import CutS3DConfig
 from cuts3d.errors import ConfigError
-from cuts3d.io.depth_maps import DepthInput, read_depth
-from cuts3d.io.photos import ImageInput, read_image
+from cuts3d.io.depth_maps import DepthInput
+from cuts3d.io.photos import ImageInput
 from cuts3d.memo import Memo
 from cuts3d.method.ncut import nodes_spectrum
+from cuts3d.run.inputs import read_inputs, reduced_view
 from cuts3d.run.pipeline import run_pipeline
 from cuts3d.run.scene import open_scene
 from cuts3d.run.stages import StageResult, last_value, returned
@@ -30,6 +31,7 @@ class Explorer:
     """Remembers the results of the stages of one photo.
 
     Attributes:
+        inputs: The photo and the depth map as they were read, with notes on what was done to them (`inputs.notes`).
         photo: The photo as it is seen (EXIF orientation applied), at its own size, uint8 [H, W, 3].
         image: The copy on which masks are shown, uint8 [h, w, 3]: the photo reduced to `view_side`.
         depth: The user's own depth map, or None. It may be removed and set again between runs.
@@ -57,10 +59,9 @@ class Explorer:
                 a parameter is shown at once for a large photo too. The networks read the photo at its own size, and
                 `own_size` gives its masks. None: all masks have the photo's own size.
         """
-        self.photo = read_image(photo, max_side=None)
-        shape = (self.photo.shape[0], self.photo.shape[1])
-        self.image = self.photo if view_side is None else read_image(self.photo, max_side=view_side)
-        self.depth = None if depth is None else read_depth(depth, kind=depth_kind, photo_shape=shape)
+        self.inputs = read_inputs(photo, depth, depth_kind=depth_kind)
+        self.photo, self.depth = self.inputs.photo.pixels, self.inputs.depth
+        self.image = reduced_view(self.photo, view_side)
         self.config = config or CutS3DConfig()
         self.results: dict[tuple[str, int], Any] = {}
         self._memo = Memo(KEEP, otherwise=KEEP_OTHERS)

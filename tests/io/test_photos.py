@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps, features
 
 from cuts3d.errors import InputError
-from cuts3d.io.photos import MAX_PIXELS, WORKING_SIDE, read_image
+from cuts3d.io.limits import MAX_PIXELS
+from cuts3d.io.photos import WORKING_SIDE, read_image
 
 GREY = np.tile(np.linspace(0, 255, 16).astype(np.uint8), (12, 1))
 COLOUR = np.dstack([GREY, GREY[:, ::-1], np.full_like(GREY, 90)])

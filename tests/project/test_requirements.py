@@ -30,7 +30,7 @@ def by_name(lines: list[str]) -> dict[str, Requirement]:
 
 
 PRODUCT = ranges() | ranges("app")
-DEVELOPMENT = ranges("dev", "train", "ray", "docs")
+DEVELOPMENT = ranges("dev", "train", "ray", "exr", "docs")
 
 
 def test_the_product_s_file_pins_the_core_the_app_and_the_named_oracles():
@@ -58,13 +58,17 @@ def test_what_is_installed_is_what_is_pinned(file):
 
 
 def test_the_development_extra_has_all_others_that_the_tests_need():
-    assert ranges("dev")["cuts3d"].extras == {"app", "train", "ray", "docs"}
+    assert ranges("dev")["cuts3d"].extras == {"app", "train", "ray", "exr", "docs"}
+
+
+def test_the_page_reads_the_photos_of_phones():
+    assert str(ranges("app")["pi-heif"]) == str(ranges("heic")["pi-heif"])
 
 
 def test_no_range_has_an_upper_bound_without_a_reason():
     bounded = {
         name
-        for name, one in {**PRODUCT, **DEVELOPMENT, **ranges("depth", "exr")}.items()
+        for name, one in {**PRODUCT, **DEVELOPMENT, **ranges("depth", "exr", "heic")}.items()
         if any(part.operator in ("<", "<=", "==", "~=") for part in one.specifier)
     }
     # two packages of weights whose digests are known, and the documentation's generator

@@ -15,7 +15,7 @@ import pycocotools.mask
 from cuts3d.arrays import BoolArray, FloatArray, IntArray
 from cuts3d.errors import shown
 from cuts3d.io.coco.images import Size
-from cuts3d.io.photos import MAX_PIXELS
+from cuts3d.io.limits import MAX_PIXELS
 
 RLE = dict[str, Any]  # size [h, w], counts as bytes or ASCII text
 _coco: Any = pycocotools.mask  # its type annotations are narrower than what it accepts
