@@ -129,7 +129,7 @@ def test_no_quick_key_press_is_lost(visitor) -> None:
     for _ in range(4):
         visitor.page.keyboard.press("ArrowLeft")
     visitor.wait_for_patch((row, column - 4))
-    visitor.page.wait_for_timeout(500)
+    visitor.rest()
     assert visitor.patch() == (row, column - 4)  # and no late answer takes it back
 
 

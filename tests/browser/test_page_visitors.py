@@ -69,7 +69,6 @@ def test_the_last_of_many_values_wins(visitor) -> None:
             visitor.type_number("tau_knn", value)
             visitor.page.wait_for_timeout(pause)
         visitor.settled()
-        visitor.page.wait_for_timeout(1000)  # whatever is late comes now
         assert visitor.number("tau_knn") == 0.07
         assert visitor.sources() == slow, pause
 
@@ -92,7 +91,6 @@ def test_the_last_of_two_examples_stays(visitor) -> None:
     visitor.page.wait_for_timeout(300)
     visitor.open_example(3)
     visitor.settled("box before ball")
-    visitor.page.wait_for_timeout(1000)
     assert "box before ball" in visitor.status()
     assert visitor.sources() == slow
 
@@ -118,7 +116,7 @@ def test_a_file_that_is_no_photo_gets_a_sentence_and_keeps_the_page(two, tmp_pat
     visitor.upload(file)
     alert = visitor.page.locator("#status [role=alert]")
     alert.wait_for()
-    visitor.page.wait_for_timeout(2000)  # the sentence stays until something new happens
+    visitor.rest()  # the sentence stays until something new happens
     assert alert.count() == 1 and len(alert.inner_text().split()) >= 5
     assert "Traceback" not in visitor.page.content() and "Error:" not in visitor.page.inner_text("body")
     assert visitor.page.locator(".toast-body.error").count() == 0

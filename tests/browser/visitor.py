@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,18 +28,47 @@ TABS = {  # title -> what is to be seen once it has been drawn
     "Detector": "#detections h3",
 }
 WATCH = """
-globalThis.statusSeen = { changes: 0, at: 0 };
+globalThis.requestsOpen = 0;
+{
+  const ask = window.fetch;  // the page's own script comes later and goes through this
+  window.fetch = async (...request) => {
+    const url = String(request[0]?.url ?? request[0]);
+    if (url.includes('/queue/join')) requestsOpen += 1;
+    const response = await ask.apply(window, request).catch((error) => {
+      if (url.includes('/queue/join')) requestsOpen -= 1;
+      throw error;
+    });
+    if (url.includes('/queue/join') && !response.ok) requestsOpen -= 1;
+    if (!url.includes('/queue/data') || !response.body) return response;
+    const [decoder, mark] = [new TextDecoder(), '"msg":"process_completed"'];
+    let text = '';
+    const count = new TransformStream({
+      transform(bytes, stream) {
+        text += decoder.decode(bytes, { stream: true });
+        const ended = text.split(mark).length - 1;
+        text = text.slice(Math.max(text.lastIndexOf(mark) + 1, text.length - mark.length + 1));
+        requestsOpen -= ended;
+        stream.enqueue(bytes);
+      },
+    });
+    return new Response(response.body.pipeThrough(count), response);
+  };
+}
+globalThis.statusSeen = 0;
 new MutationObserver((records) => {
   const inside = (node) => (node.nodeType === 1 ? node : node.parentElement)?.closest('#status');
-  if (records.some((r) => inside(r.target))) statusSeen = { changes: statusSeen.changes + 1, at: performance.now() };
+  if (records.some((r) => inside(r.target))) statusSeen += 1;
 }).observe(document, { subtree: true, childList: true, characterData: true });
+globalThis.quietLooks = 0;  // in a row; between two of them the page works through what has come
+globalThis.atRest = () => {
+  quietLooks = requestsOpen || document.querySelector('#status .pending, #status progress') ? 0 : quietLooks + 1;
+  return quietLooks > 20;
+};
 """
-AT_REST = """() => performance.now() - statusSeen.at >= 400
-  && !document.querySelector('#status .pending, #status progress')"""
+AT_REST = "() => atRest()"
 SETTLED = """([changes, words]) => {
   const box = document.querySelector('#status');
-  if (!box || statusSeen.changes <= changes || performance.now() - statusSeen.at < 400) return false;
-  if (box.querySelector('.pending, progress')) return false;
+  if (!atRest() || !box || statusSeen <= changes) return false;
   return ['backbone:', words].every((part) => box.innerText.includes(part));
 }"""
 STREAMS = ("/queue/data", "/heartbeat", "/upload_progress")  # Gradio ends them, which the browser calls aborted
@@ -86,15 +117,28 @@ class Visitor:
 
     # what is to be seen
 
+    def wait_for(self, true: Callable[[], Any]) -> None:
+        """Wait until something in the test itself is true; the browser's events arrive meanwhile."""
+        end = time.monotonic() + PATIENCE / 1000
+        while not true() and time.monotonic() < end:
+            self.page.wait_for_timeout(20)
+        assert true()
+
+    def rest(self) -> None:
+        """Wait until every request has its whole answer and the page has taken it."""
+        self.page.evaluate("quietLooks = 0")
+        self.page.wait_for_function(AT_REST)
+
     def mark(self) -> None:
         """What the status line says from now on counts as new; first wait until nothing older can change it."""
-        self.page.wait_for_function(AT_REST)
-        self.changes = self.page.evaluate("statusSeen.changes")
+        self.rest()
+        self.changes = self.page.evaluate("statusSeen")
 
     def settled(self, words: str = "") -> str:
         """Wait until the status line has changed since `mark`, says `words` and is final; gives what it says."""
+        self.page.evaluate("quietLooks = 0")
         self.page.wait_for_function(SETTLED, arg=[self.changes, words])
-        self.changes = self.page.evaluate("statusSeen.changes")
+        self.changes = self.page.evaluate("statusSeen")
         return self.status()
 
     def status(self) -> str:

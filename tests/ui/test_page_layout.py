@@ -149,10 +149,10 @@ def handlers_of(events: list[Any]) -> list[tuple[Any, Handler]]:
     """Every event that makes a request, with the request's handler."""
     found = []
     for event in events:
-        cells = inspect.getclosurevars(event.fn).nonlocals if event.fn else {}
-        answer = cells.get("answer")
-        if answer is not None:
-            found.append((event, inspect.getclosurevars(answer).nonlocals["handler"]))
+        rows = inspect.getclosurevars(event.fn).nonlocals.get("rows") if event.fn else None
+        cells = inspect.getclosurevars(inspect.getclosurevars(rows).nonlocals["answer"]).nonlocals if rows else {}
+        if "handler" in cells:
+            found.append((event, cells["handler"]))
     return found
 
 

@@ -12,9 +12,9 @@ from cuts3d.run.compare import OWN_DEPTH
 from ui import controls
 from ui.draw import status
 from ui.events import visitors
-from ui.events.runs import failed, redraw, summary
+from ui.events.runs import failed, redraw, selector, summary
 from ui.events.visitors import closed, is_number, session_of
-from ui.session.drawing import Update
+from ui.session.drawing import Drawing, Update
 from ui.tabs import BY_ID
 
 Grid = tuple[int, int]
@@ -62,13 +62,14 @@ def choose_instance(visitor: str, number: Any) -> Update:
         return {}
     with session.lock:
         session.look(instance=max(0, int(float(number)) - 1))
-        return redraw(session, INSTANCE_OUTPUTS)
+        update, drawing = redraw(session, INSTANCE_OUTPUTS), Drawing(session)
+        chosen = str(session.view.instance + 1) if drawing.shown is None else selector(drawing)
+        return {**update, "chosen": chosen}  # an answer about an earlier choice may have come meanwhile
 
 
 def choose_mask(visitor: str, instance: Any) -> Update:
     """Show the instance whose mask was clicked, in the selector too; `instance` counts from 0."""
-    number = int(instance) + 1
-    return {**choose_instance(visitor, number), "chosen": str(number)}
+    return choose_instance(visitor, int(instance) + 1)
 
 
 def show_tab(visitor: str, tab: str) -> Update:

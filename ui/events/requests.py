@@ -81,7 +81,7 @@ HANDLERS: dict[Request, Handler] = {
     ),
     "pick_patch": Handler(answer=looking.pick_patch, outputs=PATCH_OUTPUTS, queue=EVERY),
     "move_patch": Handler(answer=looking.move_patch, outputs=PATCH_OUTPUTS, queue=EVERY),
-    "choose_instance": Handler(answer=looking.choose_instance, outputs=INSTANCE_OUTPUTS, queue=LATEST),
+    "choose_instance": Handler(answer=looking.choose_instance, outputs=INSTANCE_OUTPUTS, queue=EVERY),
     "choose_mask": Handler(answer=looking.choose_mask, outputs=INSTANCE_OUTPUTS, queue=EVERY),
     "open_tab": Handler(answer=looking.open_tab, outputs=("tabs",), queue=EVERY),
     "use_depth": Handler(answer=looking.use_depth, outputs=("tabs",), sets=("depth",), queue=EVERY, then="run"),

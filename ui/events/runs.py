@@ -13,6 +13,7 @@ from cuts3d.run.stages import StageResult
 from cuts3d.types import DepthMap
 from ui import controls
 from ui.draw import status
+from ui.session.answers import STEP
 from ui.session.drawing import Drawing, Update
 from ui.session.sessions import Session
 from ui.tabs import BY_ID, DRAWN, OVERVIEW, TABS
@@ -104,6 +105,9 @@ def redraw(session: Session, outputs: Collection[str] = DRAWN, *, every_tab: boo
         session: The open photo.
         outputs: What the event may change. Anything else stays as it is and is drawn by a later event.
         every_tab: Whether all tabs are drawn.
+
+    Returns:
+        New values by output name, and their step.
     """
     drawing = Drawing(session)
     active = BY_ID.get(session.view.tab, OVERVIEW)
@@ -112,7 +116,7 @@ def redraw(session: Session, outputs: Collection[str] = DRAWN, *, every_tab: boo
             tab.draw(drawing)
     for name in drawing.update.keys() - set(outputs):
         del drawing.update[name], session.drawn.keys[name]
-    return drawing.update
+    return {**drawing.update, STEP: session.step()}
 
 
 def selector(drawing: Drawing) -> Any:

@@ -7,10 +7,12 @@ from typing import Any
 
 from ui.draw import status
 from ui.session import training_slot
+from ui.session.answers import AllAnswers
 from ui.session.drawing import Update
 from ui.session.sessions import Session, Sessions
 
 SESSIONS = Sessions()
+ANSWERS = AllAnswers()
 
 
 def session_of(visitor: str) -> Session | None:
@@ -38,6 +40,7 @@ def close(visitor: str) -> None:
     if session is not None:
         session.tickets.take()  # stops what still runs
     SESSIONS.close(visitor)
+    ANSWERS.forget(visitor)
 
 
 def is_number(value: Any) -> bool:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
-from inspect import isgeneratorfunction
 from typing import Any
 
 import gradio as gr
@@ -15,12 +14,14 @@ from ui import controls
 from ui.events import looking, settings, visitors
 from ui.events.gradio_patches import forget_visitor
 from ui.events.requests import EVERY, HANDLERS, HEAVY, QUIET, Handler
+from ui.session.answers import next_step
 from ui.session.drawing import Update
 from ui.session.examples import example_names
 from ui.session.permalink import from_query
 from ui.tabs import TABS, Tab
 from ui.tabs.tab import Event, Request
 
+Answer = Callable[[str, gr.EventData | None, Sequence[Any]], Update | Iterator[Update]]
 Row = Any  # one value, or a list of them: what Gradio expects for one output, or for several
 PAGE_EVENTS = (  # what a visitor can do outside the tabs
     Event(request="choose_example", on=(("examples", "select"),), payload=("index",)),
@@ -93,11 +94,13 @@ class Wiring:
     def _show(self, tab: Tab) -> None:
         """Draw a tab when it is opened."""
 
-        def show(request: gr.Request) -> Row:
-            return row(names, looking.show_tab(str(request.session_hash), tab.id))
+        def show(visitor: str, _: Any, __: Any) -> Update:
+            visitors.ANSWERS.of(visitor).claim(("tabs",), next_step())  # a late answer opens no other tab
+            return looking.show_tab(visitor, tab.id)
 
         names = ("status", *tab.outputs)
-        self.parts[f"tab-{tab.id}"].select(show, None, [self.parts[name] for name in names], **EVERY)
+        targets = [self.parts[name] for name in names]
+        self.parts[f"tab-{tab.id}"].select(_ordered(names, show), None, targets, **EVERY)
 
     def _controls(self) -> None:
         quick = [control.input for name, control in self.params.items() if name not in controls.NETWORKS]
@@ -145,32 +148,43 @@ def row(names: Sequence[str], update: Update) -> Row:
     return values[0] if len(values) == 1 else values
 
 
-def _call(handler: Handler, inputs: int, payload: Sequence[str]) -> Callable[..., Any]:
+def _call(handler: Handler, inputs: int, payload: Sequence[str]) -> Callable[..., Iterator[Row]]:
     """A handler as the function that Gradio calls with the request, the message and the inputs' values."""
-    names = (*handler.outputs, *handler.sets)
 
-    def answer(request: gr.Request, event: gr.EventData | None, values: Sequence[Any]) -> Any:
+    def answer(visitor: str, event: gr.EventData | None, values: Sequence[Any]) -> Any:
         fields = [getattr(event, name) for name in payload]
         own, controls_values = values[:inputs], [values[inputs:]] if handler.reads_controls else []
-        return handler.answer(str(request.session_hash), *fields, *own, *controls_values)
+        return handler.answer(visitor, *fields, *own, *controls_values)
 
-    def stream(updates: Iterator[Update]) -> Iterator[Row]:
-        for update in updates:
-            yield row(names, update)
+    return _ordered((*handler.outputs, *handler.sets), answer, with_message=bool(payload))
+
+
+def _ordered(names: Sequence[str], answer: Answer, *, with_message: bool = False) -> Callable[..., Iterator[Row]]:
+    """The function that Gradio calls for an event: it sends what is newer than what the page shows.
+
+    Gradio asks a generator for its next row after it has sent the one before. Until then it is this answer's turn. All
+    answers are generators for that reason.
+
+    Args:
+        names: The event's outputs.
+        answer: Gets the visitor, the message or None, and the inputs' values. Returns an update, or yields several.
+        with_message: Whether the event comes with a message.
+    """
+
+    def rows(request: gr.Request, event: gr.EventData | None, values: Sequence[Any]) -> Iterator[Row]:
+        visitor = str(request.session_hash)
+        answers, asked = visitors.ANSWERS.of(visitor), next_step()
+        found = answer(visitor, event, values)
+        for update in [found] if isinstance(found, dict) else found:
+            step = asked if isinstance(found, dict) else next_step()
+            with answers.sending(update, step) as newer:
+                yield row(names, newer)
         yield row(names, {})  # Gradio sends the last one twice
 
-    def stream_of_message(request: gr.Request, event: gr.EventData, *values: Any) -> Iterator[Row]:
-        yield from stream(answer(request, event, values))
+    def with_event(request: gr.Request, event: gr.EventData, *values: Any) -> Iterator[Row]:
+        yield from rows(request, event, values)
 
-    def stream_of_inputs(request: gr.Request, *values: Any) -> Iterator[Row]:
-        yield from stream(answer(request, None, values))
+    def without_event(request: gr.Request, *values: Any) -> Iterator[Row]:
+        yield from rows(request, None, values)
 
-    def reply_to_message(request: gr.Request, event: gr.EventData, *values: Any) -> Row:
-        return row(names, answer(request, event, values))
-
-    def reply_to_inputs(request: gr.Request, *values: Any) -> Row:
-        return row(names, answer(request, None, values))
-
-    if isgeneratorfunction(handler.answer):
-        return stream_of_message if payload else stream_of_inputs
-    return reply_to_message if payload else reply_to_inputs
+    return with_event if with_message else without_event

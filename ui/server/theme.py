@@ -12,7 +12,8 @@ from ui.draw.mask_view import MASK_CSS
 
 FOLDER = Path(__file__).parent
 CSS = "\n".join([(FOLDER / "style.css").read_text(encoding="utf-8"), CHART_CSS, MASK_CSS])
-HEAD = f"<script>{(FOLDER / 'page.js').read_text(encoding='utf-8')}</script>"
+SCRIPTS = ("stream.js", "page.js")
+HEAD = "".join(f"<script>{(FOLDER / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
 
 
 def theme() -> Base:

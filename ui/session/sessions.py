@@ -14,6 +14,7 @@ from cuts3d.detector.config import DEFAULT_SCORE
 from cuts3d.run.explorer import Explorer
 from cuts3d.types import DepthKind, DepthMap
 from ui.draw.picture import Picture
+from ui.session.answers import next_step
 from ui.session.detectors import PageDetector, PhotoDetections
 
 MAX_OPEN = 16  # about 80 MB each at 34×34 patches, 300 MB at 60×60: 5 GB at most, and two cores serve no more
@@ -162,6 +163,7 @@ class Session:
         used: When the photo was last asked for, in seconds of `time.monotonic`.
         clock: Measures what a run costs.
         tickets: Numbers of the visitor's requests.
+        replaced: Whether the visitor has opened another photo since; then no answer about this one is shown.
     """
 
     explorer: Explorer
@@ -174,6 +176,14 @@ class Session:
     used: float = field(default_factory=time.monotonic)
     clock: Clock = field(default_factory=Clock)
     tickets: Tickets = field(default_factory=Tickets)
+    replaced: bool = False
+
+    def step(self) -> int:
+        """Step of an update that shows this photo as it is now; 0 where another photo replaced it.
+
+        Call it only with the lock held.
+        """
+        return 0 if self.replaced else next_step()
 
     def look(self, **changes: Any) -> None:
         """Change the view; call it only with the lock held."""
@@ -192,6 +202,9 @@ class Sessions:
     def put(self, visitor: str, session: Session) -> None:
         """Keep a visitor's photo; it replaces an earlier one."""
         with self._lock:
+            old = self._open.get(visitor)
+            if old is not None and old is not session:
+                old.replaced = True
             self._open[visitor] = session
             self._open.move_to_end(visitor)
             self._sources[visitor] = session.source

@@ -13,6 +13,7 @@ from typing import Any
 from cuts3d.errors import InputError
 from ui.controls import ALL
 from ui.events import opening
+from ui.session.answers import STEP
 from ui.session.sessions import Session
 
 Updates = list[dict[str, Any]]
@@ -60,8 +61,13 @@ def moved(values: list[Any], **changes: Any) -> list[Any]:
     return [changes.get(name, value) for name, value in zip(names, values, strict=True)]
 
 
+def news(update: dict[str, Any]) -> dict[str, Any]:
+    """What an update changes on the page, without its step."""
+    return {name: value for name, value in update.items() if name != STEP}
+
+
 def sent(updates: Updates) -> set[str]:
-    return {name for update in updates for name in update}
+    return {name for update in updates for name in news(update)}
 
 
 def text(update: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from made_handling import (
     Updates,
     computed,
     moved,
+    news,
     sent,
     text,
 )
@@ -47,7 +48,7 @@ def test_an_example_names_every_stage_in_order(example):
 def test_pictures_of_an_example_come_with_their_stage(example):
     walk, _ = example
     for update in walk[1:-1]:
-        assert set(update) - {"status"} == WITH_STAGE[text(update).rstrip(" …")]
+        assert set(news(update)) - {"status"} == WITH_STAGE[text(update).rstrip(" …")]
     assert {"confidence", "masks", "chosen"} <= set(walk[-1])
 
 

@@ -14,6 +14,7 @@ from made_handling import (
     Updates,
     computed,
     moved,
+    news,
     only_sentence,
     open_squares,
     text,
@@ -32,7 +33,7 @@ def test_two_visitors_at_once_get_what_each_would_get_alone(files, values):
         return opening.open_upload(visitor, files.other_photo, None, "relative", moved(values, depth="none"))
 
     def steady(updates: Updates) -> list[dict[str, Any]]:
-        return [{n: v for n, v in u.items() if n != "status"} for u in updates]
+        return [{n: v for n, v in news(u).items() if n != "status"} for u in updates]
 
     alone = {"ann": steady(list(ann("x"))), "bob": steady(list(bob("y")))}
     mixed: dict[str, Updates] = {"ann": [], "bob": []}
@@ -58,7 +59,7 @@ def test_nothing_of_one_visitor_moves_what_another_sees(opened, files, values):
     visitors.close("bob")
     assert opened.explorer.results is before
     assert (opened.view.patch, opened.view.instance) == (patch, 0)
-    assert looking.show_tab("ann", "pipeline") == {}
+    assert news(looking.show_tab("ann", "pipeline")) == {}
 
 
 @pytest.mark.parametrize("steps", [1, 2, 4, 7, 9])
