@@ -19,7 +19,7 @@ from synthetic_evaluation import (
 
 from cuts3d.errors import InputError
 from cuts3d.evaluate import evaluate
-from cuts3d.evaluate.names import read_ids
+from cuts3d.evaluate.chosen import read_ids
 from cuts3d.io.coco import encode_rle
 
 
