@@ -130,6 +130,8 @@ def run_lengths(counts: bytes) -> IntArray:
 
 
 def _from_polygons(segmentation: Sequence[Any], size: Size | None) -> RLE:
+    if not len(segmentation):
+        raise GeometryError("has an empty segmentation")
     if size is None:
         raise ValueError("has polygons, but its image states no 'width' and 'height'")
     try:
