@@ -117,7 +117,7 @@ def _of_names(matched: Mapping[Any, NameMatch], own: Images, images: Images) -> 
     found = []
     if loose:
         text = (
-            f"{counted(len(loose), 'image')} matched although case or suffix of the names differ, such as {loose[0]}."
+            f"{counted(len(loose), 'image')} matched although the names differ in case or suffix, such as {loose[0]}."
         )
         found.append(Notice("loose_names", len(loose), text))
     if elsewhere:

@@ -92,11 +92,15 @@ class NameIndex:
             return None
         name = self._names[candidates[0]]
         own, true = (folder_before(one, length) for one in (parts, _without_case(name) if number else name))
-        if own is not None and true is not None:
-            known, asked = self._folders
-            if (length, own.casefold()) in known or (length, true.casefold()) in asked:
-                return None
-        return NameMatch(candidates[0], name, number, length, other_folder=own is not None and true is not None)
+        differs = own is not None and true is not None and own != true
+        if differs and self._elsewhere(length, own or "", true or ""):
+            return None
+        return NameMatch(candidates[0], name, number, length, other_folder=differs)
+
+    def _elsewhere(self, length: int, own: str, true: str) -> bool:
+        """Whether one of two folders at the same place is known to the other side: then it is not another name."""
+        known, asked = self._folders
+        return (length, own.casefold()) in known or (length, true.casefold()) in asked
 
     def _ends_of(self, number: int) -> dict[Parts, list[Hashable]]:
         found = self._ends[number]
