@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cuts3d.io.coco import rle_iou, to_rle
+from cuts3d.io.coco import ImageRecord, read_document, rle_iou, to_rle
 
 EDGES = (0.0, 0.1, 0.2, 0.32, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.01)
 
@@ -37,15 +37,14 @@ def run() -> Iterator[str]:
 
 def _by_name(document: dict[str, Any], key: str = "segmentation") -> dict[str, list[Any]]:
     """Run-length encoded masks, or another field, by the photo's file name."""
-    photos = {photo["id"]: photo for photo in document["images"]}
-    out: dict[str, list[Any]] = defaultdict(list)
-    for entry in document["annotations"]:
-        photo = photos[entry["image_id"]]
-        value = entry[key]
-        if key == "segmentation":
-            value = to_rle(value, (photo["height"], photo["width"]))
-        out[photo["file_name"]].append(value)
-    return out
+    source = read_document(document, "Labels")
+    photos = source.images()
+
+    def read(entry: Mapping[str, Any], photo: ImageRecord) -> Any:
+        return to_rle(entry[key], photo.size) if key == "segmentation" else entry[key]
+
+    found = source.annotations_by_image(photos, read)
+    return defaultdict(list, {photos[one].name or "": values for one, values in found.items()})
 
 
 def _best_iou(masks: list[Any], real: list[Any]) -> np.ndarray:

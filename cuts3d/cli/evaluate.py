@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,21 +29,23 @@ def add_evaluate(commands: Any) -> None:
         "--image-ids", type=Path, metavar="FILE", help="text file with one image id or file name per line"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this JSON file")
-    parser.add_argument("--quiet", action="store_true", help="print no table")
+    parser.add_argument("--quiet", action="store_true", help="print no table, only what was left out")
     parser.set_defaults(run=run_evaluate)
 
 
 def run_evaluate(options: argparse.Namespace) -> int:
-    """Evaluate, print, write; see `cuts3d.evaluate`. Returns the exit code."""
+    """Evaluate, write, print; see `cuts3d.evaluate`. Returns the exit code."""
     from cuts3d.evaluate import evaluate
-    from cuts3d.evaluate.names import read_ids
-    from cuts3d.evaluate.report import markdown, to_json
+    from cuts3d.evaluate.chosen import read_ids
+    from cuts3d.evaluate.report import markdown, notice_lines, to_json
     from cuts3d.io.files import write_text
 
     chosen = read_ids(options.image_ids) if options.image_ids else None
     found = evaluate(options.gt, options.pred, pairs=options.pairs, image_ids=chosen)
-    if not options.quiet:
-        print(markdown(found))
     if options.json:
         write_text(options.json, json.dumps(to_json(found), indent=1) + "\n")
+    if not options.quiet:
+        print(markdown(found))
+    elif found.notices:
+        print("\n".join(notice_lines(found)), file=sys.stderr)
     return 0

@@ -2,6 +2,7 @@
 
 from cuts3d.evaluate.evaluation import Counts, Evaluation, evaluate
 from cuts3d.evaluate.figures import Figures
+from cuts3d.evaluate.notices import Notice
 from cuts3d.evaluate.report import markdown, to_json
 
-__all__ = ["Counts", "Evaluation", "Figures", "evaluate", "markdown", "to_json"]
+__all__ = ["Counts", "Evaluation", "Figures", "Notice", "evaluate", "markdown", "to_json"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from cuts3d.evaluate.figures import Figures, Kind, by_image, coco_figures, corloc, mean_best_iou, pairs_separated
 from cuts3d.evaluate.items import Item
 from cuts3d.evaluate.match import Matched, read
+from cuts3d.evaluate.notices import Notice
 from cuts3d.io.coco import DocumentInput, ImageId
 
 
@@ -49,6 +50,7 @@ class Evaluation:
         overlap: Whether that IoU is of masks or of boxes.
         pairs_separated: Fraction of the touching pairs whose members are found (mask IoU ≥ 0.5) by two different masks.
         counts: What all this was measured on.
+        notices: What was left out, and what looks like a mistake of a file; read them before the figures.
     """
 
     mask: Figures | None
@@ -58,6 +60,7 @@ class Evaluation:
     overlap: Kind
     pairs_separated: float | None
     counts: Counts
+    notices: tuple[Notice, ...] = ()
 
 
 def evaluate(
@@ -72,16 +75,22 @@ def evaluate(
     The area of a prediction is that of its mask for the figures of masks and that of its box for those of boxes, as in
     Detectron2. Where only some objects have masks, the figures of masks use only those. The inputs are not changed.
 
+    Ids are compared as what they name: 1, 1.0 and "1" are one id. An annotation whose mask or box cannot be used is
+    left out. `Evaluation.notices` says what was left out, and what looks like a mistake.
+
     Args:
         ground_truth: COCO document, or its path.
         predictions: COCO document whose annotations have a `score`, or COCO's list of results, or a path of either.
-            If it has `images`, they are matched by file name (the same name, else a last part that is unique), else by
-            `image_id`. A missing box is computed from the mask.
+            If it has `images`, they are matched by file name: the same name, else the longest end that only one image
+            of the ground truth has, with its case and suffix, then without them. Otherwise they are matched by
+            `image_id`, which may also be a file name. A missing box is computed from the mask.
         pairs: `{"pairs": [{"ann_ids": [a, b]}, …]}`, annotations of the ground truth that touch, or its path.
         image_ids: Images to evaluate, by id or file name; None: all of the ground truth.
 
     Raises:
-        InputError: A file or document cannot be used; the sentence says which and where.
+        InputError: A file or document cannot be used; the sentence says which and where. Also if no predicted image is
+            in the ground truth, if an annotation of the ground truth is on an image that it does not list, if there is
+            no object to find, or if both sides have other sizes of an image (EXIF orientation, resizing).
     """
     data = read(ground_truth, predictions, pairs=pairs, image_ids=image_ids)
     masks = _have_masks(data.truth) and _have_masks(data.predictions)
@@ -96,6 +105,7 @@ def evaluate(
         overlap=overlap,
         pairs_separated=pairs_separated(data.pairs, found) if masks else None,
         counts=_counts(data, len(instances)),
+        notices=tuple(data.notices),
     )
 
 

@@ -1,15 +1,24 @@
-"""Annotations as records, whatever form their masks and boxes have, and pairs of them."""
+"""Annotations as records, whatever form their masks and boxes have."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from typing import Any
 
-from cuts3d.errors import InputError, shown
-from cuts3d.io.coco import RLE, CocoDocument, DocumentInput, ImageId, Size, read_document, rle_box
-from cuts3d.io.coco.fields import box_field, mask_field, number_field
+from cuts3d.errors import InputError
+from cuts3d.io.coco import (
+    RLE,
+    CocoDocument,
+    GeometryError,
+    ImageId,
+    Size,
+    as_id,
+    describe_annotation,
+    image_id,
+    rle_box,
+)
+from cuts3d.io.coco.fields import box_field, crowd_field, mask_field, number_field
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +26,7 @@ class Item:
     """An object of the ground truth, or a prediction.
 
     Attributes:
-        key: Its own id.
+        key: Its own id; None where it has none.
         image: Id of its image in the ground truth.
         mask: Run lengths; None where it has a box only.
         box: (x, y, width, height) in pixels.
@@ -27,7 +36,7 @@ class Item:
         score: Of a prediction; 0 for the ground truth.
     """
 
-    key: Any
+    key: ImageId | None
     image: ImageId
     mask: RLE | None
     box: tuple[float, ...]
@@ -44,8 +53,8 @@ def items(
     sizes: dict[ImageId, Size],
     *,
     scored: bool,
-) -> Iterator[Item]:
-    """Annotations as records, in their order.
+) -> tuple[list[Item], list[str]]:
+    """Annotations as records, in their order, and what is wrong with those that are left out.
 
     Args:
         document: Where they are from.
@@ -55,66 +64,45 @@ def items(
         scored: Whether they must have a score.
 
     Raises:
-        InputError: A score, box, area or segmentation is missing or cannot be used.
+        InputError: A score, area or `iscrowd` cannot be used, a mask is of the turned or resized image, or no
+            annotation is left.
     """
+    found: list[Item] = []
+    faults: list[str] = []
     for position, entry in enumerate(annotations, start=1):
-        if entry["image_id"] not in images:
+        image = images.get(image_id(entry))
+        if image is None:
             continue
         with document.naming(entry, position):
-            item = _item(entry, images[entry["image_id"]], sizes, scored=scored)
+            try:
+                item = _item(entry, image, sizes, scored=scored)
+            except GeometryError as error:
+                faults.append(f"{describe_annotation(entry, position)} {error}")
+                continue
         if item.mask is not None:
-            sizes.setdefault(item.image, (item.mask["size"][0], item.mask["size"][1]))
-        yield item
+            sizes.setdefault(image, (item.mask["size"][0], item.mask["size"][1]))
+        found.append(item)
+    if faults and not found:
+        raise InputError(f"{document.label}: none of the annotations can be used, for example: {faults[0]}.")
+    return found, faults
 
 
 def _item(entry: Mapping[str, Any], image: ImageId, sizes: Mapping[ImageId, Size], *, scored: bool) -> Item:
-    mask, box = mask_field(entry, sizes.get(image)), box_field(entry)
+    area = None if scored or entry.get("area") is None else number_field(entry, "area")
+    if area is not None and area < 0:  # COCO's figures would count such an object as a crowd
+        raise ValueError(f"has the area {area:g}: a number of pixels is expected")
+    crowd, score = crowd_field(entry), number_field(entry, "score") if scored else 0.0
+    mask, box = mask_field(entry, sizes.get(image)), box_field(entry, sizes.get(image))
     if box is None and mask is None:
-        raise ValueError("has neither 'bbox' nor 'segmentation'")
-    category = entry.get("category_id")
+        raise GeometryError("has neither 'bbox' nor 'segmentation'")
+    category = as_id(entry.get("category_id"))
     return Item(
-        key=entry.get("id"),
+        key=as_id(entry.get("id")),
         image=image,
         mask=mask,
         box=box if box is not None else rle_box(mask),  # pyright: ignore[reportArgumentType]
-        area=None if scored or entry.get("area") is None else number_field(entry, "area"),
-        crowd=bool(entry.get("iscrowd", 0)),
-        category=int(category) if isinstance(category, Integral) else 0,
-        score=number_field(entry, "score") if scored else 0.0,
+        area=area,
+        crowd=crowd,
+        category=category if isinstance(category, int) else 0,
+        score=score,
     )
-
-
-def read_pairs(pairs: DocumentInput, annotations: Sequence[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
-    """Pairs of annotations that touch, by their ids.
-
-    Args:
-        pairs: `{"pairs": [{"ann_ids": [a, b]}, …]}` or the list alone.
-        annotations: Those of the ground truth.
-
-    Raises:
-        InputError: A pair is not two annotations of one image, or an id occurs twice in the ground truth.
-    """
-    source = read_document(pairs, "Pairs")
-    listed = source.entries("pairs") if isinstance(source.content, Mapping) else source.objects(source.content, "it")
-    image_of: dict[Any, Any] = {}
-    for entry in annotations:
-        if entry.get("id") in image_of:
-            raise InputError(f"{source.label}: the ground truth has the annotation id {shown(entry.get('id'))} twice.")
-        image_of[entry.get("id")] = entry.get("image_id")
-    return [_pair(source, entry, position, image_of) for position, entry in enumerate(listed, start=1)]
-
-
-def _pair(
-    source: CocoDocument, entry: Mapping[str, Any], position: int, image_of: Mapping[Any, Any]
-) -> tuple[Any, Any]:
-    ids = entry.get("ann_ids")
-    if not isinstance(ids, Sequence) or isinstance(ids, str) or len(ids) != 2 or ids[0] == ids[1]:
-        raise InputError(f"{source.label}: pair {position} must have 'ann_ids' with two different ids.")
-    for key in ids:
-        if not isinstance(key, (Integral, str)) or key not in image_of:
-            raise InputError(
-                f"{source.label}: pair {position} names {shown(key)}, which is no annotation of the ground truth."
-            )
-    if image_of[ids[0]] != image_of[ids[1]]:
-        raise InputError(f"{source.label}: the members of pair {position} are on different images.")
-    return ids[0], ids[1]

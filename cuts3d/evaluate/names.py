@@ -1,110 +1,152 @@
-"""Which image of the predictions is which of the ground truth, and which images are evaluated: by file name or id."""
+"""File names of two documents, matched by their longest unique end: `x/img.jpg` is `val/x/img.jpg`."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
-from cuts3d.errors import InputError, shown
-from cuts3d.io.coco import ImageId, ImageRecord
-from cuts3d.io.files import read_text
+Parts = tuple[str, ...]  # folders and file name, the outermost first
+LONGEST_END = 32  # parts that are compared
+PHOTO_SUFFIX = re.compile(
+    r"\.(jpe?g|jpe|jfif|png|bmp|gif|webp|tiff?|p[gpn]m|heic|heif|avif|jp2)\Z", re.IGNORECASE | re.ASCII
+)
 
-Images = Mapping[ImageId, ImageRecord]
+
+def name_parts(name: str) -> Parts:
+    """Folders and file name, whatever the separator is; the same letters are the same in all forms of Unicode."""
+    whole = unicodedata.normalize("NFC", name).replace("\\", "/")
+    return tuple(part for part in whole.split("/") if part not in ("", "."))
 
 
-def match_names(true_label: str, true_images: Images, own_label: str, own_images: Images) -> dict[ImageId, ImageId]:
-    """Predicted image ids to true ones: by the same file name, else by a last part that is unique on both sides.
+def _without_case(parts: Parts) -> Parts:
+    return tuple(part.casefold() for part in parts)
+
+
+def _without_suffix(parts: Parts) -> Parts:
+    return (*(part.casefold() for part in parts[:-1]), PHOTO_SUFFIX.sub("", parts[-1]).casefold()) if parts else ()
+
+
+SPELLINGS: tuple[Callable[[Parts], Parts], ...] = (lambda parts: parts, _without_case, _without_suffix)
+"""How names are compared, the strictest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class NameMatch:
+    """The image that a name means.
+
+    Attributes:
+        image: What the index calls it.
+        name: Its own name.
+        spelling: Index into `SPELLINGS`; above 0 the names differ in case or suffix.
+        length: Number of parts, from the end, that are the same; 0 if the whole names are the same.
+        other_folder: Whether the folders in front of them differ.
+    """
+
+    image: Hashable
+    name: Parts
+    spelling: int
+    length: int
+    other_folder: bool
+
+    @property
+    def rank(self) -> tuple[int, int]:
+        """The smaller, the more of the names is the same."""
+        return self.spelling, -(self.length or LONGEST_END + 1)
+
+
+class NameIndex:
+    """Images by all ends of their names, so that a name is found without a comparison with each of them.
 
     Args:
-        true_label: What errors call the ground truth.
-        true_images: Its images.
-        own_label: What errors call the predictions.
-        own_images: Their images.
-
-    Raises:
-        InputError: An image has no file name, or two images of one document have the same.
+        names: Names by image.
+        asked: All names that `find` will be asked for: a folder that one side has elsewhere is not taken for another.
     """
-    true_ids, own_ids = _by_name(true_label, true_images), _by_name(own_label, own_images)
-    true_ends, own_ends = _by_last_part(true_ids), _by_last_part(own_ids)
-    matched: dict[ImageId, ImageId] = {}
-    for name, i in own_ids.items():
-        same_end = true_ends.get(last_part(name), [])
-        if name in true_ids:
-            matched[i] = true_ids[name]
-        elif len(same_end) == 1 == len(own_ends[last_part(name)]):
-            matched[i] = same_end[0]
-    return matched
 
+    def __init__(self, names: Mapping[Hashable, Parts], asked: Mapping[Hashable, Parts]) -> None:
+        self._names = names
+        times = Counter(names.values())
+        self._whole = {parts: image for image, parts in names.items() if times[parts] == 1}
+        self._ends: list[dict[Parts, list[Hashable]] | None] = [None] * len(SPELLINGS)
+        self._asked = asked
 
-def _by_name(label: str, images: Images) -> dict[str, ImageId]:
-    found: dict[str, ImageId] = {}
-    for image in images.values():
-        if image.name is None:
-            raise InputError(f"{label}: image {shown(image.id)} has no 'file_name', by which images are matched.")
-        if image.name in found:
-            raise InputError(f"{label}: two images have the file name '{image.name}'.")
-        found[image.name] = image.id
-    return found
-
-
-def _by_last_part(names: Mapping[str, ImageId]) -> dict[str, list[ImageId]]:
-    found: dict[str, list[ImageId]] = defaultdict(list)
-    for name, i in names.items():
-        found[last_part(name)].append(i)
-    return dict(found)
-
-
-def last_part(name: str) -> str:
-    """A file name without its folders."""
-    return PurePosixPath(name.replace("\\", "/")).name
-
-
-def choose_images(images: Images, wanted: Iterable[ImageId] | None) -> set[ImageId]:
-    """The images to evaluate: all, or those with these ids or file names. An id may be given as text.
-
-    Raises:
-        InputError: There is no image, or the ground truth does not have one of them.
-    """
-    chosen = set(images) if wanted is None else _found(images, list(wanted))
-    if not chosen:
-        raise InputError("There is no image to evaluate.")
-    return chosen
-
-
-def _found(images: Images, words: list[ImageId]) -> set[ImageId]:
-    names = {image.name: i for i, image in images.items() if image.name is not None}
-    ends = _by_last_part(names)
-    ids = {word: _find(word, images, names, ends) for word in words}
-    missing = [word for word, i in ids.items() if i is None]
-    if missing:
-        some = ", ".join(repr(word) for word in missing[:3]) + (", …" if len(missing) > 3 else "")
-        raise InputError(f"{len(missing)} of the {len(ids)} images asked for are not in the ground truth: {some}.")
-    return {i for i in ids.values() if i is not None}
-
-
-def _find(
-    word: ImageId, images: Images, names: Mapping[str, ImageId], ends: Mapping[str, list[ImageId]]
-) -> ImageId | None:
-    if word in images:
-        return word
-    if not isinstance(word, str):
+    def find(self, parts: Parts) -> NameMatch | None:
+        """The image with this name, else the only one with its longest end; then without case, then without suffix."""
+        if parts in self._whole:
+            return NameMatch(self._whole[parts], parts, 0, 0, other_folder=False)
+        for number, spelling in enumerate(SPELLINGS):
+            found = self._by_end(number, spelling(parts))
+            if found is not None:
+                return found
         return None
-    if word in names:
-        return names[word]
-    same_end = ends.get(last_part(word), [])
-    if len(same_end) == 1:
-        return same_end[0]
-    return int(word) if word.isdecimal() and int(word) in images else None
+
+    def _by_end(self, number: int, parts: Parts) -> NameMatch | None:
+        ends, length = self._ends_of(number), 0
+        while length < min(len(parts), LONGEST_END) and parts[-length - 1 :] in ends:
+            length += 1
+        candidates = ends[parts[-length:]] if length else []
+        if len(candidates) != 1:
+            return None
+        name = self._names[candidates[0]]
+        own, true = (folder_before(one, length) for one in (parts, _without_case(name) if number else name))
+        differs = own is not None and true is not None and own != true
+        if differs and self._elsewhere(length, own or "", true or ""):
+            return None
+        return NameMatch(candidates[0], name, number, length, other_folder=differs)
+
+    def _elsewhere(self, length: int, own: str, true: str) -> bool:
+        """Whether one of two folders at the same place is known to the other side: then it is not another name."""
+        known, asked = self._folders
+        return (length, own.casefold()) in known or (length, true.casefold()) in asked
+
+    def _ends_of(self, number: int) -> dict[Parts, list[Hashable]]:
+        found = self._ends[number]
+        if found is None:
+            found = defaultdict(list)
+            for image, name in self._names.items():
+                parts = SPELLINGS[number](name)
+                for length in range(1, min(len(parts), LONGEST_END) + 1):
+                    found[parts[-length:]].append(image)
+            self._ends[number] = found = dict(found)
+        return found
+
+    @cached_property
+    def _folders(self) -> tuple[set[tuple[int, str]], set[tuple[int, str]]]:
+        """All folders on both sides, each with the number of parts behind it."""
+        return _folders(self._names), _folders(self._asked)
 
 
-def read_ids(path: Path) -> list[str]:
-    """Image ids or file names, one on each line; empty lines are skipped.
+def folder_before(parts: Parts, length: int) -> str | None:
+    """The folder in front of the last parts; None if there is none."""
+    return parts[-length - 1] if len(parts) > length else None
 
-    Raises:
-        InputError: The file cannot be read, or names no image.
+
+def _folders(names: Mapping[Hashable, Parts]) -> set[tuple[int, str]]:
+    return {
+        (length, parts[-length - 1].casefold())
+        for parts in names.values()
+        for length in range(1, min(len(parts), LONGEST_END + 1))
+    }
+
+
+def match_names(true: Mapping[Hashable, Parts], own: Mapping[Hashable, Parts]) -> dict[Hashable, NameMatch]:
+    """The image of the ground truth for each image of the predictions that has one.
+
+    If several predicted images could be the same one, it is the one with the most similar name; of equals, none.
     """
-    found = [line.strip() for line in read_text(path).splitlines() if line.strip()]
-    if not found:
-        raise InputError(f"'{path}' names no image.")
-    return found
+    index = NameIndex(true, own)
+    claims: dict[Hashable, list[tuple[tuple[int, int], Hashable, NameMatch]]] = defaultdict(list)
+    for image, parts in own.items():
+        found = index.find(parts)
+        if found is not None:
+            claims[found.image].append((found.rank, image, found))
+    matched: dict[Hashable, NameMatch] = {}
+    for claimed in claims.values():
+        best = min(rank for rank, _, _ in claimed)
+        first, *others = [(image, found) for rank, image, found in claimed if rank == best]
+        if not others:
+            matched[first[0]] = first[1]
+    return {image: matched[image] for image in own if image in matched}

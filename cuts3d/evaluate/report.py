@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from cuts3d.evaluate.evaluation import Counts, Evaluation
+from cuts3d.evaluate.notices import counted
 
 UNDEFINED = "–"
 COCO_NAMES = {
@@ -22,7 +23,7 @@ COCO_NAMES = {
 
 
 def markdown(evaluation: Evaluation) -> str:
-    """A table of all figures in percent, for masks and for boxes, and a line that says what they were measured on."""
+    """What to know first, a table of all figures in percent, and what they were measured on."""
     mask, box = evaluation.mask, evaluation.box
     rows = [(title, mask and getattr(mask, name), getattr(box, name)) for name, title in COCO_NAMES.items()]
     best = evaluation.mean_best_iou
@@ -31,7 +32,8 @@ def markdown(evaluation: Evaluation) -> str:
         ("mean best IoU", *((best, None) if evaluation.overlap == "mask" else (None, best))),
         ("pairs separated", evaluation.pairs_separated, None),
     ]
-    lines = ["| % | mask | box |", "|:--|--:|--:|"]
+    lines = [*notice_lines(evaluation), *([""] if evaluation.notices else [])]
+    lines += ["| % | mask | box |", "|:--|--:|--:|"]
     lines += [f"| {title} | {_percent(masks)} | {_percent(boxes)} |" for title, masks, boxes in rows]
     return "\n".join([*lines, "", _measured_on(evaluation.counts)])
 
@@ -41,20 +43,17 @@ def _percent(fraction: float | None) -> str:
 
 
 def _measured_on(counts: Counts) -> str:
-    crowds = f" and {_counted(counts.crowds, 'crowd')}" if counts.crowds else ""
-    pairs = f", {_counted(counts.pairs, 'touching pair')}" if counts.pairs else ""
-    text = f"{_counted(counts.images, 'image')}, {_counted(counts.instances, 'object')}{crowds}, "
-    text += f"{_counted(counts.predictions, 'prediction')} ({counts.predictions_per_image:.2f} an image){pairs}."
-    if counts.unmatched_images:
-        left = f"{_counted(counts.unmatched_predictions, 'prediction')} on {_counted(counts.unmatched_images, 'image')}"
-        text += f" Left out: {left} that the ground truth does not have."
-    return text
+    crowds = f" and {counted(counts.crowds, 'crowd')}" if counts.crowds else ""
+    pairs = f", {counted(counts.pairs, 'touching pair')}" if counts.pairs else ""
+    text = f"{counted(counts.images, 'image')}, {counted(counts.instances, 'object')}{crowds}, "
+    return text + f"{counted(counts.predictions, 'prediction')} ({counts.predictions_per_image:.2f} an image){pairs}."
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def notice_lines(evaluation: Evaluation) -> list[str]:
+    """What was left out and what looks like a mistake, a line each."""
+    return [f"note: {notice.text}" for notice in evaluation.notices]
 
 
 def to_json(evaluation: Evaluation) -> dict[str, Any]:
     """The evaluation as plain JSON: fractions in [0, 1], null where undefined."""
-    return asdict(evaluation)
+    return asdict(evaluation) | {"notices": [asdict(notice) for notice in evaluation.notices]}

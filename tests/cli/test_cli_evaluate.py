@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from helpers import REPO
 
-from cuts3d.cli.main import main
+from cuts3d.cli.evaluate import run_evaluate
+from cuts3d.cli.main import build_parser, main
 from cuts3d.evaluate import evaluate
 from cuts3d.evaluate.report import markdown, to_json
 from cuts3d.io.coco import encode_rle
@@ -72,14 +73,34 @@ def test_a_list_of_images_narrows_it(files: Path) -> None:
     assert document["mean_best_iou"] == 0.5
 
 
-def test_without_json_nothing_is_written_and_quiet_says_nothing(
+def test_without_json_nothing_is_written_and_quiet_says_only_what_was_left_out(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = sorted(files.iterdir())
     assert run(files, "--quiet") == 0
     assert sorted(files.iterdir()) == before
     captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == "note: Left out: 1 prediction on 1 image that the ground truth does not have: 'other.jpg'.\n"
+    document = json.loads((files / "pred.json").read_text())
+    document["images"].pop()
+    document["annotations"].pop()
+    (files / "pred.json").write_text(json.dumps(document))
+    assert run(files, "--quiet") == 0
+    captured = capsys.readouterr()
     assert captured.out == captured.err == ""
+
+
+def test_the_json_is_written_before_anything_is_printed(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(*_: object, **__: object) -> None:
+        raise BrokenPipeError("the reader has gone")
+
+    monkeypatch.setattr("cuts3d.cli.evaluate.print", closed, raising=False)
+    command = ["evaluate", "--gt", str(files / "gt.json"), "--pred", str(files / "pred.json")]
+    options = build_parser().parse_args([*command, "--json", str(files / "f.json")])
+    with pytest.raises(BrokenPipeError):
+        run_evaluate(options)
+    assert json.loads((files / "f.json").read_text())["counts"]["images"] == 2
 
 
 @pytest.mark.parametrize(

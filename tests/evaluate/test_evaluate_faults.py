@@ -19,7 +19,7 @@ from synthetic_evaluation import (
 
 from cuts3d.errors import InputError
 from cuts3d.evaluate import evaluate
-from cuts3d.evaluate.names import read_ids
+from cuts3d.evaluate.chosen import read_ids
 from cuts3d.io.coco import encode_rle
 
 
@@ -49,120 +49,79 @@ def broken(change: str, where: str) -> tuple[Doc, Any]:
         ),
         (
             "del truth['annotations'][2]['image_id']",
-            "Ground truth: annotation 3 has no 'image_id' that is a number or text.",
+            "Ground truth: annotation 3 has no 'image_id' that is a whole number or text.",
         ),
-        ("truth['annotations'][2]['id'] = []", "Ground truth: entry 3 has the 'id' [], which is no number or text."),
+        (
+            "truth['annotations'][2]['id'] = []",
+            "Ground truth: entry 3 has the 'id' [], which is no whole number or text.",
+        ),
         (
             "truth['annotations'][0]['area'] = nan",
             "Ground truth: annotation 1 has the area nan: a finite number is expected.",
         ),
         (
             "truth['annotations'][0]['segmentation']['size'] = [60, 40]",
-            "Ground truth: annotation 1 has a segmentation of 40×60 pixels on an image of 60×40.",
+            "Ground truth: annotation 1 has a segmentation of 40×60 pixels on an image of 60×40: width and height are",
         ),
         (
             "del truth['images'][0]['width']; truth['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5, 5]]",
             "Ground truth: annotation 1 has polygons, but its image states no 'width' and 'height'.",
         ),
-        (
-            "truth['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5]]",
-            "Ground truth: annotation 1 has a polygon that is not x, y, x, y, … of three points or more.",
-        ),
-        (
-            "truth['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5, nan]]",
-            "Ground truth: annotation 1 has a polygon that is not x, y, x, y, … of three points or more.",
-        ),
-        (
-            "truth['annotations'][0]['segmentation'] = [['a', 'b', 'c', 'd', 'e', 'f']]",
-            "Ground truth: annotation 1 has polygons that are not lists of numbers.",
-        ),
         ("del results[1]['score']", "Predictions: entry 2 has no 'score'."),
         ("results[1]['score'] = nan", "Predictions: entry 2 has the score nan: a finite number is expected."),
         ("results[1]['score'] = 'high'", "Predictions: entry 2 has the score 'high': a finite number is expected."),
-        ("results[1]['image_id'] = None", "Predictions: entry 2 has no 'image_id' that is a number or text."),
-        ("del results[1]['segmentation']", "Predictions: entry 2 has neither 'bbox' nor 'segmentation'."),
-        ("results[1]['segmentation'] = 5", "Predictions: entry 2 has a segmentation that is neither polygons nor"),
-        ("results[1]['bbox'] = [1, 2, 3]", "Predictions: entry 2 has the box [1, 2, 3]: four numbers x, y, width,"),
-        ("results[1]['bbox'] = [1, 2, -3, 4]", "Predictions: entry 2 has the box [1, 2, -3, 4]: four numbers"),
-        ("results[1]['bbox'] = [1, 2, 3, nan]", "Predictions: entry 2 has the box [1, 2, 3, nan]: four numbers"),
-        ("results[1]['bbox'] = 'wide'", "Predictions: entry 2 has the box 'wide': four numbers"),
-        (
-            "results[1]['segmentation']['size'] = [20, 120]",
-            "Predictions: entry 2 has a segmentation of 120×20 pixels on an image of 60×40.",
-        ),
-        (
-            "results[1]['segmentation']['size'] = 'big'",
-            "Predictions: entry 2 has run lengths whose 'size' is not [height, width].",
-        ),
-        (
-            "results[1]['segmentation']['size'] = [-40, -60]",
-            "Predictions: entry 2 has run lengths whose 'size' is not [height, width].",
-        ),
-        (
-            "del results[1]['segmentation']['counts']",
-            "Predictions: entry 2 has run lengths without 'size' or without 'counts'.",
-        ),
-        (
-            "results[1]['segmentation']['counts'] = [7, 3]",
-            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
-        ),
-        (
-            "results[1]['segmentation']['counts'] = [2410, -10]",
-            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
-        ),
-        (
-            "results[1]['segmentation']['counts'] = ['x']",
-            "Predictions: entry 2 has broken run lengths: 'counts' is neither text nor a list of whole numbers.",
-        ),
-        (
-            "results[1]['segmentation']['counts'] = truth['annotations'][0]['segmentation']['counts'] + '11'",
-            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
-        ),
-        (
-            "results[1]['segmentation']['counts'] = ''",
-            "Predictions: entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
-        ),
-        (
-            "results[1]['segmentation']['counts'] = 'ooP'",
-            "Predictions: entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
-        ),
-        (
-            "results[1]['segmentation']['counts'] = 'p'",
-            "Predictions: entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
-        ),
-        (
-            "results[1]['segmentation']['counts'] = '/'",
-            "Predictions: entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
-        ),
-        (
-            "results[1]['segmentation']['counts'] = 'PPPPPPPP0'",
-            "Predictions: entry 2 has broken run lengths: a run is longer than any image.",
-        ),
-        (
-            "results[1]['segmentation']['counts'] = [2**63 - 1, 2**63 - 1, 2 + 60 * 40]",  # adds up in 64 bits
-            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
-        ),
-        (
-            "results[1]['segmentation']['counts'] = chr(0xD800)",
-            "Predictions: entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
-        ),
-        (
-            "del truth['images'][0]['width']; "
-            "results[1]['segmentation'] = {'size': [70_000, 70_000], 'counts': [70_000 * 70_000]}",
-            "Predictions: entry 2 is on an image of 70000×70000 pixels, more than any photo has.",
-        ),
-        (
-            "results[1]['segmentation']['size'] = [1e999, 60]",
-            "Predictions: entry 2 has run lengths whose 'size' is not [height, width].",
-        ),
-        (
-            "results[1]['segmentation'] = [[0, 0, 1e9, 0, 1e9, 1e9]]",
-            "Predictions: entry 2 has a polygon that reaches far beyond its image of 60×40 pixels.",
-        ),
-        ("results[1]['segmentation'] = [[10**400, 0, 1, 0, 1, 1]]", "Predictions: entry 2 has polygons that are not"),
-        ("results[1]['bbox'] = [10**400, 0, 1, 1]", "Predictions: entry 2 has the box [1000000"),
+        ("results[1]['image_id'] = None", "Predictions: entry 2 has no 'image_id' that is a whole number or text."),
         ("results[1]['score'] = 10**400", "Predictions: entry 2 has the score 1000000"),
         ("results[0] = 7", "Predictions: it must be a list of objects."),
+        ("results[1]['score'] = True", "Predictions: entry 2 has the score True: a finite number is expected."),
+        ("results[1]['image_id'] = True", "Predictions: entry 2 has no 'image_id' that is a whole number or text."),
+        ("results[1]['image_id'] = 1.5", "Predictions: entry 2 has no 'image_id' that is a whole number or text."),
+        ("truth['images'][1]['id'] = True", "Ground truth: image 2 needs an 'id' that is a whole number or text."),
+        ("truth['images'][1]['id'] = 1e300", "Ground truth: image 2 needs an 'id' that is a whole number or text."),
+        (
+            "truth['images'][1]['id'] = '1'",
+            "Ground truth: the image ids 1 and '1' name the same image; give each image its own.",
+        ),
+        (
+            "truth['images'][1]['file_name'] = ['a.jpg']",
+            "Ground truth: image 2 has the 'file_name' ['a.jpg'], which is no text.",
+        ),
+        ("truth['images'][1]['width'] = True", "Ground truth: image 2 has the size True×40, not two positive whole"),
+        ("truth['images'][1]['width'] = 60.5", "Ground truth: image 2 has the size 60.5×40, not two positive whole"),
+        ("truth['annotations'] = None", "Ground truth: 'annotations' must be a list of objects."),
+        ("truth['annotations'] = []", "Ground truth: there is no object on the evaluated images"),
+        (
+            "[one.update(iscrowd=1) for one in truth['annotations']]",
+            "Ground truth: there is no object on the evaluated",
+        ),
+        (
+            "truth['annotations'][2]['image_id'] = 3",
+            "Ground truth: 1 of 3 annotations are on images that 'images' does not list, such as annotation 3 on the "
+            "image 3; correct their 'image_id', or remove them.",
+        ),
+        ("truth['annotations'][2]['iscrowd'] = 2", "Ground truth: annotation 3 has the iscrowd 2: 0 or 1 is expected."),
+        ("truth['annotations'][2]['iscrowd'] = 'no'", "Ground truth: annotation 3 has the iscrowd 'no': 0 or 1"),
+        ("truth['annotations'][2]['area'] = -4", "Ground truth: annotation 3 has the area -4: a number of pixels"),
+        (
+            "[one.update(image_id=one['image_id'] + 10) for one in results]",
+            "Predictions: none of 2 images is in the ground truth: 11, 12; the ground truth has '1.jpg' with the id 1.",
+        ),
+        (
+            "[one.pop('segmentation') for one in results]",
+            "Predictions: none of the annotations can be used, for example: entry 1 has neither 'bbox' nor",
+        ),
+        (
+            "[one.update(bbox=[0.1, 0.2, 0.5, 0.6], segmentation=[]) for one in results]",
+            "Predictions: all boxes lie between 0 and 1; give pixels, not fractions of the image.",
+        ),
+        (
+            "results[1]['segmentation']['size'] = [20, 30]",
+            "Predictions: entry 2 has a segmentation of 30×20 pixels on an image of 60×40: both are of the photo at",
+        ),
+        (
+            "results[1]['segmentation']['size'] = [30, 20]",
+            "Predictions: entry 2 has a segmentation of 20×30 pixels on an image of 60×40: width and height are",
+        ),
     ],
 )
 def test_a_bad_ground_truth_or_bad_results_raise_one_clear_error(change: str, said: str) -> None:
@@ -175,10 +134,138 @@ def test_a_bad_ground_truth_or_bad_results_raise_one_clear_error(change: str, sa
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (
+            "truth['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5]]",
+            "annotation 1 has a polygon that is not x, y, x, y, ….",
+        ),
+        (
+            "truth['annotations'][0]['segmentation'] = [[1, 1, 5, 1, 5, nan]]",
+            "annotation 1 has a polygon that is not x, y, x, y, ….",
+        ),
+        (
+            "truth['annotations'][0]['segmentation'] = [['a', 'b', 'c', 'd', 'e', 'f']]",
+            "annotation 1 has polygons that are not lists of numbers.",
+        ),
+        ("del results[1]['segmentation']", "entry 2 has neither 'bbox' nor 'segmentation'."),
+        ("results[1]['segmentation'] = 5", "entry 2 has a segmentation that is neither polygons nor"),
+        ("results[1]['bbox'] = [1, 2, 3]", "entry 2 has the box [1, 2, 3]: four numbers x, y, width,"),
+        ("results[1]['bbox'] = [1, 2, -3, 4]", "entry 2 has the box [1, 2, -3, 4]: four numbers"),
+        ("results[1]['bbox'] = [1, 2, 3, nan]", "entry 2 has the box [1, 2, 3, nan]: four numbers"),
+        ("results[1]['bbox'] = 'wide'", "entry 2 has the box 'wide': four numbers"),
+        (
+            "results[1]['segmentation']['size'] = [20, 120]",
+            "entry 2 has a segmentation of 120×20 pixels on an image of 60×40.",
+        ),
+        (
+            "results[1]['segmentation']['size'] = 'big'",
+            "entry 2 has run lengths whose 'size' is not [height, width].",
+        ),
+        (
+            "results[1]['segmentation']['size'] = [-40, -60]",
+            "entry 2 has run lengths whose 'size' is not [height, width].",
+        ),
+        (
+            "del results[1]['segmentation']['counts']",
+            "entry 2 has run lengths without 'size' or without 'counts'.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = [7, 3]",
+            "entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = [2410, -10]",
+            "entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = ['x']",
+            "entry 2 has broken run lengths: 'counts' is neither text nor a list of whole numbers.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = truth['annotations'][0]['segmentation']['counts'] + '11'",
+            "entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = ''",
+            "entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = 'ooP'",
+            "entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = 'p'",
+            "entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = '/'",
+            "entry 2 has broken run lengths: 'counts' is not COCO's compressed text.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = 'PPPPPPPP0'",
+            "entry 2 has broken run lengths: a run is longer than any image.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = [2**63 - 1, 2**63 - 1, 2 + 60 * 40]",  # adds up in 64 bits
+            "entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "results[1]['segmentation']['counts'] = chr(0xD800)",
+            "entry 2 has broken run lengths: they do not add up to 60×40 pixels.",
+        ),
+        (
+            "del truth['images'][0]['width']; "
+            "results[1]['segmentation'] = {'size': [70_000, 70_000], 'counts': [70_000 * 70_000]}",
+            "entry 2 is on an image of 70000×70000 pixels, more than any photo has.",
+        ),
+        (
+            "results[1]['segmentation']['size'] = [1e999, 60]",
+            "entry 2 has run lengths whose 'size' is not [height, width].",
+        ),
+        (
+            "results[1]['segmentation'] = [[0, 0, 1e9, 0, 1e9, 1e9]]",
+            "entry 2 has a polygon that reaches far beyond its image of 60×40 pixels.",
+        ),
+        ("results[1]['segmentation'] = [[10**400, 0, 1, 0, 1, 1]]", "entry 2 has polygons that are not"),
+        ("results[1]['bbox'] = [10**400, 0, 1, 1]", "entry 2 has the box [1000000"),
+        ("truth['annotations'][0]['segmentation'] = [[1, 1, 5, 5]]", "annotation 1 has no polygon of three points or"),
+        ("truth['annotations'][0]['segmentation'] = [[1, 1, 5, 5, 3, 3]]", "annotation 1 has a mask without any pixel"),
+        ("results[1]['segmentation']['counts'] = [2400]", "entry 2 has a mask without any pixel inside its image."),
+        (
+            "results[1]['segmentation'] = [[70, 1, 80, 1, 80, 9]]",
+            "entry 2 has a mask without any pixel inside its image.",
+        ),
+        ("results[1]['bbox'] = [1, 2, 0, 4]", "entry 2 has the box [1, 2, 0, 4], which has no area."),
+        (
+            "results[1]['bbox'] = [60, 2, 5, 4]",
+            "entry 2 has the box [60, 2, 5, 4], which is outside of its image of 60×40",
+        ),
+        ("results[1]['bbox'] = [True, 2, 5, 4]", "entry 2 has the box [True, 2, 5, 4]: four numbers x, y, width"),
+    ],
+)
+def test_an_annotation_without_a_usable_mask_or_box_is_left_out_and_named(change: str, said: str) -> None:
+    truth, results = broken(change, "results")
+    found = evaluate(truth, results)
+    noun = "object" if change.startswith("truth") else "prediction"
+    (notice,) = [one for one in found.notices if one.kind == f"unusable_{noun}s"]
+    assert notice.count == 1
+    whose = " of the ground truth" if noun == "object" else ""
+    assert notice.text.startswith(f"Left out: 1 {noun}{whose} without a usable mask or box: {said}")
+    assert (found.counts.instances, found.counts.predictions) == ((2, 2) if noun == "object" else (3, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
         ("del predictions['annotations']", "Predictions: the list 'annotations' is missing."),
         ("predictions['images'][1]['id'] = 1001", "Predictions: the image id 1001 occurs twice."),
-        ("predictions['images'][1]['file_name'] = '1.jpg'", "Predictions: two images have the file name '1.jpg'."),
-        ("truth['images'][1]['file_name'] = '1.jpg'", "Ground truth: two images have the file name '1.jpg'."),
+        (
+            "predictions['images'][1]['file_name'] = '1.jpg'",
+            "Predictions: two images have the file name '1.jpg', by which images are matched; remove one of",
+        ),
+        (
+            "truth['images'][1]['file_name'] = '1.jpg'",
+            "Ground truth: two images have the file name '1.jpg', by which images are matched; remove one of",
+        ),
         (
             "del predictions['images'][1]['file_name']",
             "Predictions: image 1000 has no 'file_name', by which images are matched.",
@@ -189,8 +276,23 @@ def test_a_bad_ground_truth_or_bad_results_raise_one_clear_error(change: str, sa
         ),
         (
             "predictions['images'][0].update(width=30, height=20)",
-            "Predictions: the image '1.jpg' has 30×20 pixels, in the ground truth 60×40.",
+            "Predictions: the image '1.jpg' has 30×20 pixels, in the ground truth 60×40: both are of the photo",
         ),
+        (
+            "predictions['images'][0].update(width=40, height=60)",
+            "Predictions: the image '1.jpg' has 40×60 pixels, in the ground truth 60×40: width and height are "
+            "exchanged, so one of the two is in the orientation of the stored file and the other is of the photo "
+            "as seen (EXIF orientation applied",
+        ),
+        (
+            "predictions['images'][0].update(width=50, height=50)",
+            "Predictions: the image '1.jpg' has 50×50 pixels, in the ground truth 60×40: give predictions of the same",
+        ),
+        (
+            "predictions['images'][0]['file_name'] = 'x.jpg'; predictions['images'][1]['file_name'] = 'y.jpg'",
+            "Predictions: none of 2 images is in the ground truth: 'x.jpg', 'y.jpg'; the ground truth has '1.jpg' with",
+        ),
+        ("predictions['images'].clear()", "Predictions: 'images' is empty, so there is nothing to compare"),
         ("predictions['annotations'][0]['score'] = nan", "Predictions: annotation 0 has the score nan: a finite"),
     ],
 )
@@ -226,8 +328,10 @@ def test_a_ground_truth_that_is_a_list_is_refused() -> None:
         ([{"ann_ids": [1]}], "Pairs: pair 1 must have 'ann_ids' with two different ids."),
         ([{"ann_ids": [1, 2]}, {"ann_ids": [1, 1]}], "Pairs: pair 2 must have 'ann_ids' with two different ids."),
         ([{"image_id": 1}], "Pairs: pair 1 must have 'ann_ids' with two different ids."),
-        ([{"ann_ids": [1, 77]}], "Pairs: pair 1 names 77, which is no annotation of the ground truth."),
-        ([{"ann_ids": [1, []]}], "Pairs: pair 1 names [], which is no annotation of the ground truth."),
+        ([{"ann_ids": [1, "1"]}], "Pairs: pair 1 must have 'ann_ids' with two different ids."),
+        ([{"ann_ids": [1, 77]}], "Pairs: the ground truth has none of the annotations, such as 77."),
+        ([{"ann_ids": [1, []]}], "Pairs: pair 1 must have 'ann_ids' with two different ids."),
+        ([{"ann_ids": [1, True]}], "Pairs: pair 1 must have 'ann_ids' with two different ids."),
         ([{"ann_ids": [1, 3]}], "Pairs: the members of pair 1 are on different images."),
         ({"couples": []}, "Pairs: the list 'pairs' is missing."),
         ([5], "Pairs: it must be a list of objects."),
@@ -246,17 +350,27 @@ def test_pairs_need_ids_that_name_one_annotation() -> None:
         evaluate(truth, results, pairs=[])
 
 
-def test_images_asked_for_must_be_there() -> None:
+def test_images_asked_for_that_are_not_there_are_counted() -> None:
     truth, results = broken("pass", "results")
-    with pytest.raises(InputError) as caught:
-        evaluate(truth, results, image_ids=[1, 5, "6.jpg", "7", "8"])
-    assert str(caught.value) == "4 of the 5 images asked for are not in the ground truth: 5, '6.jpg', '7', …."
+    found = evaluate(truth, results, image_ids=[1, 5, "6.jpg", "7", "8"])
+    assert found.counts.images == 1
+    (notice,) = [one for one in found.notices if one.kind == "unknown_image_ids"]
+    assert notice.text == (
+        "Left out: 4 of the 5 images asked for, which the ground truth does not have: 5, '6.jpg', '7', …."
+    )
+    with pytest.raises(InputError, match=r"^None of the images asked for is in the ground truth: '6\.jpg', 7\.$"):
+        evaluate(truth, results, image_ids=["6.jpg", 7])
     with pytest.raises(InputError, match="There is no image to evaluate"):
         evaluate(truth, results, image_ids=[])
+    with pytest.raises(InputError, match="must be a list of ids or file names, not one text"):
+        evaluate(truth, results, image_ids="12")
+    with pytest.raises(InputError, match="True is neither the id nor the file name"):
+        evaluate(truth, results, image_ids=[True])
     truth["images"][0]["file_name"], truth["images"][1]["file_name"] = "a/x.jpg", "x.jpg"
     assert evaluate(truth, results, image_ids=["x.jpg"]).counts.instances == 1  # whole names are tried first
     truth["images"][1]["file_name"] = "b/x.jpg"
-    with pytest.raises(InputError, match=r"1 of the 1 images asked for are not in the ground truth: 'x\.jpg'"):
+    assert evaluate(truth, results, image_ids=["b/x.jpg"]).counts.instances == 1
+    with pytest.raises(InputError, match=r"None of the images asked for is in the ground truth: 'x\.jpg'"):
         evaluate(truth, results, image_ids=["x.jpg"])
 
 

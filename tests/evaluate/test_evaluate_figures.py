@@ -160,18 +160,16 @@ def test_the_table_has_percent_and_dashes_and_says_what_was_left_out() -> None:
     truth = truth_of({1: [LEFT, RIGHT], 2: [LEFT]})
     results = results_of({1: [BOTH, LEFT], 7: [LEFT]})
     lines = markdown(evaluate(truth, results, pairs=[{"ann_ids": [1, 2]}])).splitlines()
-    assert lines[:2] == ["| % | mask | box |", "|:--|--:|--:|"]
-    rows = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:4]] for line in lines[2:-2]}
+    assert lines[:2] == ["note: Left out: 1 prediction on 1 image that the ground truth does not have: 7.", ""]
+    assert lines[2:4] == ["| % | mask | box |", "|:--|--:|--:|"]
+    rows = {line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")[2:4]] for line in lines[4:-2]}
     assert len(rows) == len(fields(Figures)) + 3
     assert rows["AR1"] == ["3.33", "3.33"]  # one of three, at one of ten thresholds
     assert rows["AP large"] == ["–", "–"]
     assert rows["CorLoc"] == ["–", "50.00"]
     assert rows["mean best IoU"] == ["50.00", "–"]
     assert rows["pairs separated"] == ["100.00", "–"]
-    assert lines[-1] == (
-        "2 images, 3 objects, 2 predictions (1.00 an image), 1 touching pair."
-        " Left out: 1 prediction on 1 image that the ground truth does not have."
-    )
+    assert lines[-1] == "2 images, 3 objects, 2 predictions (1.00 an image), 1 touching pair."
 
 
 def test_the_table_of_boxes_alone_has_a_column_of_dashes() -> None:
@@ -191,6 +189,9 @@ def test_json_has_every_figure_and_null_where_undefined() -> None:
     assert document["pairs_separated"] is None
     assert document["counts"]["images"] == 1
     assert document["overlap"] == "mask"
+    assert document["notices"] == []
+    lost = to_json(evaluate(truth_of({1: [LEFT]}), results_of({1: [LEFT], 7: [LEFT]})))["notices"]
+    assert [(one["kind"], one["count"]) for one in lost] == [("unmatched_images", 1)]
 
 
 # --- errors

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,20 @@ from torch import Tensor
 from cuts3d.errors import InputError, shown
 from cuts3d.extract import decode_confidence
 from cuts3d.grids import fit_shorter_side, resize_image, resize_map
-from cuts3d.io.coco import CocoDocument, DocumentInput, ImageRecord, Size, decode_rle, read_document, rle_area, to_rle
+from cuts3d.io.coco import (
+    CocoDocument,
+    DocumentInput,
+    EmptyMaskError,
+    ImageRecord,
+    Size,
+    decode_rle,
+    frame_difference,
+    read_document,
+    rle_area,
+    to_rle,
+)
+from cuts3d.io.coco.fields import crowd_field
+from cuts3d.io.coco.numbers import as_number
 from cuts3d.io.photos import read_image
 from training.data.augment import LEAST_PIXELS, nearest, remove_small_components
 from training.data.samples import Sample
@@ -130,9 +142,10 @@ class PseudoLabels:
         h, w = image.shape[:2]
         fits = max(h, w) / max(stated)
         if any(abs(own - fits * side) > ROUNDING for own, side in zip((h, w), stated, strict=True)):
+            reason = frame_difference((h, w), stated) or "give the photos that the labels were made from"
             raise InputError(
                 f"The photo '{name}', read at {w}×{h} pixels, does not have the aspect ratio of its labels' "
-                f"{stated[1]}×{stated[0]}: give the photos that the labels were made from."
+                f"{stated[1]}×{stated[0]}: {reason}."
             )
         return torch.tensor(resize_image(image, shape)).permute(2, 0, 1).float().div_(255).contiguous()
 
@@ -171,11 +184,14 @@ def _records(source: CocoDocument, min_score: float, top_labels: int) -> list[Re
 
 
 def _label(entry: Mapping[str, Any], photo: ImageRecord, min_score: float) -> Record | None:
-    """One label, checked; None if it is left out."""
+    """One label, checked; None if it is left out, as a shape without any pixel is."""
     score, mean = (_fraction(entry, key) for key in ("score", "mean_confidence"))
-    if entry.get("iscrowd") or score < min_score:
+    if crowd_field(entry) or score < min_score:
         return None
-    rle = to_rle(entry.get("segmentation"), photo.size)
+    try:
+        rle = to_rle(entry.get("segmentation"), photo.size)
+    except EmptyMaskError:
+        return None
     if rle_area(rle) < LEAST_PIXELS:
         return None
     counts = rle["counts"].decode("ascii")
@@ -188,12 +204,12 @@ def _label(entry: Mapping[str, Any], photo: ImageRecord, min_score: float) -> Re
 
 
 def _fraction(entry: Mapping[str, Any], key: str) -> float:
-    value = entry.get(key)
-    if value is None:
+    if entry.get(key) is None:
         return 1.0
-    if not isinstance(value, Real) or not 0 <= value <= 1:  # pyright: ignore[reportOperatorIssue]
-        raise ValueError(f"has the '{key}' {shown(value)}, which is no number from 0 to 1")
-    return float(value)
+    value = as_number(entry[key])
+    if value is None or not 0 <= value <= 1:
+        raise ValueError(f"has the '{key}' {shown(entry[key])}, which is no number from 0 to 1")
+    return value
 
 
 def _name(source: CocoDocument, photo: ImageRecord) -> str:

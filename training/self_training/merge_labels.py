@@ -16,10 +16,12 @@ from cuts3d.io.coco import (
     ImageRecord,
     Size,
     document_header,
+    frame_difference,
     read_document,
     rle_iou,
     to_rle,
 )
+from cuts3d.io.coco.fields import number_field
 from cuts3d.io.files import write_json
 from training.self_training.scores import DETECTOR_SCORE, ScoreRange, detector_score, rescaled
 
@@ -63,13 +65,18 @@ def merge_labels(
         photo's detections come first. Annotations are numbered from 1. Neither input is changed.
 
     Raises:
-        InputError: A document is not valid, or the two state different sizes of a photo.
+        InputError: A document is not valid, or the two have no photo in common or state different sizes of one.
         ConfigError: The score is outside [0, 1].
     """
     if not 0 <= score <= 1:
         raise ConfigError(f"The least score of a kept detection must be in [0, 1]; it is {score:g}.")
     new = _by_name(read_document(predictions, "Predictions"), score)
     old = _by_name(read_document(labels, "Labels"), None)
+    if old and new and not old.keys() & new.keys():
+        raise InputError(
+            f"Predictions and labels have no photo in common, such as {shown(next(iter(new)))} and "
+            f"{shown(next(iter(old)))}: both must name the photos inside the same folder."
+        )
     images: list[Record] = []
     annotations: list[Record] = []
     kept = 0
@@ -134,9 +141,11 @@ def _scaled(detected: Sequence[Mask], old: ScoreRange, new: ScoreRange) -> list[
 def _pair(name: str, new: PhotoMasks | None, old: PhotoMasks | None) -> tuple[Size, list[Mask], list[Mask]]:
     """Size, detections and earlier labels of a photo that is in one document or in both."""
     if new is not None and old is not None and new.size != old.size:
+        reason = frame_difference(new.size, old.size)
         raise InputError(
             f"The photo '{name}' has {new.size[1]}×{new.size[0]} pixels in the predictions and "
-            f"{old.size[1]}×{old.size[0]} in the labels; both must be made from the same photos."
+            f"{old.size[1]}×{old.size[0]} in the labels; both must be made from the same photos"
+            f"{f' ({reason})' if reason else ''}."
         )
     known = new or old
     assert known is not None
@@ -149,7 +158,8 @@ def _by_name(source: CocoDocument, least_score: float | None) -> dict[str, Photo
     def read(entry: Mapping[str, Any], photo: ImageRecord) -> Mask | None:
         if least_score is not None and detector_score(entry) < least_score:
             return None
-        return dict(entry), to_rle(entry.get("segmentation"), photo.size)
+        score = {} if least_score is None else {"score": number_field(entry, "score")}
+        return {**entry, **score}, to_rle(entry.get("segmentation"), photo.size)
 
     known = source.images()
     found = source.annotations_by_image(known, read)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from cuts3d.errors import shown
+from cuts3d.io.coco.numbers import as_number
 
 DETECTOR_SCORE = "detector_score"  # where `rank_detections` keeps the detector's own score
 ScoreRange = tuple[float, float]
@@ -19,9 +19,10 @@ def detector_score(entry: Mapping[str, Any]) -> float:
         ValueError: There is none; the message is the end of the sentence "annotation 3 …".
     """
     value = entry.get(DETECTOR_SCORE, entry.get("score"))
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+    number = as_number(value)
+    if number is None:
         raise ValueError(f"has the 'score' {shown(value)}, which is no number; give what 'cuts3d detect' wrote")
-    return float(value)
+    return number
 
 
 def rescaled(score: float, old: ScoreRange, new: ScoreRange) -> float:

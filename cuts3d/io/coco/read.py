@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cuts3d.errors import InputError, shown
-from cuts3d.io.coco.images import ImageId, ImageRecord
+from cuts3d.io.coco.ids import ImageId, as_id
+from cuts3d.io.coco.images import ImageRecord
 from cuts3d.io.files import read_json
 
 DocumentInput = Mapping[str, Any] | Sequence[Any] | str | Path  # content, or the path of a JSON file
@@ -35,36 +35,38 @@ class CocoDocument:
         """The images by id, in their order.
 
         Raises:
-            InputError: The list is missing, an image has no id, two images have the same id, or a size is not two
-                positive whole numbers.
+            InputError: The list is missing, an image has no id, two images have ids that name the same, such as 1 and
+                "1", or a size is not two positive whole numbers.
         """
         found: dict[ImageId, ImageRecord] = {}
+        written: dict[ImageId, Any] = {}
         for position, entry in enumerate(self.entries("images"), start=1):
             try:
                 image = ImageRecord.from_coco(entry)
             except ValueError as error:
-                name = shown(entry["id"]) if isinstance(entry.get("id"), (Integral, str)) else position
+                name = position if as_id(entry.get("id")) is None else shown(entry["id"])
                 raise InputError(f"{self.label}: image {name} {error}.") from None
             if image.id in found:
-                raise InputError(f"{self.label}: the image id {shown(image.id)} occurs twice.")
-            found[image.id] = image
+                raise InputError(f"{self.label}: {_twice(written[image.id], entry['id'])}.")
+            found[image.id], written[image.id] = image, entry["id"]
         return found
 
     def annotations(self) -> Sequence[Entry]:
-        """The annotations, or the entries of a list of results; each has a usable `image_id`.
+        """The annotations, or the entries of a list of results; each has a usable `image_id`: read it with `image_id`.
 
         Raises:
             InputError: There is no such list, or an annotation has no usable `image_id` or `id`.
         """
         found = self.objects(self.content, "it") if is_list(self.content) else self.entries("annotations")
         for position, entry in enumerate(found, start=1):
-            if not isinstance(entry.get("id", 0), (Integral, str)):
+            if entry.get("id") is not None and as_id(entry["id"]) is None:
+                found_id = shown(entry["id"])
                 raise InputError(
-                    f"{self.label}: entry {position} has the 'id' {shown(entry['id'])}, which is no number or text."
+                    f"{self.label}: entry {position} has the 'id' {found_id}, which is no whole number or text."
                 )
-            if not isinstance(entry.get("image_id"), (Integral, str)):
+            if as_id(entry.get("image_id")) is None:
                 name = describe_annotation(entry, position)
-                raise InputError(f"{self.label}: {name} has no 'image_id' that is a number or text.")
+                raise InputError(f"{self.label}: {name} has no 'image_id' that is a whole number or text.")
         return found
 
     def annotations_by_image(
@@ -85,12 +87,13 @@ class CocoDocument:
         """
         found: dict[ImageId, list[T]] = defaultdict(list)
         for position, entry in enumerate(self.annotations(), start=1):
+            image = images.get(image_id(entry))
             with self.naming(entry, position):
-                if entry["image_id"] not in images:
+                if image is None:
                     raise ValueError("is on an image that 'images' does not list")
-                value = read(entry, images[entry["image_id"]])
+                value = read(entry, image)
             if value is not None:
-                found[entry["image_id"]].append(value)
+                found[image.id].append(value)
         return dict(found)
 
     def entries(self, key: str) -> Sequence[Entry]:
@@ -139,9 +142,22 @@ def read_document(document: DocumentInput, label: str) -> CocoDocument:
     return CocoDocument(f"{label} '{document}'", read_json(Path(document)))
 
 
+def image_id(entry: Entry) -> ImageId:
+    """The id of the image of an annotation that `CocoDocument.annotations` has checked."""
+    found = as_id(entry["image_id"])
+    assert found is not None
+    return found
+
+
 def describe_annotation(entry: Entry, position: int) -> str:
     """What an error calls an annotation: by its id, else by its position in the list, from 1."""
-    return f"annotation {shown(entry['id'])}" if "id" in entry else f"entry {position}"
+    return f"entry {position}" if entry.get("id") is None else f"annotation {shown(entry['id'])}"
+
+
+def _twice(first: Any, second: Any) -> str:
+    if repr(first) == repr(second):
+        return f"the image id {shown(first)} occurs twice"
+    return f"the image ids {shown(first)} and {shown(second)} name the same image; give each image its own"
 
 
 def is_list(content: Any) -> bool:

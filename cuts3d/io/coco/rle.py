@@ -14,7 +14,8 @@ import pycocotools.mask
 
 from cuts3d.arrays import BoolArray, FloatArray, IntArray
 from cuts3d.errors import shown
-from cuts3d.io.coco.images import Size
+from cuts3d.io.coco.faults import EmptyMaskError, FrameError, GeometryError, Size, frame_difference
+from cuts3d.io.coco.numbers import as_number
 from cuts3d.io.limits import MAX_PIXELS
 
 RLE = dict[str, Any]  # size [h, w], counts as bytes or ASCII text
@@ -50,27 +51,31 @@ def to_rle(segmentation: Any, size: Size | None) -> RLE:
         `size` [h, w] and `counts` (bytes).
 
     Raises:
-        ValueError: It cannot be used; the message completes "annotation 3 …".
+        GeometryError: It cannot be used. Its subclass EmptyMaskError: no polygon has three points.
+        FrameError: It is of the turned or resized image, so that no mask of its document fits.
+        ValueError: It needs a size, and there is none. All messages complete "annotation 3 …".
     """
     if isinstance(segmentation, Mapping):
         return _from_runs(segmentation, size)
     if isinstance(segmentation, Sequence) and not isinstance(segmentation, (str, bytes)):
         return _from_polygons(segmentation, size)
-    raise ValueError("has a segmentation that is neither polygons nor run lengths")
+    raise GeometryError("has a segmentation that is neither polygons nor run lengths")
 
 
 def _from_runs(segmentation: Mapping[str, Any], size: Size | None) -> RLE:
     if "size" not in segmentation or "counts" not in segmentation:
-        raise ValueError("has run lengths without 'size' or without 'counts'")
+        raise GeometryError("has run lengths without 'size' or without 'counts'")
     h, w = _stated_size(segmentation["size"])
     if size is not None and (h, w) != size:
-        raise ValueError(f"has a segmentation of {w}×{h} pixels on an image of {size[1]}×{size[0]}")
+        what = f"has a segmentation of {w}×{h} pixels on an image of {size[1]}×{size[0]}"
+        reason = frame_difference((h, w), size)
+        raise FrameError(f"{what}: {reason}") if reason else GeometryError(what)
     counts = segmentation["counts"]
     if isinstance(counts, str):
         counts = counts.encode("utf-8", "replace")
     runs = run_lengths(counts) if isinstance(counts, bytes) else _listed_runs(counts)
     if runs.min(initial=0) < 0 or runs.max(initial=0) > h * w or runs.sum() != h * w:
-        raise ValueError(f"has broken run lengths: they do not add up to {w}×{h} pixels")
+        raise GeometryError(f"has broken run lengths: they do not add up to {w}×{h} pixels")
     if isinstance(counts, bytes):
         return {"size": [h, w], "counts": counts}
     rle = _coco.frPyObjects({"size": [h, w], "counts": runs.tolist()}, h, w)
@@ -78,12 +83,10 @@ def _from_runs(segmentation: Mapping[str, Any], size: Size | None) -> RLE:
 
 
 def _stated_size(size: Any) -> Size:
-    try:
-        h, w = (int(side) for side in size)
-    except (TypeError, ValueError, OverflowError):
-        h = w = 0
-    if min(h, w) < 1:
-        raise ValueError("has run lengths whose 'size' is not [height, width]")
+    sides = [as_number(side) for side in size] if isinstance(size, Sequence | np.ndarray) else []
+    if len(sides) != 2 or any(side is None or side < 1 or side != int(side) for side in sides):
+        raise GeometryError("has run lengths whose 'size' is not [height, width]")
+    h, w = (int(side or 0) for side in sides)
     _check_pixels((h, w))
     return h, w
 
@@ -91,14 +94,14 @@ def _stated_size(size: Any) -> Size:
 def _check_pixels(size: Size) -> None:
     """A few bytes can describe a mask of any size, so refuse masks that are larger than any photo."""
     if size[0] * size[1] > MAX_PIXELS or max(size) > LONGEST_SIDE:
-        raise ValueError(f"is on an image of {shown(size[1])}×{shown(size[0])} pixels, more than any photo has")
+        raise GeometryError(f"is on an image of {shown(size[1])}×{shown(size[0])} pixels, more than any photo has")
 
 
 def _listed_runs(counts: Any) -> IntArray:
     try:
         return np.asarray(counts, dtype=np.int64).reshape(-1)
     except (TypeError, ValueError, OverflowError):
-        raise ValueError("has broken run lengths: 'counts' is neither text nor a list of whole numbers") from None
+        raise GeometryError("has broken run lengths: 'counts' is neither text nor a list of whole numbers") from None
 
 
 def run_lengths(counts: bytes) -> IntArray:
@@ -108,16 +111,16 @@ def run_lengths(counts: bytes) -> IntArray:
     character of a number carries its sign. From the fourth run on, a number is the difference to the run two before.
 
     Raises:
-        ValueError: The text does not have this form.
+        GeometryError: The text does not have this form.
     """
     codes = np.frombuffer(counts, dtype=np.uint8).astype(np.int64) - 48
     if not codes.size or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
-        raise ValueError("has broken run lengths: 'counts' is not COCO's compressed text")
+        raise GeometryError("has broken run lengths: 'counts' is not COCO's compressed text")
     ends = np.flatnonzero((codes & 32) == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
     lengths = ends - starts + 1
     if lengths.max() > LONGEST_RUN_CODES:
-        raise ValueError("has broken run lengths: a run is longer than any image")
+        raise GeometryError("has broken run lengths: a run is longer than any image")
     positions = np.arange(codes.size) - np.repeat(starts, lengths)  # of a character inside its number
     runs = np.add.reduceat((codes & 31) << (5 * positions), starts)
     runs -= np.where(codes[ends] & 16, np.left_shift(1, 5 * lengths), 0)
@@ -127,19 +130,22 @@ def run_lengths(counts: bytes) -> IntArray:
 
 
 def _from_polygons(segmentation: Sequence[Any], size: Size | None) -> RLE:
+    if not len(segmentation):
+        raise GeometryError("has an empty segmentation")
     if size is None:
         raise ValueError("has polygons, but its image states no 'width' and 'height'")
     try:
         polygons = [np.asarray(polygon, dtype=np.float64) for polygon in segmentation]
     except (TypeError, ValueError, OverflowError):
-        raise ValueError("has polygons that are not lists of numbers") from None
-    if any(p.ndim != 1 or p.size < 6 or p.size % 2 or not np.isfinite(p).all() for p in polygons):
-        raise ValueError("has a polygon that is not x, y, x, y, … of three points or more")
+        raise GeometryError("has polygons that are not lists of numbers") from None
+    if any(p.ndim != 1 or p.size % 2 or not np.isfinite(p).all() for p in polygons):
+        raise GeometryError("has a polygon that is not x, y, x, y, …")
+    polygons = [p for p in polygons if p.size >= 6]  # others have no area
     if not polygons:
-        raise ValueError("has an empty segmentation")
+        raise EmptyMaskError("has no polygon of three points or more")
     _check_pixels(size)
     if any(abs(p).max() > (1 + FARTHEST) * max(size) for p in polygons):
-        raise ValueError(f"has a polygon that reaches far beyond its image of {size[1]}×{size[0]} pixels")
+        raise GeometryError(f"has a polygon that reaches far beyond its image of {size[1]}×{size[0]} pixels")
     parts = _coco.frPyObjects([p.tolist() for p in polygons], *size)
     merged = _coco.merge(parts)
     return {"size": [int(s) for s in merged["size"]], "counts": merged["counts"]}
@@ -153,6 +159,11 @@ def rle_area(rle: RLE) -> float:
 def rle_box(rle: RLE) -> tuple[float, ...]:
     """Box (x, y, width, height) of a mask, in pixels."""
     return tuple(float(v) for v in _coco.toBbox(rle))
+
+
+def rle_boxes(rles: Sequence[RLE]) -> FloatArray:
+    """Boxes (x, y, width, height) of masks, in pixels; float64 [n, 4]."""
+    return np.asarray(_coco.toBbox(list(rles))).reshape(-1, 4)
 
 
 def rle_iou(first: Sequence[RLE], second: Sequence[RLE]) -> FloatArray:
