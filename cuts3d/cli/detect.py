@@ -65,11 +65,11 @@ def _is_photo(path: Path) -> bool:
     """Whether a path is one photo, whatever its suffix."""
     from PIL import Image
 
-    from cuts3d.extract.sources import SUFFIXES
+    from cuts3d.io.photo_names import is_photo_name
 
-    if not path.is_file():
+    if not path.is_file() or path.suffix.lower() == ".txt":
         return False
-    if path.suffix.lower() in SUFFIXES:
+    if is_photo_name(path.name):
         return True
     try:
         with Image.open(path):
@@ -116,8 +116,10 @@ def _detect_folder(options: argparse.Namespace) -> int:
     if options.out.is_dir():
         raise ConfigError(f"For a folder of photos --out is the COCO file to write; '{options.out}' is a folder.")
     from cuts3d.cli.progress import photo_bar
+    from cuts3d.cli.summary import Notes, exit_code
     from cuts3d.detector.predict import predict
 
+    notes = Notes()
     with photo_bar(quiet=options.quiet) as show:
         counts = predict(
             options.source,
@@ -127,8 +129,10 @@ def _detect_folder(options: argparse.Namespace) -> int:
             limit=options.limit,
             device=_device(options),
             progress=show,
+            note=notes,
         )
     if not options.quiet:
         failed = f"; {counts['failures']} could not be read, see 'failures' in it" if counts["failures"] else ""
         print(f"{counts['annotations']} objects in {counts['images']} photos, written to {options.out}{failed}")
-    return 0
+        print(*notes.sentences, sep="\n", end="\n" if notes.sentences else "")
+    return exit_code(counts, options.out, "Mend or remove them, and run it again.")
