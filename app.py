@@ -6,8 +6,11 @@ import argparse
 import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no usage data leaves the machine
+PORT = os.environ.pop("GRADIO_SERVER_PORT", "7860")  # Gradio's import fails where it is no number
 
+from cuts3d.cli.output import command
 from ui.page import build_page, launch_options
+from ui.server.address import checked_port
 from ui.server.allocator import limit_arenas
 from ui.server.leftovers import use_private_folder
 
@@ -16,14 +19,16 @@ use_private_folder()
 demo = build_page()
 
 
+@command
 def main() -> None:
     """Serve the page."""
     parser = argparse.ArgumentParser(description="CutS3D Explorer")
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"))
-    parser.add_argument("--port", type=int, default=int(os.environ.get("GRADIO_SERVER_PORT", "7860")))
+    parser.add_argument("--port", default=PORT)
     options = parser.parse_args()
-    demo.launch(server_name=options.host, server_port=options.port, **launch_options())
+    port = checked_port(options.host, options.port)
+    demo.launch(server_name=options.host, server_port=port, **launch_options())
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -15,6 +15,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from cuts3d.cli.output import command
+
 ROOT = Path(__file__).resolve().parents[1]
 STRONG = re.compile(r"(?<![A-Za-z])A?GPL|(?<!Lesser )General Public License|Affero", re.IGNORECASE)
 EXCEPTION = re.compile(r"\bWITH\b|exception", re.IGNORECASE)  # such as the runtime libraries of GCC
@@ -99,6 +101,7 @@ def _texts(package: Distribution) -> Iterator[str]:
                 continue
 
 
+@command
 def main() -> None:
     """Print the table; the exit code says whether all may be built on."""
     parser = argparse.ArgumentParser(prog="python -m scripts.licences", description=__doc__)
@@ -120,4 +123,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from cuts3d.cli.output import command
+
 ROOT = Path(__file__).resolve().parents[1]
 PRODUCT = ("app", "cuts3d", "training", "ui")
 MANY_PARAMETERS, MOST_PARAMETERS, MOST_ATTRIBUTES = 6, 8, 10
@@ -216,6 +218,7 @@ def _percent(flags: Iterable[bool]) -> str:
     return f"{100 * sum(listed) / max(len(listed), 1):.1f} %"
 
 
+@command
 def main() -> None:
     """Print the table, one column for each root."""
     parser = argparse.ArgumentParser(prog="python -m scripts.structure", description=__doc__)
@@ -229,4 +232,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

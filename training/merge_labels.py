@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from cuts3d.errors import CutS3DError
+from cuts3d.cli.output import command
 from training.recipes import get_recipe
 from training.self_training.merge_labels import check_ranked, merge_labels, write_labels
 
@@ -32,19 +32,16 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
+@command
 def main() -> int:
     """Merge two files."""
     options = parser().parse_args()
-    try:
-        recipe = get_recipe(options.recipe) if options.recipe is not None else None
-        ranges = recipe.score_ranges if recipe is not None else {}
-        document = merge_labels(options.predictions, options.labels, score=options.score, **ranges)
-        if recipe is not None and recipe.rank_detections:
-            check_ranked(document, f"Predictions '{options.predictions}'")
-        write_labels(document, options.out)
-    except CutS3DError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    recipe = get_recipe(options.recipe) if options.recipe is not None else None
+    ranges = recipe.score_ranges if recipe is not None else {}
+    document = merge_labels(options.predictions, options.labels, score=options.score, **ranges)
+    if recipe is not None and recipe.rank_detections:
+        check_ranked(document, f"Predictions '{options.predictions}'")
+    write_labels(document, options.out)
     info = document["info"]
     print(f"{options.out}: {info['detections']} detections and {info['earlier_labels']} earlier labels.")
     return 0

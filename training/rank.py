@@ -11,8 +11,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from cuts3d.cli.output import command
 from cuts3d.cli.progress import photo_bar
-from cuts3d.errors import CutS3DError
 from training.self_training.merge_labels import write_labels
 from training.self_training.rank import rank_detections
 
@@ -31,16 +31,13 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
+@command
 def main() -> int:
     """Rank, with a progress bar."""
     options = parser().parse_args()
-    try:
-        with photo_bar(quiet=options.quiet) as show:
-            ranked = rank_detections(options.folder, options.predictions, progress=show)
-            write_labels(ranked, options.out)
-    except CutS3DError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    with photo_bar(quiet=options.quiet) as show:
+        ranked = rank_detections(options.folder, options.predictions, progress=show)
+        write_labels(ranked, options.out)
     if not options.quiet:
         print(f"{options.out}: {len(ranked['annotations'])} objects, ranked.")
     return 0

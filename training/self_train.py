@@ -17,7 +17,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from cuts3d.errors import ConfigError, CutS3DError
+from cuts3d.cli.output import command
+from cuts3d.errors import ConfigError
 from training.loop.processes import stopping
 from training.recipes import NAMES, get_recipe
 from training.recipes.settings import with_settings
@@ -61,36 +62,33 @@ def parsed_scores(text: str) -> tuple[float, ...]:
         raise ConfigError(f"--score takes numbers with commas between, such as 0.7,0.65; it is '{text}'.") from None
 
 
+@command
 def main() -> int:
     """Self-train, with a progress bar for each step of each round."""
     options = parser().parse_args()
-    try:
-        with stopping() as stop, tqdm(file=sys.stderr) as bar:
+    with stopping() as stop, tqdm(file=sys.stderr) as bar:
 
-            def show(what: str, done: int, total: int) -> None:
-                if bar.desc != f"{what}: ":
-                    bar.reset(total)
-                    bar.set_description(what)
-                bar.update(done - bar.n)
+        def show(what: str, done: int, total: int) -> None:
+            if bar.desc != f"{what}: ":
+                bar.reset(total)
+                bar.set_description(what)
+            bar.update(done - bar.n)
 
-            inputs = RoundInputs(
-                recipe=with_settings(get_recipe(options.recipe), options.set),
-                photos=options.photos,
-                labels=options.labels,
-                checkpoint=options.checkpoint,
-            )
-            final = self_train(
-                inputs,
-                options.out,
-                rounds=options.rounds,
-                scores=parsed_scores(options.score),
-                device=options.device,
-                progress=show,
-                stop=stop,
-            )
-    except CutS3DError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+        inputs = RoundInputs(
+            recipe=with_settings(get_recipe(options.recipe), options.set),
+            photos=options.photos,
+            labels=options.labels,
+            checkpoint=options.checkpoint,
+        )
+        final = self_train(
+            inputs,
+            options.out,
+            rounds=options.rounds,
+            scores=parsed_scores(options.score),
+            device=options.device,
+            progress=show,
+            stop=stop,
+        )
     print(f"The detector is in {final}; use it: cuts3d detect FOLDER --checkpoint {final} --out found.json")
     return 0
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
+from cuts3d.cli.output import command
 from cuts3d.detector.network import CascadeMaskRCNN
-from cuts3d.errors import CutS3DError
 from training.data.dataset import PseudoLabels
 from training.loop.processes import processes, stopping
 from training.loop.train import Metrics, train
@@ -37,34 +37,31 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
+@command
 def main() -> int:
     """Train, with a progress bar."""
     options = parser().parse_args()
-    try:
-        with stopping() as stop, processes(options.device) as context:
-            recipe = with_settings(get_recipe(options.recipe), options.set)
-            dataset = PseudoLabels.of_recipe(options.photos, options.labels, recipe, limit=options.limit)
-            with tqdm(total=recipe.iterations, unit=" steps", disable=not context.is_first, file=sys.stderr) as bar:
+    with stopping() as stop, processes(options.device) as context:
+        recipe = with_settings(get_recipe(options.recipe), options.set)
+        dataset = PseudoLabels.of_recipe(options.photos, options.labels, recipe, limit=options.limit)
+        with tqdm(total=recipe.iterations, unit=" steps", disable=not context.is_first, file=sys.stderr) as bar:
 
-                def show(metrics: Metrics, _: CascadeMaskRCNN) -> None:
-                    bar.update(int(metrics["step"]) - bar.n)
-                    bar.set_postfix(loss=f"{metrics['total']:.3f}", refresh=False)
+            def show(metrics: Metrics, _: CascadeMaskRCNN) -> None:
+                bar.update(int(metrics["step"]) - bar.n)
+                bar.set_postfix(loss=f"{metrics['total']:.3f}", refresh=False)
 
-                final = train(
-                    recipe,
-                    dataset,
-                    options.out,
-                    init=options.init,
-                    on_step=show,
-                    stop=stop,
-                    device=str(context.device),
-                    info={"name": options.recipe, "labels": options.labels.name},
-                )
-            if context.is_first:
-                print(f"The detector is in {final}; use it: cuts3d detect FOLDER --checkpoint {final} --out found.json")
-    except CutS3DError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+            final = train(
+                recipe,
+                dataset,
+                options.out,
+                init=options.init,
+                on_step=show,
+                stop=stop,
+                device=str(context.device),
+                info={"name": options.recipe, "labels": options.labels.name},
+            )
+        if context.is_first:
+            print(f"The detector is in {final}; use it: cuts3d detect FOLDER --checkpoint {final} --out found.json")
     return 0
 
 

@@ -63,10 +63,12 @@ def run_detect(options: argparse.Namespace) -> int:
 
 def _is_photo(path: Path) -> bool:
     """Whether a path is one photo, whatever its suffix."""
-    from cuts3d.extract.sources import SUFFIXES
     from cuts3d.io.photo_files import is_picture
+    from cuts3d.io.photo_names import is_photo_name
 
-    return path.is_file() and (path.suffix.lower() in SUFFIXES or is_picture(path))
+    if not path.is_file() or path.suffix.lower() == ".txt":
+        return False
+    return is_photo_name(path.name) or is_picture(path)
 
 
 def _device(options: argparse.Namespace) -> str:
@@ -110,8 +112,10 @@ def _detect_folder(options: argparse.Namespace) -> int:
     if options.out.is_dir():
         raise ConfigError(f"For a folder of photos --out is the COCO file to write; '{options.out}' is a folder.")
     from cuts3d.cli.progress import photo_bar
+    from cuts3d.cli.summary import Notes, exit_code
     from cuts3d.detector.predict import predict
 
+    notes = Notes()
     with photo_bar(quiet=options.quiet) as show:
         counts = predict(
             options.source,
@@ -121,8 +125,10 @@ def _detect_folder(options: argparse.Namespace) -> int:
             limit=options.limit,
             device=_device(options),
             progress=show,
+            note=notes,
         )
     if not options.quiet:
         failed = f"; {counts['failures']} could not be read, see 'failures' in it" if counts["failures"] else ""
         print(f"{counts['annotations']} objects in {counts['images']} photos, written to {options.out}{failed}")
-    return 0
+        print(*notes.sentences, sep="\n", end="\n" if notes.sentences else "")
+    return exit_code(counts, options.out, "Mend or remove them, and run it again.")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cuts3d.cli.options import add_config, read_config
+from cuts3d.cli.summary import Notes, exit_code
 from cuts3d.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def add_extract(commands: Any) -> None:
         "extract",
         help="pseudo-labels of a folder",
         description="Find the masks of all images of a folder, and write them as one COCO file. If the command is "
-        "interrupted, run it again: it resumes.",
+        "interrupted, run it again: it resumes. Photos that could not be read are tried again in the same way.",
     )
     parser.add_argument("source", type=Path, help="a folder, a text file of paths, or a WebDataset tar file")
     parser.add_argument("--out", type=Path, required=True, metavar="JSON", help="the COCO file to write")
@@ -72,8 +73,9 @@ def run_extract(options: argparse.Namespace) -> int:
     from cuts3d.extract import ExecutionOptions, Job, merge_parts
 
     job = Job(method=options.method, config=config, images_per_shard=options.images_per_shard, batch=options.batch)
+    notes = Notes()
     if options.merge:
-        counts = merge_parts(options.source, options.out, job, limit=options.limit)
+        counts = merge_parts(options.source, options.out, job, limit=options.limit, note=notes)
     else:
         execution = ExecutionOptions(
             workers=options.workers,
@@ -82,13 +84,15 @@ def run_extract(options: argparse.Namespace) -> int:
             gpus_per_worker=options.gpus_per_worker,
             part=part,
         )
-        counts = _extract_with_bar(options, job, execution)
+        counts = _extract_with_bar(options, job, execution, notes)
     if not options.quiet:
-        print(_summary(counts, options.out, options.part))
-    return 0
+        print("\n".join([_summary(counts, options.out, options.part), *notes.sentences]))
+    return exit_code(counts, options.out, "The same command tries them again.")
 
 
-def _extract_with_bar(options: argparse.Namespace, job: Job, execution: ExecutionOptions) -> dict[str, int]:
+def _extract_with_bar(
+    options: argparse.Namespace, job: Job, execution: ExecutionOptions, notes: Notes
+) -> dict[str, int]:
     from cuts3d.cli.progress import photo_bar
     from cuts3d.extract import extract
 
@@ -101,6 +105,7 @@ def _extract_with_bar(options: argparse.Namespace, job: Job, execution: Executio
             limit=options.limit,
             overwrite=options.overwrite,
             progress=progress,
+            note=notes,
         )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
 from cuts3d import __version__
@@ -11,12 +10,13 @@ from cuts3d.cli.compare_depth import add_compare_depth
 from cuts3d.cli.detect import add_detect
 from cuts3d.cli.evaluate import add_evaluate
 from cuts3d.cli.extract import add_extract
+from cuts3d.cli.output import FAILED, WRONG_USE, command
 from cuts3d.cli.segment import add_segment
-from cuts3d.errors import ConfigError, CutS3DError
 
-FAILED, WRONG_USE = 1, 2
+__all__ = ["FAILED", "WRONG_USE", "build_parser", "main"]
 
 
+@command
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command.
 
@@ -24,20 +24,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Words after the program's name; None: those of this process.
 
     Returns:
-        0 done, 1 an error with one clear line, 2 wrong use.
+        0 done, 1 an error with one clear line, 2 wrong use, 141 the reader of the output has closed it.
     """
     options = build_parser().parse_args(arguments)
-    try:
-        return options.run(options)
-    except ConfigError as error:
-        return _fail(str(error), WRONG_USE)
-    except CutS3DError as error:
-        return _fail(str(error), FAILED)
-    except (OSError, MemoryError) as error:
-        return _fail(f"{type(error).__name__}: {error}", FAILED)
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return FAILED
+    return options.run(options)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -48,8 +38,3 @@ def build_parser() -> argparse.ArgumentParser:
     for add_command in (add_segment, add_extract, add_detect, add_evaluate, add_compare_depth):
         add_command(commands)
     return parser
-
-
-def _fail(message: str, code: int) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return code

@@ -11,6 +11,7 @@ from cuts3d.detector.api import Detector, check_score
 from cuts3d.detector.detect import detections
 from cuts3d.detector.results import annotation, checkpoint_info
 from cuts3d.errors import ConfigError, InputError
+from cuts3d.extract.omitted import Note, Omitted, no_photo, sentences
 from cuts3d.extract.sources import entries, read_entry
 from cuts3d.io.coco import ImageRecord, write_document
 from cuts3d.types import Progress
@@ -27,6 +28,7 @@ def predict(
     limit: int | None = None,
     device: str = "cpu",
     progress: Progress = lambda done, total: None,
+    note: Note = lambda sentence: None,
 ) -> dict[str, int]:
     """Detect the objects in all photos of a folder, and write them as a COCO file like that of `cuts3d extract`.
 
@@ -42,6 +44,7 @@ def predict(
         limit: Only the first `limit` photos.
         device: Torch device.
         progress: Called after every photo.
+        note: Called with each sentence about the source that people should know.
 
     Returns:
         Numbers of `images`, `annotations` and `failures`.
@@ -54,11 +57,15 @@ def predict(
     check_score(score_threshold)
     if limit is not None and limit < 1:
         raise ConfigError(f"The limit must be at least one photo; it is {limit}.")
-    listed = list(islice(entries(source), limit))
+    omitted = Omitted()
+    listed = list(islice(entries(source, omitted), limit))
+    left_out = omitted.to_dict()
     if not listed:
-        raise InputError(f"There is no image in '{source}'.")
+        raise InputError(no_photo(source, left_out))
+    for sentence in sentences(left_out):
+        note(sentence)
     detector = Detector(checkpoint, device=device)
-    info = checkpoint_info(detector.path, score_threshold)
+    info = {**checkpoint_info(detector.path, score_threshold), **({"skipped": left_out} if left_out else {})}
     images: list[Record] = []
     failures: list[Record] = []
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from cuts3d.errors import InputError
+from cuts3d.extract.entry import Entry
 from cuts3d.extract.job import Job
-from cuts3d.extract.sources import Entry, entries
 from cuts3d.io.files import write_atomically
 
 MANIFEST = "manifest.jsonl"
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +27,13 @@ class Shard:
         number: Its index among the shards, from 0.
         first: Index of its first image among all images, from 0.
         entries: Its images.
+        prior: Their records of an earlier run, None for those that must be made again; empty if there was none.
     """
 
     number: int
     first: int
     entries: tuple[Entry, ...]
+    prior: tuple[Record | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +41,30 @@ class Manifest:
     """The images of an extraction in their order, on disk.
 
     Attributes:
-        path: JSON lines: first the settings and the count, then one image on each line.
+        path: JSON lines: first the settings, the place of the source and the count, then one image on each line.
         job: The settings.
         count: The number of images.
+        place: Where the images are; see `Place.to_dict`.
+        omitted: What else the source holds; see `Omitted.to_dict`.
     """
 
     path: Path
     job: Job
     count: int
+    place: Record = field(default_factory=dict)
+    omitted: Record = field(default_factory=dict)
 
     @property
     def num_shards(self) -> int:
         """Number of shards."""
         return -(-self.count // self.job.images_per_shard)
 
-    def shards(self, wanted: frozenset[int] | set[int]) -> Iterator[Shard]:
+    @property
+    def info(self) -> Record:
+        """The `info` of the result. It says what was left out, if anything was."""
+        return {**self.job.info, **({"skipped": self.omitted} if self.omitted else {})}
+
+    def shards(self, wanted: Container[int]) -> Iterator[Shard]:
         """The wanted shards in order, read from disk one at a time.
 
         Raises:
@@ -71,52 +83,70 @@ class Manifest:
                             raise ValueError("it was cut off")
                     yield Shard(number, number * size, images)
 
+    def entries(self) -> Iterator[Entry]:
+        """All images in order, read from disk.
 
-def open_manifest(folder: Path, source: Path, job: Job, *, limit: int | None = None) -> Manifest:
-    """The manifest of an earlier run that is resumed, or a new one.
+        Raises:
+            InputError: The manifest is damaged.
+        """
+        for shard in self.shards(range(self.num_shards)):
+            yield from shard.entries
+
+
+def write_manifest(
+    path: Path, images: Iterable[Entry], head: Callable[[], Record], check: Callable[[Path, int], None]
+) -> None:
+    """Write the list of images, atomically.
 
     Args:
-        folder: Folder of the shards.
-        source: See `sources.entries`.
-        job: The settings.
-        limit: Use only the first `limit` images.
+        path: The file.
+        images: The images.
+        head: The first line without the count; called after the last image.
+        check: Called with the finished file, which has another name yet, and the count; what it raises ends it.
 
     Raises:
-        InputError: The source holds no image, the folder belongs to an extraction with other settings, or its
-            manifest is damaged.
+        InputError: It cannot be written.
     """
-    path = folder / MANIFEST
-    head = {"source": str(source), "limit": limit, "job": job.settings()}
-    if not path.exists():
-        _write(path, head, islice(entries(source), limit))
-    with path.open("rb") as lines, _name_damage(path):
-        found: dict[str, Any] = json.loads(lines.readline())
-        count = int(found.pop("count"))
-    if found != head:
-        differs = ", ".join(sorted(_differences(found, head)))
-        raise InputError(
-            f"'{folder}' holds an unfinished extraction with other settings ({differs}): use those, give "
-            "--overwrite to start again, or choose another --out."
-        )
-    if not count:
-        path.unlink()
-        raise InputError(f"There is no image in '{source}'.")
-    return Manifest(path, job, count)
 
-
-def _write(path: Path, head: dict[str, Any], images: Iterable[Entry]) -> None:
     def write(temporary: Path) -> None:
         listed = temporary.with_suffix(".list")
         try:
             with listed.open("w", encoding="utf-8") as lines:
                 count = sum(lines.write(json.dumps(entry.to_dict()) + "\n") > 0 for entry in images)
             with temporary.open("w", encoding="utf-8") as file, listed.open(encoding="utf-8") as lines:
-                file.write(json.dumps({**head, "count": count}) + "\n")
+                file.write(json.dumps({**head(), "count": count}) + "\n")
                 file.writelines(lines)
         finally:
             listed.unlink(missing_ok=True)
+        check(temporary, count)
 
     write_atomically(path, write)
+
+
+def read_manifest(path: Path, job: Job, *, limit: int | None) -> Manifest:
+    """The list of images of an earlier run.
+
+    Raises:
+        InputError: It is damaged, or was made with other settings.
+    """
+    wanted = manifest_settings(job, limit)
+    with path.open("rb") as lines, _name_damage(path):
+        head: Record = json.loads(lines.readline())
+        found = {name: head.get(name) for name in wanted}
+        place = {name: str(head["place"][name]) for name in ("path", "resolved", "content")}
+        manifest = Manifest(path, job, int(head["count"]), place, head.get("omitted", {}))
+    if found != wanted:
+        differs = ", ".join(sorted(_differences(found, wanted)))
+        raise InputError(
+            f"'{path.parent}' holds an unfinished extraction with other settings ({differs}): use those, give "
+            "--overwrite to start again, or choose another --out."
+        )
+    return manifest
+
+
+def manifest_settings(job: Job, limit: int | None) -> Record:
+    """What must be equal for a run to be resumed, besides the images."""
+    return {"limit": limit, "job": job.settings()}
 
 
 @contextmanager

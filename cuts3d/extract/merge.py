@@ -47,7 +47,7 @@ def merge(folder: Path, manifest: Manifest, out: Path) -> dict[str, int]:
         )
     fields = {"images": _images, "annotations": _annotations, "failures": _failures}
     lists = {name: _records(folder, manifest, pick) for name, pick in fields.items()}
-    return write_document(out, manifest.job.info, lists)
+    return write_document(out, manifest.info, lists)
 
 
 def _records(folder: Path, manifest: Manifest, pick: Callable[[Any], list[Any]]) -> Iterator[dict[str, Any]]:

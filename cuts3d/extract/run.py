@@ -9,16 +9,21 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cuts3d.errors import ConfigError, InputError
+from cuts3d.errors import ConfigError, CutS3DError, InputError
 from cuts3d.extract.engine_local import available_processors, run_local
 from cuts3d.extract.engine_ray import run_ray
 from cuts3d.extract.job import Job
-from cuts3d.extract.manifest import MANIFEST, Manifest, Shard, open_manifest
-from cuts3d.extract.merge import merge, missing, shard_path
+from cuts3d.extract.manifest import MANIFEST, Manifest, Shard
+from cuts3d.extract.merge import merge, shard_path
+from cuts3d.extract.omitted import Note
+from cuts3d.extract.reopen import reopen, reopened_folder
+from cuts3d.extract.resume import open_manifest, refuse_changed, unfinished, with_prior
+from cuts3d.extract.sources import check_source
 from cuts3d.io.files import remove_unfinished, write_atomically
 from cuts3d.io.locks import exclusive_lock
 from cuts3d.types import Progress
 
+ENGINES = ("local", "ray")
 START_SECONDS = 30.0  # how long a run waits for others that start at the same time
 
 
@@ -50,8 +55,9 @@ def extract(
     limit: int | None = None,
     overwrite: bool = False,
     progress: Progress = lambda done, total: None,
+    note: Note = lambda sentence: None,
 ) -> dict[str, int]:
-    """Make pseudo-labels of all images of a source. An interrupted run is resumed.
+    """Make pseudo-labels of all images of a source. An interrupted run is resumed, and failures are tried again.
 
     Args:
         source: Folder, list of paths or tar file; see `sources.entries`.
@@ -61,48 +67,89 @@ def extract(
         limit: Use only the first `limit` images.
         overwrite: Delete an earlier result and unfinished work first.
         progress: Called at the start and after every shard with the images done, those of an earlier run included.
+        note: Called with each sentence about the source that people should know.
 
     Returns:
         The numbers of `images`, `annotations` and `failures`; empty if only a part was run.
 
     Raises:
-        InputError: There is no image, the result exists, there is unfinished work with other settings, another run
-            works on the same result, or the disk is full.
+        InputError: There is no image, the result exists without failures, there is unfinished work with other settings
+            or of another source, another run works on the same result, or the disk is full.
         ConfigError: The execution options cannot be used.
         WeightsUnavailableError: The weights of a network are not available.
     """
     options = options or ExecutionOptions()
     part, parts = options.part
-    _check_part(part, parts, overwrite=overwrite)
+    _check(source, out, options, overwrite=overwrite)
     folder = parts_folder(out)
     with _exclusive(out, part, parts):
         if parts == 1:
             _remove_leftovers(folder, out, everything=overwrite)
         if out.exists() and not (folder / MANIFEST).exists():
-            raise InputError(f"'{out}' exists already; give --overwrite to replace it.")
-        manifest = open_manifest(folder, source, job, limit=limit)
-        numbers = {n for n in missing(folder, manifest) if n % parts == part - 1}
-        if numbers:
-            _load_networks(job)
-            _run_shards(folder, manifest, numbers, options, progress)
+            if parts > 1:
+                raise InputError(f"'{out}' exists already; delete it to make it anew in parts.")
+            reopen(out, folder, source, job, limit=limit)
+        with _nothing_left(folder, parts):
+            manifest = open_manifest(folder, source, job, limit=limit, note=note)
+            numbers = unfinished(folder, manifest, range(part - 1, manifest.num_shards, parts), note=note)
+            if numbers:
+                _load_networks(job)
+                _run_shards(folder, manifest, numbers, options, progress)
         return {} if parts > 1 else _merge_and_remove(folder, manifest, out)
 
 
-def _check_part(part: int, parts: int, *, overwrite: bool) -> None:
+def _check(source: Path, out: Path, options: ExecutionOptions, *, overwrite: bool) -> None:
+    """Refuse what can be refused before anything is written."""
+    part, parts = options.part
     if not 1 <= part <= parts:
         raise ConfigError(f"--part must be I/N with 1 ≤ I ≤ N; it is {part}/{parts}.")
     if overwrite and parts > 1:
         raise ConfigError("--overwrite would delete the work of other parts; delete the folder yourself.")
+    if options.engine not in ENGINES:
+        raise ConfigError(f"Unknown engine '{options.engine}'; choose local or ray.")
+    if options.workers is not None and options.workers < 1:
+        raise ConfigError(f"--workers must be at least 1; it is {options.workers}.")
+    if not 0 <= options.gpus_per_worker < float("inf"):
+        raise ConfigError(f"--gpus-per-worker must be 0 or more; it is {options.gpus_per_worker}.")
+    check_out(out)
+    check_source(source)
 
 
-def merge_parts(source: Path, out: Path, job: Job, *, limit: int | None = None) -> dict[str, int]:
+def check_out(out: Path) -> None:
+    """Refuse a folder where a file is to be written.
+
+    Raises:
+        ConfigError: It is a folder.
+    """
+    if out.is_dir() or not out.name:
+        raise ConfigError(f"For many photos --out is the COCO file to write; '{out}' is a folder.")
+
+
+@contextmanager
+def _nothing_left(folder: Path, parts: int) -> Iterator[None]:
+    """If a run fails before its first shard, its list of images goes too; other parts may use it, so theirs stays."""
+    begun = (folder / MANIFEST).exists()
+    try:
+        yield
+    except CutS3DError:
+        if parts == 1 and not begun and not any(folder.glob("shard-*")):
+            (folder / MANIFEST).unlink(missing_ok=True)
+        raise
+
+
+def merge_parts(
+    source: Path, out: Path, job: Job, *, limit: int | None = None, note: Note = lambda sentence: None
+) -> dict[str, int]:
     """Merge the parts that several machines have made; see `extract`."""
     folder = parts_folder(out)
+    check_out(out)
     if not folder.exists():
         raise InputError(f"There is nothing to merge: '{folder}' does not exist.")
     with _exclusive(out, 1, 1):
         _remove_leftovers(folder, out, everything=False)
-        return _merge_and_remove(folder, open_manifest(folder, source, job, limit=limit), out)
+        manifest = open_manifest(folder, source, job, limit=limit, note=note)
+        refuse_changed(folder, manifest, advice="run the command without --merge to label them again.")
+        return _merge_and_remove(folder, manifest, out)
 
 
 def parts_folder(out: Path) -> Path:
@@ -118,7 +165,7 @@ def _run_shards(
     total = manifest.count if options.part == (1, 1) else missing_images
     done = total - missing_images
     progress(done, total)
-    for shard, content in _engine(manifest.job, manifest.shards(numbers), options):
+    for shard, content in _engine(manifest.job, with_prior(folder, manifest.shards(numbers)), options):
         write_atomically(shard_path(folder, shard.number), lambda p, c=content: p.write_bytes(c))
         done += len(shard.entries)
         progress(done, total)
@@ -127,12 +174,7 @@ def _run_shards(
 def _engine(job: Job, shards: Iterator[Shard], options: ExecutionOptions) -> Iterator[tuple[Shard, bytes]]:
     if options.engine == "ray":
         return run_ray(job, shards, address=options.address, gpus=options.gpus_per_worker)
-    if options.engine != "local":
-        raise ConfigError(f"Unknown engine '{options.engine}'; choose local or ray.")
-    workers = available_processors() if options.workers is None else options.workers
-    if workers < 1:
-        raise ConfigError(f"--workers must be at least 1; it is {workers}.")
-    return run_local(job, shards, workers=workers)
+    return run_local(job, shards, workers=options.workers or available_processors())
 
 
 def _load_networks(job: Job) -> None:
@@ -161,6 +203,7 @@ def _merged_folder(folder: Path) -> Path:
 def _remove_leftovers(folder: Path, out: Path, *, everything: bool) -> None:
     """Remove what a run left that was killed while it wrote or deleted files, or everything that exists."""
     shutil.rmtree(_merged_folder(folder), ignore_errors=True)
+    shutil.rmtree(reopened_folder(folder), ignore_errors=True)
     remove_unfinished(out)
     if everything:
         out.unlink(missing_ok=True)

@@ -17,7 +17,8 @@ from cuts3d.config import CutS3DConfig
 from cuts3d.errors import ConfigError, InputError
 from cuts3d.extract import ExecutionOptions, Job, extract
 from cuts3d.extract.engine_local import run_local
-from cuts3d.extract.manifest import Shard, open_manifest
+from cuts3d.extract.manifest import Shard
+from cuts3d.extract.resume import open_manifest
 from cuts3d.extract.run import parts_folder
 from cuts3d.extract.shard import run_shard
 from cuts3d.scenes import make_scene

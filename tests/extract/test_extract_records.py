@@ -14,7 +14,7 @@ from pycocotools import mask as coco
 
 from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError
 from cuts3d.extract import Job, decode_confidence, encode_confidence, extract
-from cuts3d.extract.manifest import open_manifest
+from cuts3d.extract.resume import open_manifest
 from cuts3d.extract.run import parts_folder
 from cuts3d.extract.shard import OUT_OF_MEMORY, run_in_worker
 from cuts3d.run.methods import METHODS, find_masks

@@ -28,7 +28,9 @@ def palette_with_transparency() -> Image.Image:
 
 
 def keyed_rgb() -> Image.Image:
-    image = Image.fromarray(np.where((np.arange(16) < 8)[None, :, None], HALF[..., None], [200, 100, 50]).astype(np.uint8))
+    image = Image.fromarray(
+        np.where((np.arange(16) < 8)[None, :, None], HALF[..., None], [200, 100, 50]).astype(np.uint8)
+    )
     image.info["transparency"] = (128, 128, 128)
     return image
 

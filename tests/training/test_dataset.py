@@ -130,7 +130,9 @@ def test_a_larger_photo_of_the_same_proportions_serves_and_a_turned_one_does_not
     assert torch.equal(sample.masks, before.masks)
     assert sample.image.shape == before.image.shape
     turned.save(path)
-    with pytest.raises(InputError, match=r"'0\.png', read at 48×64 pixels.*64×48: width and height are exchanged.*EXIF"):
+    with pytest.raises(
+        InputError, match=r"'0\.png', read at 48×64 pixels.*64×48: width and height are exchanged.*EXIF"
+    ):
         PseudoLabels(tmp_path, document).load(0)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from cuts3d.backbones import extract_features
 from cuts3d.backbones.embedded import NAME as BACKBONE
 from cuts3d.backbones.loaded import loaded_backbone
 from cuts3d.backbones.registry import get_backbone
+from cuts3d.cli.output import command
 from cuts3d.depth.embedded import load_head, predict
 from cuts3d.depth.head import TOKEN_LAYERS
 from training.depth_head.evaluate import Predict, rgbd_figures, teacher_agreement
@@ -54,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     return found
 
 
+@command
 def main() -> None:
     """Make views, train, measure."""
     options = parser().parse_args()
@@ -94,4 +97,4 @@ def _figures(options: argparse.Namespace, teacher: Teacher, validation: ViewStor
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

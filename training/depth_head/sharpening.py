@@ -18,6 +18,7 @@ from cuts3d.arrays import FloatArray, ImageArray
 from cuts3d.backbones import extract_features, get_backbone
 from cuts3d.backbones.embedded import NAME as BACKBONE
 from cuts3d.backbones.loaded import loaded_backbone
+from cuts3d.cli.output import command
 from cuts3d.depth.edges import edge_f_score
 from cuts3d.depth.embedded import load_head
 from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, DepthHead, sharpen
@@ -69,6 +70,7 @@ def _unit(depth: FloatArray) -> FloatArray:
     return np.clip((depth - low) / max(high - low, 1e-9), 0, 1)
 
 
+@command
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m training.depth_head.sharpening")
@@ -83,4 +85,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
