@@ -142,8 +142,8 @@ def _zeros(numbers: FloatArray, known: BoolArray, dtype: np.dtype) -> tuple[Bool
 
 def _doubt(block: BoolArray, value: str) -> str:
     return (
-        f"{100 * block.mean():.1f} % of your depth map is {value}, apart from the rest, and was taken as depth; if it is "
-        "unknown, use NaN."
+        f"{100 * block.mean():.1f} % of your depth map is {value}, apart from the rest, and was taken as depth; "
+        "if it is unknown, use NaN."
     )
 
 

@@ -80,7 +80,10 @@ class Layout:
             return self.bits > 8 and self.photometric == MIN_IS_WHITE
         if self.bits != 8 and (self.samples == 2 or self.photometric == SEPARATED):
             return True
-        return self.samples > 4 or (self.samples > 2 and self.photometric in (MIN_IS_WHITE, MIN_IS_BLACK))
+        grey = self.photometric in (MIN_IS_WHITE, MIN_IS_BLACK)
+        return self.samples > 4 or (
+            grey and (self.samples > 2 or self.extra[:1] not in ((1,), (2,))) and self.samples > 1
+        )
 
 
 def layout_of(source: ImageFile) -> Layout | None:
