@@ -18,7 +18,7 @@ import gradio as gr
 import numpy as np
 
 from benchmarks.fuzz_sandbox import WATCH, memory, open_files, sandbox, time_limit
-from benchmarks.strange import depths, documents, method, photos
+from benchmarks.strange import depths, documents, method, pairs, photos
 from benchmarks.strange.case import Maker
 from cuts3d.errors import CutS3DError
 
@@ -30,14 +30,15 @@ KINDS: Mapping[str, tuple[Maker, float]] = {
     "files that are no photo": (photos.no_photo, 0.08),
     "photos as arrays": (photos.array_photo, 0.06),
     "photos of 20 to 125 megapixels": (photos.large_photo, 0.001),
-    "depth files": (depths.whole_depth, 0.09),
-    "damaged depth files": (depths.damaged_depth, 0.10),
+    "depth files": (depths.whole_depth, 0.07),
+    "damaged depth files": (depths.damaged_depth, 0.08),
     "depth as arrays": (depths.array_depth, 0.05),
     "parameters": (method.configuration, 0.06),
     "links": (method.link, 0.04),
     "calls of the endpoints": (method.api_call, 0.06),
     "whole method": (method.whole_method, 0.06),
     "untrusted labels": (documents.label_file, 0.08),
+    "COCO pairs for evaluation": (pairs.evaluated_pair, 0.04),
     "untrusted detectors": (documents.detector_file, 0.025),
     "detectors with unusual weights": (documents.detector_of_odd_weights, 0.004),
 }

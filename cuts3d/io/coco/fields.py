@@ -74,11 +74,13 @@ def crowd_field(entry: Mapping[str, Any]) -> bool:
 
 
 def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence | tuple) and not isinstance(value, str | bytes)
+    return isinstance(value, list) or (isinstance(value, Sequence) and not isinstance(value, str | bytes))
 
 
 def _is_empty(value: Any) -> bool:
     """COCO writes an empty list where there is nothing, some tools an empty list in a list."""
+    if isinstance(value, dict):
+        return not value
     if _is_list(value) and len(value) == 1 and _is_list(value[0]):
         value = value[0]
     return value is None or (isinstance(value, Sized) and not len(value))

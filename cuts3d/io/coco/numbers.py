@@ -12,11 +12,13 @@ _NUMBER = re.compile(r"\s*[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?\s*
 
 def as_number(value: Any) -> float | None:
     """A finite number, also from text such as "0.5"; None for anything else, also for true and false."""
+    if type(value) is float and abs(value) <= sys.float_info.max:  # nearly all are
+        return value
     if isinstance(value, str):
         if len(value) > sys.float_info.max_10_exp or not _NUMBER.fullmatch(value):
             return None
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, Real) or not abs(value) <= sys.float_info.max:
+    if isinstance(value, bool) or not isinstance(value, int | Real) or not abs(value) <= sys.float_info.max:
         return None
     return float(value)
 

@@ -83,7 +83,7 @@ def _from_runs(segmentation: Mapping[str, Any], size: Size | None) -> RLE:
 
 
 def _stated_size(size: Any) -> Size:
-    sides = [as_number(side) for side in size] if isinstance(size, Sequence | np.ndarray) else []
+    sides = [as_number(side) for side in size] if isinstance(size, list | Sequence | np.ndarray) else []
     if len(sides) != 2 or any(side is None or side < 1 or side != int(side) for side in sides):
         raise GeometryError("has run lengths whose 'size' is not [height, width]")
     h, w = (int(side or 0) for side in sides)
