@@ -6,7 +6,7 @@ import argparse
 import os
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # no usage data leaves the machine
-PORT = os.environ.pop("GRADIO_SERVER_PORT", "7860")  # Gradio's import fails where it is no number
+os.environ["CUTS3D_PORT"] = os.environ.pop("GRADIO_SERVER_PORT", "7860")  # Gradio's import fails if it is no number
 
 from cuts3d.cli.output import command
 from ui.page import build_page, launch_options
@@ -24,7 +24,7 @@ def main() -> None:
     """Serve the page."""
     parser = argparse.ArgumentParser(description="CutS3D Explorer")
     parser.add_argument("--host", default=os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"))
-    parser.add_argument("--port", default=PORT)
+    parser.add_argument("--port", default=os.environ["CUTS3D_PORT"])
     options = parser.parse_args()
     port = checked_port(options.host, options.port)
     demo.launch(server_name=options.host, server_port=port, **launch_options())
