@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -89,3 +90,19 @@ def found_again(listed: Iterator[Entry], source: Path) -> Iterator[Entry]:
                 f"lists, such as {shown(before.name)}: bring them back, or give --overwrite to start again."
             )
         yield now
+
+
+def names_digest(source: Path) -> str:
+    """Digest of the names and sizes in bytes of all images of a source, wherever it is.
+
+    Raises:
+        InputError: It cannot be listed.
+    """
+    found = hashlib.sha256()
+    for entry in entries(source):
+        try:
+            size = entry.size if entry.offset is not None else os.stat(entry.path).st_size
+        except OSError:  # it is missing
+            size = -1
+        found.update(f"{entry.name}\0{size}\n".encode(errors="surrogateescape"))
+    return found.hexdigest()

@@ -269,7 +269,7 @@ def test_the_command(start, tmp_path, monkeypatch, capsys) -> None:
     assert str(tmp_path / "st" / "round1" / MIXED) in said.out
     assert "round1: training" in said.err
     assert len(read_metrics(tmp_path / "st" / "round1")) == 1
-    assert run("--score", "high") == 1
+    assert run("--score", "high") == 2
     assert "numbers with commas" in capsys.readouterr().err
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -55,6 +56,7 @@ class PseudoLabels:
         limit: Only the first `limit` photos that have a label.
 
     Attributes:
+        digest: Of the labels that are used, and of the names and sizes in bytes of their photos, wherever those are.
         confidence_median: Median over the labels of the mean spatial confidence, in [0, 1]; copy-paste selects by it.
 
     Raises:
@@ -80,10 +82,11 @@ class PseudoLabels:
                 f"{source.label}: no label is left to train on; give a file in which 'cuts3d extract' found masks, or "
                 f"lower the least score ({min_score:g})."
             )
-        self._check_there([record["name"] for record in records])
+        sizes = self._sizes([record["name"] for record in records])
         found = [label["mean_confidence"] for record in records for label in record["labels"]]
         self.confidence_median = float(np.median(found))
         self._content, self._ends = _packed(records)
+        self.digest = hashlib.sha256(self._content.numpy().tobytes() + json.dumps(sizes).encode()).hexdigest()
 
     @classmethod
     def of_recipe(
@@ -149,20 +152,23 @@ class PseudoLabels:
             )
         return torch.tensor(resize_image(image, shape)).permute(2, 0, 1).float().div_(255).contiguous()
 
-    def _check_there(self, names: list[str]) -> None:
-        absent = [name for name in names if not _is_there(self.photos / name)]
+    def _sizes(self, names: list[str]) -> list[int]:
+        """Bytes of each photo; all must be there."""
+        sizes = [_size(self.photos / name) for name in names]
+        absent = [name for name, size in zip(names, sizes, strict=True) if size is None]
         if absent:
             raise InputError(
                 f"{len(absent)} of {len(names)} photos of the labels are missing from '{self.photos}', "
                 f"such as {shown(absent[0])}: give the folder that the labels were made from."
             )
+        return [size or 0 for size in sizes]
 
 
-def _is_there(path: Path) -> bool:
+def _size(path: Path) -> int | None:
     try:
-        return path.is_file()
-    except OSError:  # a name that no file can have
-        return False
+        return path.stat().st_size if path.is_file() else None
+    except (OSError, ValueError):  # a name that no file can have
+        return None
 
 
 def normalised_scores(scores: list[float], score_range: tuple[float, float]) -> Tensor:

@@ -62,7 +62,9 @@ def main() -> None:
     options = parser().parse_args()
     teacher = load_teacher(options.teacher)
     held_out, photos = find_photos(options.photos)
-    validation = make_views(held_out, options.cache / "val", teacher, grid=34, smallest=1, seed=0)
+    validation = make_views(
+        held_out, options.cache / "val", teacher, grid=34, smallest=1, seed=0, teacher_name=options.teacher
+    )
     stores = _training_views(photos, teacher, options)
     train_head(stores, TrainConfig(steps=options.steps, seed=options.seed), options.out, device=options.device)
     text = json.dumps(_figures(options, teacher, validation), indent=1)
@@ -76,8 +78,8 @@ def _training_views(photos: list[Path], teacher: Teacher, options: argparse.Name
     large = photos[: options.large_views]
     small = [*photos[options.large_views :], *photos][: options.small_views]
     return [
-        make_views(large, folder, teacher, grid=34, smallest=0.6, seed=seed),
-        make_views(small, folder, teacher, grid=24, smallest=0.35, seed=seed),
+        make_views(large, folder, teacher, grid=34, smallest=0.6, seed=seed, teacher_name=options.teacher),
+        make_views(small, folder, teacher, grid=24, smallest=0.35, seed=seed, teacher_name=options.teacher),
     ]
 
 

@@ -17,12 +17,14 @@ from tqdm import tqdm
 from cuts3d.backbones import ViTBackbone, extract_features, get_backbone
 from cuts3d.backbones.embedded import NAME as BACKBONE
 from cuts3d.depth.head import GUIDE_PER_PATCH, TOKEN_LAYERS, smooth_size
+from cuts3d.errors import InputError
 from cuts3d.grids import resize_image, resize_map
+from cuts3d.io.files import write_text
+from cuts3d.io.photo_names import is_photo_name
 from cuts3d.io.photos import read_image
 from training.depth_head.teachers import Teacher
 
 HELD_OUT_PERCENT = 6
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 
 def is_held_out(path: Path) -> bool:
@@ -32,7 +34,7 @@ def is_held_out(path: Path) -> bool:
 
 def find_photos(folders: list[Path]) -> tuple[list[Path], list[Path]]:
     """Held-out photos, then photos for training, both in a random order that is always the same."""
-    photos = sorted(p for folder in folders for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    photos = sorted(p for folder in folders for p in folder.iterdir() if is_photo_name(p.name))
     held_out = [p for p in photos if is_held_out(p)]
     train = [p for p in photos if not is_held_out(p)]
     rng = np.random.default_rng(0)
@@ -108,9 +110,11 @@ def write_view(
 
 
 def make_views(
-    photos: list[Path], folder: Path, teacher: Teacher, *, grid: int, smallest: float, seed: int
+    photos: list[Path], folder: Path, teacher: Teacher, *, grid: int, smallest: float, seed: int, teacher_name: str = ""
 ) -> ViewStore:
     """Write one random view of every photo; a second call resumes after the last complete one.
+
+    A folder keeps the views of one set of photos and one teacher.
 
     Args:
         photos: Training photos.
@@ -119,8 +123,13 @@ def make_views(
         grid: Patches along a side.
         smallest: Smallest crop, as a fraction of the photo's side; 1: whole photos, not flipped.
         seed: Every view depends only on this and its index.
+        teacher_name: The name of the teacher, by which another one is noticed.
+
+    Raises:
+        InputError: The folder holds views of other photos or another teacher, or a photo cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _check_same(folder / f"views-{grid}.json", photos, teacher_name, f"{smallest} {seed}")
     store = open_store(folder, grid, len(photos))
     network = get_backbone(BACKBONE).load()
     for index in tqdm(range(store.count, len(photos)), initial=store.count, total=len(photos), desc=f"views {grid}"):
@@ -129,3 +138,20 @@ def make_views(
         write_view(store, index, view, network, teacher, grid)
         (folder / f"count-{grid}.json").write_text(json.dumps(index + 1))
     return open_store(folder, grid)
+
+
+def _check_same(file: Path, photos: list[Path], teacher: str, views: str) -> None:
+    """Record what the views of a folder are made from; refuse to resume those of something else."""
+    listed = "".join(f"{path.name} {path.stat().st_size}\n" for path in photos)
+    digests = {
+        name: hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
+        for name, text in {"photos": listed, "teacher": teacher, "views": views}.items()
+    }
+    text = json.dumps({**digests, "network": BACKBONE}, indent=1)
+    if not file.exists():
+        write_text(file, text)
+    elif file.read_text(encoding="utf-8") != text:
+        raise InputError(
+            f"'{file.parent}' holds views of other photos, of another teacher or with another seed: choose another "
+            "folder (--cache), or delete it."
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,14 +61,22 @@ def locked_folder(out: Path, lock: str, *files: str) -> Iterator[None]:
         yield
 
 
-def save_state(state: TrainingState, recipe: Recipe, step: int, path: Path) -> None:
+def save_state(state: TrainingState, recipe: Recipe, step: int, path: Path, *, made_from: Mapping[str, str]) -> None:
     """Write a checkpoint atomically: after a full disk or a kill the previous one is still there.
+
+    Args:
+        state: What is written.
+        recipe: The recipe.
+        step: Number of finished steps.
+        path: The file.
+        made_from: Digests of what the training starts from, by name.
 
     Raises:
         InputError: It cannot be written.
     """
     content = {
         "recipe": _comparable(recipe),
+        "made_from": dict(made_from),
         "step": step,
         "network": state.network.state_dict(),
         "optimizer": state.optimizer.state_dict(),
@@ -84,7 +92,7 @@ def save_state(state: TrainingState, recipe: Recipe, step: int, path: Path) -> N
     write_atomically(path, write)
 
 
-def load_state(state: TrainingState, recipe: Recipe, path: Path) -> int:
+def load_state(state: TrainingState, recipe: Recipe, path: Path, *, made_from: Mapping[str, str]) -> int:
     """Read a checkpoint, if there is one, without running any code in it.
 
     Returns:
@@ -92,15 +100,18 @@ def load_state(state: TrainingState, recipe: Recipe, path: Path) -> int:
 
     Raises:
         InputError: It is damaged.
-        ConfigError: It was made with another recipe.
+        ConfigError: It was made with another recipe, or from something else.
     """
     if not path.exists():
         return 0
     try:
         content: dict[str, Any] = _verified(path)
         step = int(content["step"])
-        same = content["recipe"] == _comparable(recipe)
-        if same:
+        before = content.get("made_from", made_from)  # older checkpoints do not say it
+        differs = [name for name, digest in made_from.items() if before[name] != digest]
+        if content["recipe"] != _comparable(recipe):
+            differs = ["recipe"]
+        if not differs:
             state.network.load_state_dict(content["network"])
             state.optimizer.load_state_dict(content["optimizer"])
             if state.ema is not None:
@@ -109,8 +120,11 @@ def load_state(state: TrainingState, recipe: Recipe, path: Path) -> int:
         raise InputError(
             f"The checkpoint '{path}' is damaged ({type(error).__name__}); delete it to start again."
         ) from error
-    if not same:
-        raise ConfigError(f"The checkpoint '{path}' was made with another recipe; choose another folder, or delete it.")
+    if differs:
+        raise ConfigError(
+            f"The checkpoint '{path}' was made with another {' and '.join(differs)}; choose another folder, "
+            "or delete it."
+        )
     return step
 
 

@@ -15,6 +15,7 @@ from torch import nn
 from cuts3d.detector.checkpoint import load_network, save_network
 from cuts3d.detector.network import CascadeMaskRCNN, build
 from cuts3d.errors import ConfigError, CutS3DError, InputError, out_of_memory
+from cuts3d.weights.files import sha256_of
 from training.data.dataset import PseudoLabels
 from training.data.loader import batches
 from training.data.samples import Sample
@@ -69,13 +70,15 @@ def train(
         Stopped: `stop` was set.
         InputError: A photo, checkpoint or folder cannot be used, another training uses the folder, the losses are not
             finite, or memory runs out.
-        ConfigError: The checkpoint in `out` was made with another recipe.
+        ConfigError: The checkpoint in `out` was made with another recipe, from other labels or photos, or from another
+            `init`.
         WeightsUnavailableError: The backbone's weights cannot be found.
     """
     context = DistributedContext.current(device)
     with locked_folder(out, LOCK, CHECKPOINT, FILE, FINAL) if context.is_first else nullcontext():
         state = _initial_state(recipe, init, context)
-        start = load_state(state, recipe, out / CHECKPOINT)
+        made_from = {"set of labels or photos": dataset.digest, "initial detector": sha256_of(init) if init else ""}
+        start = load_state(state, recipe, out / CHECKPOINT, made_from=made_from)
         step = start
         with closing(MetricsLog(out, start, writes=context.is_first)) as log:
             for step, metrics in _steps(state, recipe, dataset, context, start):
@@ -84,13 +87,13 @@ def train(
                     on_step(metrics, state.network)
                 stopped = context.any(stop is not None and stop.is_set())
                 if context.is_first and (stopped or step % recipe.checkpoint_every == 0):
-                    save_state(state, recipe, step, out / CHECKPOINT)
+                    save_state(state, recipe, step, out / CHECKPOINT, made_from=made_from)
                 if stopped and step < recipe.iterations:
                     raise Stopped(
                         f"The training was stopped after {step} of {recipe.iterations} steps; run it again to resume."
                     )
         if context.is_first and (step > start or not (out / FINAL).exists()):
-            save_state(state, recipe, step, out / CHECKPOINT)
+            save_state(state, recipe, step, out / CHECKPOINT, made_from=made_from)
             described = {"steps": step, "photos": len(dataset), "recipe": recipe.to_dict(), **(info or {})}
             save_network(state.result(), out / FINAL, described)
         return out / FINAL

@@ -11,6 +11,7 @@ from typing import Any
 
 from cuts3d.detector.checkpoint import load_network
 from cuts3d.errors import ConfigError, InputError
+from cuts3d.extract.place import names_digest
 from cuts3d.io.files import write_atomically
 from cuts3d.weights.files import sha256_of
 from training.loop.state import EXECUTION_FIELDS, locked_folder
@@ -87,6 +88,7 @@ def _check_settings(out: Path, inputs: RoundInputs, scores: Sequence[float]) -> 
         "scores": list(scores),
         "labels": _sha256(inputs.labels),
         "checkpoint": _sha256(inputs.checkpoint),
+        "photos": names_digest(inputs.photos),
     }
     text, file = json.dumps(settings, indent=1), out / SETTINGS
     if not file.exists():
@@ -94,8 +96,9 @@ def _check_settings(out: Path, inputs: RoundInputs, scores: Sequence[float]) -> 
         return
     try:
         before = json.loads(file.read_bytes())
+        before.setdefault("photos", settings["photos"])  # older folders do not say it
         changed = [name for name, value in json.loads(text).items() if before[name] != value]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"'{file}' is damaged ({error}); choose another folder.") from error
     if changed:
         raise ConfigError(f"'{out}' was made with another {' and '.join(changed)}; choose another folder.")
