@@ -13,6 +13,7 @@ LEAST_BLOCK = 2  # pixels; a single extreme value is no mark
 LEAST_ZEROS = 0.001  # fraction of the pixels
 GAP = {8: 0.05, 16: 0.02}  # bits -> least gap above zeros, of the spread of the other values
 STEPS = 4  # least gap above zeros, in median steps between the other values
+DOUBT, LEAST_BYTE_GAP = 0.05, 2  # of the spread; a gap that is worth a note, and the one of 255 that is a mark
 LEVELS = 16  # fewer different values cannot show a gap
 HUGE = 1e9  # no depth map reaches it, in any unit
 BYTE_END, ENDS = 255, (32767, 65535, 2**31 - 1, 2**32 - 1, 2**63 - 1, 2**64 - 1)
@@ -62,26 +63,27 @@ def find_unknown(values: np.ndarray, kind: DepthKind, *, missing: BoolArray | No
     found.append((~finite if missing is None else ~finite & ~missing, "not a number"))
     if kind == "metric":
         found.append((_known(found) & (numbers <= 0), "0 or less"))
-    found.append(_top(numbers, _known(found), values.dtype, kind))
-    doubt = ""
+    block, words, doubt = _top(numbers, _known(found), values.dtype, kind)
+    found.append((block, words))
+    zero_doubt = ""
     if kind != "metric":
         found.append(_negative(numbers, _known(found), whole=values.dtype.kind in "iu"))
-        zeros, doubt = _zeros(numbers, _known(found), values.dtype)
+        zeros, zero_doubt = _zeros(numbers, _known(found), values.dtype)
         found.append((zeros, "0"))
     mask = ~_known(found)
     reasons = ", ".join(words for part, words in found if part.any())
     fraction = f"{100 * mask.mean():.1f} %"
     told = f"{fraction} of your depth map is unknown ({reasons}) and took the nearest known value." if reasons else ""
-    return Unknown(mask=mask, reasons=reasons, notes=tuple(note for note in (told, doubt) if note))
+    return Unknown(mask=mask, reasons=reasons, notes=tuple(note for note in (told, doubt, zero_doubt) if note))
 
 
 def _known(found: list[tuple[BoolArray, str]]) -> BoolArray:
     return ~np.logical_or.reduce([part for part, _ in found])
 
 
-def _top(numbers: FloatArray, known: BoolArray, dtype: np.dtype, kind: DepthKind) -> tuple[BoolArray, str]:
-    """The block at the largest value, if it is a mark."""
-    nothing = np.zeros(numbers.shape, bool), ""
+def _top(numbers: FloatArray, known: BoolArray, dtype: np.dtype, kind: DepthKind) -> tuple[BoolArray, str, str]:
+    """The block at the largest value, if it is a mark; its value; and a note if it may be one."""
+    nothing = np.zeros(numbers.shape, bool), "", ""
     if not known.any():
         return nothing
     top = float(numbers[known].max())
@@ -90,19 +92,20 @@ def _top(numbers: FloatArray, known: BoolArray, dtype: np.dtype, kind: DepthKind
     if np.count_nonzero(block) < LEAST_BLOCK or not others.size or others.max() <= 0:
         return nothing
     spread = float(np.ptp(others)) or float(others.max())
-    factor = _least_gap(top, dtype, kind)
-    if factor is None or (factor == 2 and np.unique(others).size < LEVELS):
-        return nothing
-    return (block, f"{top:,.6g}") if top - float(others.max()) >= factor * spread else nothing
+    gap, least = (top - float(others.max())) / spread, _least_gap(top, dtype, kind)
+    sure = least != LEAST_BYTE_GAP or np.unique(others).size >= LEVELS
+    if least is not None and gap >= least and sure:
+        return block, _shown(top), ""
+    return (*nothing[:2], _doubt(block, _shown(top)) if least is not None and gap >= DOUBT else "")
 
 
 def _least_gap(top: float, dtype: np.dtype, kind: DepthKind) -> float | None:
     """How far a mark lies above the other values, in their spread; None if the value is no mark."""
     end = top in ENDS if dtype.kind in "iu" else bool(np.isclose(top, FLOAT_ENDS, rtol=1e-6).any())
     if end:
-        return 0.05 if kind == "metric" else 1
+        return DOUBT if kind == "metric" else 1
     if top == BYTE_END:
-        return 0.5 if kind == "metric" else 2
+        return 0.5 if kind == "metric" else LEAST_BYTE_GAP
     return 10 if top >= HUGE or top in ROUND else None
 
 
@@ -115,7 +118,7 @@ def _negative(numbers: FloatArray, known: BoolArray, *, whole: bool) -> tuple[Bo
         return np.zeros(numbers.shape, bool), ""
     value = float(numbers[below][0])
     apart = whole or float(others.min()) - value >= GAP[16] * float(np.ptp(others))
-    return (below, f"{value:,.6g}".replace("-", "−")) if apart else (np.zeros(numbers.shape, bool), "")
+    return (below, _shown(value).replace("-", "−")) if apart else (np.zeros(numbers.shape, bool), "")
 
 
 def _zeros(numbers: FloatArray, known: BoolArray, dtype: np.dtype) -> tuple[BoolArray, str]:
@@ -134,7 +137,15 @@ def _zeros(numbers: FloatArray, known: BoolArray, dtype: np.dtype) -> tuple[Bool
     normalised = levels[-1] in (1, BYTE_END) or (dtype.kind in "iu" and levels[-1] in ENDS)
     if dense and not normalised:
         return zeros, ""
-    percentage = f"{100 * count / numbers.size:.1f} %"
-    return nothing, (
-        f"{percentage} of your depth map is 0, apart from the rest, and was taken as depth; if it is unknown, use NaN."
+    return nothing, _doubt(zeros, "0")
+
+
+def _doubt(block: BoolArray, value: str) -> str:
+    return (
+        f"{100 * block.mean():.1f} % of your depth map is {value}, apart from the rest, and was taken as depth; "
+        "if it is unknown, use NaN."
     )
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) < 1e16 and value == int(value) else f"{value:,.6g}"
