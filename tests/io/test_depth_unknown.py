@@ -121,7 +121,7 @@ def test_an_exr_is_read(tmp_path: Path) -> None:
 def test_a_colour_picture_of_depth_is_refused_with_the_reason(tmp_path: Path) -> None:
     colours = np.dstack([FLOOR % 256, FLOOR // 10 % 256, FLOOR // 100]).astype(np.uint8)
     Image.fromarray(colours).save(tmp_path / "d.png")
-    with pytest.raises(InputError, match="channels differ.*colours cannot be turned back"):
+    with pytest.raises(InputError, match=r"channels differ.*colours cannot be turned back"):
         read_depth(tmp_path / "d.png")
 
 

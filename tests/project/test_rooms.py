@@ -18,6 +18,7 @@ FORBIDDEN = {  # package -> what no module of it imports
 }
 CIRCLES: dict[frozenset[str], str] = {}  # packages that import each other -> the reason
 MANY_ATTRIBUTES = {  # class -> the reason why it has more than ten attributes
+    "ui.session.sessions.Session": "all that belongs to one open photo, under one lock; its parts are records",
     "cuts3d.backbones.registry.BackboneSpec": "one record says all about a backbone: loading, input, licence, limits",
     "cuts3d.depth.registry.DepthSpec": "one record says all about an estimator: loading, input, licence, limits",
     "cuts3d.detector.config.NetworkConfig": "the sizes and thresholds of a network, as its checkpoint stores them",

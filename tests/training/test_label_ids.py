@@ -72,5 +72,5 @@ def test_a_turned_document_is_told_by_its_exif_orientation(document) -> None:
     turned = other["images"][0]
     turned["width"], turned["height"] = turned["height"], turned["width"]
     other["annotations"] = [entry for entry in other["annotations"] if entry["image_id"] != turned["id"]]
-    with pytest.raises(InputError, match="both must be made from the same photos .*EXIF orientation"):
+    with pytest.raises(InputError, match=r"both must be made from the same photos .*EXIF orientation"):
         merge_labels(other, document, score=0.0)
