@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from extraction_photos import save_photo
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,10 +116,29 @@ def test_the_command_says_what_came_of_it(here, folder, tmp_path, pixel_config, 
     assert main(["extract", str(folder), "--out", str(out), *given_]) == 0
     said = capsys.readouterr()
     masks = len(json.loads(out.read_text())["annotations"])
-    assert said.out == f"{masks} masks of 4 images in {out}; 1 could not be read, see 'failures' in it\n"
+    skipped = "1 file is no photo by name: 1 .txt."
+    summary = f"{masks} masks of 4 images in {out}; 1 could not be read, see 'failures' in it"
+    assert said.out == f"{summary}\n{skipped}\n"
     assert "5/5" in said.err
+    assert f"note: {skipped}" in said.err
+    assert f"note: 1 of 5 photos could not be read; the reasons are in 'failures' of '{out}'." in said.err
+    save_photo(folder / "a.png")
+    assert main(["extract", str(folder), "--out", str(out), "--quiet", *given_]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", f"note: {skipped}\n")
     assert main(["extract", str(folder), "--out", str(out), *given_]) == 1
     assert "--overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("photos", ["broken", "none"])
+def test_a_result_without_a_single_photo_ends_with_1(here, tmp_path, pixel_backbone, photos, capsys):
+    source, out = tmp_path / "photos", tmp_path / "labels.json"
+    source.mkdir()
+    (source / ("a.png" if photos == "broken" else "a.doc")).write_bytes(b"no photo")
+    assert main(["extract", str(source), "--out", str(out), "--backbone", "pixels", "--depth", "none", "--quiet"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: None of 1 photos" if photos == "broken" else "error: There is no image in")
+    assert out.exists() == (photos == "broken")
 
 
 @pytest.mark.parametrize("wrong", [["--part", "2"], ["--limit", "0"], ["--method", "cutler"], ["--workers", "0"]])

@@ -99,7 +99,9 @@ def test_the_same_images_from_a_list_or_a_tar_file_give_the_same_records(here, f
     for number, source in enumerate([folder, folder / "list.txt", tar_of(folder, tmp_path / "set.tar")]):
         out = tmp_path / f"{number}.json"
         extract(source, out, job)
-        results.append(out.read_bytes())
+        document = json.loads(out.read_bytes())
+        document["info"].pop("skipped", None)  # other files lie in the folder than in the tar file
+        results.append(document)
     assert results[0] == results[1] == results[2]
 
 

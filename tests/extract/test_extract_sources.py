@@ -47,7 +47,7 @@ def test_tar_files_of_a_folder_are_searched_too(folder, tmp_path):
     [
         (lambda p: p / "gone", "There is no folder or file"),
         (lambda p: _file(p / "x.tar", b"no tar"), "no plain tar file"),
-        (lambda p: _file(p / "x.jpg", bytes(range(128, 256))), "no text file of paths"),
+        (lambda p: _file(p / "x.jpg", bytes(range(128, 256))), "one photo, no text file of paths"),
     ],
     ids=["missing", "broken tar", "a photo"],
 )
