@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from cuts3d.errors import InputError, shown
+from cuts3d.io.channels import ALPHA
 from cuts3d.io.limits import DRAWINGS, MAX_PIXELS
 from cuts3d.io.orientation import orientation_of, upright, upright_map
 from cuts3d.io.photo_files import deep_png
@@ -49,17 +50,17 @@ def read_depth_file(path: Path) -> tuple[np.ndarray, str]:
 
 
 def _read_picture(path: Path, head: bytes) -> np.ndarray:
-    with Image.open(path) as opened:
+    with path.open("rb") as file, Image.open(file) as opened:  # of a path, Pillow scrambles some turned TIFFs
         if opened.format in DRAWINGS:
             raise ValueError("it is a drawing")
         if opened.width * opened.height > MAX_PIXELS:
             raise InputError(f"{shown(path.name)} is too large; the limit is {MAX_PIXELS // 10**6} megapixels.")
         if is_deep_colour_png(head):  # Pillow would keep 8 of its 16 bits
-            return upright_map(deep_png(path), orientation_of(opened))
+            return upright_map(_with_colours(deep_png(path)), orientation_of(opened))
         image = _upright(opened)
         if image.mode in ("P", "PA"):
             image = image.convert("RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
-        return np.asarray(image)
+        return np.asarray(image.convert("RGBA") if image.mode == "LA" else image)
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -74,7 +75,16 @@ def _read_tiff(path: Path) -> np.ndarray:
     colours_of_16_bits = layout is not None and layout.bits == 16 and layout.samples > 1
     if layout is None or not (layout.misread or colours_of_16_bits):
         return _read_picture(path, b"")
-    return upright_map(read_samples(path, shown(path.name), MAX_PIXELS), layout.orientation)
+    samples = read_samples(path, shown(path.name), MAX_PIXELS)
+    bands = samples.shape[2] if samples.ndim == 3 else 1
+    if bands > 1 and bands != 3 and not (bands in (2, 4) and layout.extra and layout.extra[0] in ALPHA):
+        raise InputError(f"Your file {shown(path.name)} must hold one number per pixel, [H, W]; it has {bands} bands.")
+    return upright_map(_with_colours(samples), layout.orientation)
+
+
+def _with_colours(values: np.ndarray) -> np.ndarray:
+    """Grey and opacity [H, W, 2] as colours and opacity [H, W, 4]; anything else as it is."""
+    return values[..., [0, 0, 0, 1]] if values.ndim == 3 and values.shape[2] == 2 else values
 
 
 def _read_npy(file: IO[bytes], path: Path) -> np.ndarray:

@@ -83,7 +83,7 @@ def _one_channel(values: np.ndarray, name: str) -> tuple[np.ndarray, BoolArray |
     numbers = values.dtype.kind in "iuf" and values.dtype.itemsize <= 16
     if values.ndim == 3 and values.shape[0] == 1 and values.shape[2] > 4:  # channels first
         values, missing = values[0], None if missing is None else missing[0]
-    if numbers and values.ndim == 3 and values.shape[2] in (2, 4):  # the last channel is opacity
+    if numbers and values.ndim == 3 and values.shape[2] == 4:  # the last channel is opacity
         clear = values[..., -1] == 0
         values, missing = values[..., :-1], clear if clear.any() and not clear.all() else None
     if numbers and values.ndim == 3 and values.shape[2] == 3 and not _equal_channels(values):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +47,8 @@ def first_bytes(path: ImageFile) -> bytes:
     return head
 
 
-def open_picture(source: ImageFile, head: bytes) -> Image.Image:
+@contextmanager
+def open_picture(source: ImageFile, head: bytes) -> Iterator[Image.Image]:
     """Open a photo with Pillow; its pixels are not decoded yet.
 
     Args:
@@ -58,18 +61,23 @@ def open_picture(source: ImageFile, head: bytes) -> Image.Image:
     name = name_of(source)
     if is_heif(head):
         _learn_heif(name)
+    with ExitStack() as opened:
+        yield _opened(source, name, opened, as_stream=is_tiff(head))
+
+
+def _opened(source: ImageFile, name: str, opened: ExitStack, *, as_stream: bool) -> Image.Image:
+    """A TIFF is opened as a stream: of a path, Pillow maps the pixels, and scrambles those that are turned sideways."""
     try:
+        file = opened.enter_context(source.open("rb")) if as_stream and isinstance(source, Path) else source
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(source)
+            image = opened.enter_context(Image.open(file))
     except Image.DecompressionBombError:
         raise InputError(f"{name} is too large; the limit is {MAX_PIXELS // 10**6} megapixels.") from None
     except Exception as error:  # decoders raise various errors
         raise InputError(f"{name} is not an image that can be read ({type(error).__name__}).") from error
     if image.format in DRAWINGS:
-        kind = image.format
-        image.close()
-        raise InputError(f"{name} is a drawing ({kind}), not a photo; save it as PNG or JPEG.")
+        raise InputError(f"{name} is a drawing ({image.format}), not a photo; save it as PNG or JPEG.")
     return image
 
 

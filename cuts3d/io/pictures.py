@@ -124,7 +124,8 @@ def picture_from_image(image: Image.Image, max_side: int | None) -> Picture:
     """
     layout = layout_of_image(image) if image.format == "TIFF" else None
     refuse_raw(layout, "The photo")
-    if layout is None or not layout.misread:
+    scrambled = layout is not None and layout.orientation in SIDEWAYS and not layout.compressed and image.tile
+    if layout is None or not (layout.misread or scrambled):
         return picture_from_pillow(image, max_side, layout=layout)
     path = Path(getattr(image, "filename", "") or "")
     if not path.is_file():
@@ -147,7 +148,8 @@ def _from_samples(source: ImageFile, layout: Layout, name: str, note: str = "") 
 
 def _whole_png(source: ImageFile, found: Picture) -> Picture:
     try:
-        image, notes = picture_of_array(deep_png(source))
+        values = deep_png(source)
+        image, notes = picture_of_array(values[..., [0, 0, 0, 1]] if values.shape[2] == 2 else values)
     except RuntimeError as error:
         raise damaged(error) from error
     return replace(found, image=upright(image, found.orientation), notes=(*notes, *found.notes))

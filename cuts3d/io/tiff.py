@@ -16,7 +16,7 @@ MIN_IS_WHITE, MIN_IS_BLACK, RGB, SEPARATED = 0, 1, 2, 5  # values of Photometric
 SENSOR = (32803, 34892)  # photometric interpretations of raw photos: colour filter array, linear raw
 PLANAR = 2
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # values of SampleFormat
-SUB_IFDS, DNG_VERSION, MAKE, ORIENTATION = 330, 50706, 271, 274
+SUB_IFDS, DNG_VERSION, MAKE, ORIENTATION, IMAGE_DEPTH = 330, 50706, 271, 274, 32997
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +24,7 @@ class Layout:
     """How the first picture of a TIFF file is stored.
 
     Attributes:
-        bits: Bits of a sample; 0 where samples differ.
+        bits: Bits of a sample; 0 where samples differ, and in volumes.
         format: 1 unsigned, 2 signed, 3 float.
         samples: Samples per pixel.
         planar: Whether each channel is stored on its own.
@@ -54,7 +54,7 @@ class Layout:
         samples, photometric = int(tag(277) or 1), int(tag(262) if tag(262) is not None else MIN_IS_BLACK)
         preview = int(tag(254) or 0) & 1 == 1 and (tag(SUB_IFDS) is not None or tag(MAKE) is not None)
         return cls(
-            bits=bits.pop() if len(bits) == 1 else 0,
+            bits=bits.pop() if len(bits) == 1 and tag(IMAGE_DEPTH) in (None, 1) else 0,
             format=formats.pop() if len(formats) == 1 else 0,
             samples=samples,
             planar=samples > 1 and tag(284) == PLANAR,

@@ -9,8 +9,8 @@ from PIL import Image
 from cuts3d.errors import InputError
 
 BACKGROUNDS = {"white": (255, 255, 255), "grey": (128, 128, 128), "black": (0, 0, 0)}  # tried in this order
-LEAST_DEVIATION = 2.0  # of the grey levels, of 255
-MOST_EQUAL = 0.99  # fraction of the pixels that may have one grey level
+LEAST_DEVIATION = 2.0  # of a channel's levels, of 255
+MOST_EQUAL = 0.99  # fraction of the pixels that may have one level
 SAMPLED = 256  # about how many rows and columns are looked at
 
 
@@ -43,12 +43,14 @@ def blended(image: Image.Image) -> tuple[Image.Image, str]:
 def nearly_uniform(pixels: NDArray[np.uint8]) -> bool:
     """Whether a picture, uint8 [H, W, 3], shows next to nothing.
 
-    So it is where the grey levels have a standard deviation below 2, or where one of them covers over 99 %.
+    So it is where every channel has a standard deviation below 2, or one value that covers over 99 %.
     """
     rows, columns = (max(1, side // SAMPLED) for side in pixels.shape[:2])
-    red, green, blue = (pixels[::rows, ::columns, channel].astype(np.uint16) for channel in range(3))
-    grey = (red + green + blue) // 3
-    return bool(grey.std() < LEAST_DEVIATION or np.bincount(grey.ravel()).max() > MOST_EQUAL * grey.size)
+    return all(_flat(pixels[::rows, ::columns, channel]) for channel in range(3))
+
+
+def _flat(channel: NDArray[np.uint8]) -> bool:
+    return bool(channel.std() < LEAST_DEVIATION or np.bincount(channel.ravel()).max() > MOST_EQUAL * channel.size)
 
 
 def _on(rgba: Image.Image, background: str) -> Image.Image:

@@ -28,10 +28,8 @@ def palette_with_transparency() -> Image.Image:
 
 
 def keyed_rgb() -> Image.Image:
-    image = Image.fromarray(
-        np.where((np.arange(16) < 8)[None, :, None], HALF[..., None], [200, 100, 50]).astype(np.uint8)
-    )
-    image.info["transparency"] = (128, 128, 128)
+    image = Image.fromarray(np.dstack([GREY, GREY, GREY]))
+    image.info["transparency"] = (0, 0, 0)
     return image
 
 
@@ -60,10 +58,7 @@ MODES = {
         np.where((np.arange(16) < 8)[None, :, None], [255, 255, 255], np.full((12, 16, 3), [200, 100, 50])),
     ),
     "RGB": (lambda: Image.fromarray(COLOUR), COLOUR),
-    "RGB with a transparent colour": (
-        keyed_rgb,
-        np.where((np.arange(16) < 8)[None, :, None], [255, 255, 255], np.full((12, 16, 3), [200, 100, 50])),
-    ),
+    "RGB with a transparent colour": (keyed_rgb, grey3(np.where(GREY == 0, 255, GREY))),
     "RGBA": (lambda: Image.fromarray(np.dstack([COLOUR, HALF])), over_white(COLOUR, HALF)),
     "CMYK": (lambda: Image.fromarray(COLOUR).convert("CMYK"), COLOUR),
     "YCbCr": (lambda: Image.fromarray(COLOUR).convert("YCbCr"), COLOUR),
@@ -183,9 +178,9 @@ def test_floats_out_of_range_are_clipped_and_nan_is_black():
     assert read_image(array)[0, :5, 0].tolist() == [0, 0, 255, 255, 128]
 
 
-@pytest.mark.parametrize("dtype", [complex, object, "U1", "M8[s]"])
+@pytest.mark.parametrize("dtype", [complex, object, "U1"])
 def test_arrays_of_other_types_are_refused_by_name(dtype):
-    with pytest.raises(InputError, match="must hold integers, floats or booleans"):
+    with pytest.raises(InputError, match="integers, floats or booleans"):
         read_image(np.ones((9, 9)).astype(dtype))
 
 
