@@ -51,7 +51,7 @@ def picture_from_array(array: np.ndarray) -> Picture:
 
 
 def picture_from_file(source: ImageFile, max_side: int | None) -> Picture:
-    """The picture in a file: by tifffile or torchvision where Pillow would misread it, else by Pillow.
+    """The picture in a file: by tifffile where Pillow would misread it, else by Pillow.
 
     Args:
         source: The file, or its bytes.
@@ -135,7 +135,8 @@ def picture_from_image(image: Image.Image, max_side: int | None) -> Picture:
 
 def damaged(error: Exception) -> InputError:
     """What is said of a photo that a decoder gave up."""
-    return InputError(f"The photo could not be decoded: the file is damaged or incomplete ({error}).")
+    reason = " ".join(str(error).split())  # libheif ends its lines
+    return InputError(f"The photo could not be decoded: the file is damaged or incomplete ({reason}).")
 
 
 def _from_samples(source: ImageFile, layout: Layout, name: str, note: str = "") -> Picture:
@@ -150,7 +151,7 @@ def _whole_png(source: ImageFile, found: Picture) -> Picture:
     try:
         values = deep_png(source)
         image, notes = picture_of_array(values[..., [0, 0, 0, 1]] if values.shape[2] == 2 else values)
-    except RuntimeError as error:
+    except Exception as error:
         raise damaged(error) from error
     return replace(found, image=upright(image, found.orientation), notes=(*notes, *found.notes))
 
