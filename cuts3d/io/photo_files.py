@@ -106,7 +106,7 @@ def deep_png(source: ImageFile) -> np.ndarray:
     told that grey with transparency is four channels of 8 bits, it keeps all bytes.
     """
     with Image.open(rewound(source)) as image:
-        order = image.tile[0].args
+        order = str(image.tile[0].args)
         upper = np.asarray(image)
     with Image.open(rewound(source)) as image:
         image.tile = [image.tile[0]._replace(args=OTHER_BYTES[order])]

@@ -94,7 +94,7 @@ def picture_from_pillow(
         raise InputError(f"{name} is a drawing ({image.format}), not a photo; save it as PNG or JPEG.")
     orientation = orientation_of(image)
     turned = orientation in SIDEWAYS and image.format != "TIFF"  # Pillow turns a TIFF itself
-    full_size = image.size[::-1] if turned else image.size
+    full_size = (image.height, image.width) if turned else image.size
     try:
         if max_side is not None and max(image.size) > max_side:
             image.draft("RGB", (max_side, max_side))  # lets the JPEG decoder skip pixels
@@ -124,7 +124,9 @@ def picture_from_image(image: Image.Image, max_side: int | None) -> Picture:
     """
     layout = layout_of_image(image) if image.format == "TIFF" else None
     refuse_raw(layout, "The photo")
-    scrambled = layout is not None and layout.orientation in SIDEWAYS and not layout.compressed and image.tile
+    scrambled = (
+        layout is not None and layout.orientation in SIDEWAYS and not layout.compressed and getattr(image, "tile", None)
+    )
     if layout is None or not (layout.misread or scrambled):
         return picture_from_pillow(image, max_side, layout=layout)
     path = Path(getattr(image, "filename", "") or "")
