@@ -18,7 +18,7 @@ import gradio as gr
 import numpy as np
 
 from benchmarks.fuzz_sandbox import WATCH, memory, open_files, sandbox, time_limit
-from benchmarks.strange import depths, documents, method, pairs, photos
+from benchmarks.strange import depths, documents, method, pairs, photos, wide_photos
 from benchmarks.strange.case import Maker
 from cuts3d.errors import CutS3DError
 
@@ -27,6 +27,7 @@ LONGEST = 2500  # characters of an error message; the one about an unknown param
 KINDS: Mapping[str, tuple[Maker, float]] = {
     "photo files": (photos.whole_photo, 0.14),
     "damaged photo files": (photos.damaged_photo, 0.18),
+    "photos of many bits or bands": (wide_photos.wide_photo, 0.10),
     "files that are no photo": (photos.no_photo, 0.08),
     "photos as arrays": (photos.array_photo, 0.06),
     "photos of 20 to 125 megapixels": (photos.large_photo, 0.001),

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import pickle
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 from benchmarks.strange.case import Case, Rng, chance, one_of
@@ -17,7 +19,7 @@ from cuts3d.depth import read_depth
 from cuts3d.method.depth_range import depth_range
 
 KINDS = ("metric", "relative", "disparity")
-SUFFIXES = ("png", "tiff", "npy", "npy")
+SUFFIXES = ("png", "tiff", "tif", "npy", "npy", "npz", "pfm", "exr")
 TYPES = ("u1", "u2", "i4", "i8", "f2", "f4", "f8", ">f4", "f16", "?", "c8", "U3", "M8[s]")
 
 
@@ -38,7 +40,7 @@ def depth_values(rng: Rng, shape: tuple[int, ...]) -> FloatArray:
     values = np.array(chosen)
     if chance(rng, 0.5):
         holes = rng.random(shape) < one_of(rng, (0.01, 0.5, 0.995, 1))
-        values[holes] = one_of(rng, (np.nan, np.inf, -np.inf, 0, -5))
+        values[holes] = one_of(rng, (np.nan, np.inf, -np.inf, 0, -5, -1, 255, 65535, 1e10, 65504))
     return values
 
 
@@ -48,11 +50,40 @@ def encoded(rng: Rng, suffix: str, values: FloatArray) -> bytes:
     with np.errstate(all="ignore"):
         if suffix == "npy":
             np.save(content, values.astype(one_of(rng, TYPES)))
+        elif suffix == "npz":
+            names = one_of(rng, (("depth",), ("depth", "k"), ("a", "b"), ("arr_0", "words")))
+            arrays: dict[str, Any] = {name: values.astype(one_of(rng, TYPES)) for name in names}
+            one_of(rng, (np.savez, np.savez_compressed))(content, **arrays)
+        elif suffix == "pfm":
+            height, width = values.shape[:2]
+            content.write(
+                b"Pf\n%d %d\n-1.0\n" % (width, height) + values.reshape(-1)[: width * height].astype("<f4").tobytes()
+            )
+        elif suffix == "exr":
+            content.write(_exr(rng, values))
+        elif suffix == "tif":
+            order, compression = one_of(rng, "<>"), one_of(rng, (None, "zlib"))
+            layout: dict[str, Any] = {"photometric": "minisblack", "byteorder": order, "compression": compression}
+            tifffile.imwrite(content, values.astype(one_of(rng, ("u1", "u2", "u4", "i2", "f2", "f4", "f8"))), **layout)
         elif suffix == "tiff":
             Image.fromarray(values.astype(one_of(rng, ("f4", "u2", "u1", "i4")))).save(content, "TIFF")
         else:
             Image.fromarray(values.astype(one_of(rng, ("u1", "u2")))).save(content, "PNG")
     return content.getvalue()
+
+
+def _exr(rng: Rng, values: FloatArray) -> bytes:
+    """An EXR file, if its package is installed."""
+    try:
+        import OpenEXR  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        return b"v/1\x01"
+    names = one_of(rng, (("Z",), ("R", "G", "B"), ("depth.Z", "R"), ("U", "W")))
+    channel = np.ascontiguousarray(values, dtype=one_of(rng, ("f2", "f4")))
+    channels = dict.fromkeys(names, channel)
+    with tempfile.NamedTemporaryFile(suffix=".exr") as file:
+        OpenEXR.File({"compression": OpenEXR.ZIP_COMPRESSION, "type": OpenEXR.scanlineimage}, channels).write(file.name)
+        return Path(file.name).read_bytes()
 
 
 def lying_npy(rng: Rng) -> bytes:
@@ -74,7 +105,7 @@ def whole_depth(rng: Rng, folder: Path) -> Case:
     """A valid depth file; its values may still be unusable."""
     suffix = one_of(rng, SUFFIXES)
     shape = tuple(int(v) for v in rng.integers(1, 80, size=2))
-    shape = one_of(rng, (shape, shape, shape, (*shape, 3), (*shape, 1))) if suffix == "npy" else shape
+    shape = one_of(rng, (shape, shape, shape, (*shape, 3), (*shape, 1))) if suffix in ("npy", "npz") else shape
     values = depth_values(rng, shape)
     if len(shape) == 3:
         values[:] = values[..., :1]
@@ -120,12 +151,15 @@ def _pickled(victim: Path) -> bytes:
 def _read(rng: Rng, path: Path, content: bytes, shape: tuple[int, ...]) -> Case:
     path.write_bytes(content)
     kind = one_of(rng, KINDS)
-    photo = one_of(rng, (None, shape, tuple(2 * side for side in shape), (97, 41)))
-    return Case(f"{path.name} {content[:80]!r}, {kind}, for {photo}", lambda: _checked(path, kind, photo))
+    photo = one_of(rng, (None, shape, shape[::-1], tuple(2 * side for side in shape), (97, 41)))
+    turn = one_of(rng, (1, 1, 3, 6, 8))
+    description = f"{path.name} {content[:80]!r}, {kind}, for {photo} turned by {turn}"
+    return Case(description, lambda: _checked(path, kind, photo, turn))
 
 
-def _checked(source: Any, kind: Any, photo: Any) -> FloatArray:
-    depth = read_depth(source, kind=kind, photo_shape=photo)
+def _checked(source: Any, kind: Any, photo: Any, orientation: int = 1) -> FloatArray:
+    depth = read_depth(source, kind=kind, photo_shape=photo, orientation=orientation)
+    assert all(note.strip() and "\n" not in note for note in depth.notes)
     assert depth.values.ndim == 2
     assert depth.values.dtype == np.float32
     z = depth_range(depth, clip_percent=1.0).z

@@ -13,7 +13,7 @@ from benchmarks.strange.case import Case, Rng, chance, one_of
 from benchmarks.strange.damage import damaged, imposter
 from cuts3d.arrays import ImageArray
 from cuts3d.io.limits import MIN_SIDE
-from cuts3d.io.photos import read_image
+from cuts3d.io.photos import read_photo
 
 FORMATS = {
     "png": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
@@ -144,7 +144,7 @@ def array_photo(rng: Rng, folder: Path) -> Case:
         array.ravel()[0] = one_of(rng, (np.nan, np.inf, -np.inf, 1e4))
     source: Any = one_of(rng, (array,) * 12 + (None, 3, b"photo.jpg", [[1, 2]], "", "\0", "x" * 5000, {}))
     description = f"array {dtype} {shape}" if source is array else f"a {type(source).__name__}"
-    return Case(description, lambda: _checked(source, one_of(rng, SIDES)))
+    return Case(description, lambda: checked_photo(source, one_of(rng, SIDES)))
 
 
 def large_photo(rng: Rng, folder: Path) -> Case:
@@ -157,18 +157,21 @@ def large_photo(rng: Rng, folder: Path) -> Case:
     Image.new(mode, size, one_of(rng, (0, 1, 77))).save(content, "JPEG" if suffix == "jpg" else suffix)
     path = folder / f"large.{suffix}"
     path.write_bytes(content.getvalue())
-    return Case(f"{suffix} {mode} of {megapixels} megapixels", lambda: _checked(path, one_of(rng, (None, 2048))))
+    return Case(f"{suffix} {mode} of {megapixels} megapixels", lambda: checked_photo(path, one_of(rng, (None, 2048))))
 
 
 def _read(rng: Rng, folder: Path, description: str, content: bytes) -> Case:
     path = folder / f"photo.{one_of(rng, ('jpg', 'png', 'tiff', 'gif', 'webp', 'JPEG', 'svg', 'bin'))}"
     path.write_bytes(content)
     side = one_of(rng, SIDES)
-    return Case(f"{description}, as {path.name}, to {side}", lambda: _checked(path, side))
+    return Case(f"{description}, as {path.name}, to {side}", lambda: checked_photo(path, side))
 
 
-def _checked(source: Any, side: int | None) -> ImageArray:
-    found = read_image(source, max_side=side)
+def checked_photo(source: Any, side: int | None) -> ImageArray:
+    """Read a photo, and check the result."""
+    photo = read_photo(source, max_side=side)
+    assert all(note.strip() and "\n" not in note for note in photo.notes)
+    found = photo.pixels
     assert found.dtype == np.uint8
     assert found.ndim == 3
     assert found.shape[2] == 3

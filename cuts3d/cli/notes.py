@@ -19,13 +19,16 @@ def print_notes(notes: Sequence[str]) -> None:
 @contextmanager
 def printed_notes() -> Iterator[None]:
     """Print what the library warns of as notes; other warnings are shown as usual."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", InputNote)
-        yield
-    print_notes([str(one.message) for one in caught if issubclass(one.category, InputNote)])
-    for one in caught:
-        if not issubclass(one.category, InputNote):
-            warnings.showwarning(one.message, one.category, one.filename, one.lineno)
+    caught: list[warnings.WarningMessage] = []
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", InputNote)
+            yield
+    finally:
+        print_notes([str(one.message) for one in caught if issubclass(one.category, InputNote)])
+        for one in caught:
+            if not issubclass(one.category, InputNote):
+                warnings.showwarning(one.message, one.category, one.filename, one.lineno)
 
 
 @contextmanager

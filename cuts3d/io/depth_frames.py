@@ -25,7 +25,7 @@ def in_photo_frame(
         InputError: Its aspect ratio is neither that of the photo as seen nor that of the photo as stored.
     """
     rows, columns = values.shape[:2]
-    stored = photo_shape[::-1] if orientation in SIDEWAYS else photo_shape
+    stored = (photo_shape[1], photo_shape[0]) if orientation in SIDEWAYS else photo_shape
     seen = _same_aspect((rows, columns), photo_shape)
     if seen and orientation != 1 and _same_aspect((rows, columns), stored):
         return values, (

@@ -92,7 +92,10 @@ def _one_channel(values: np.ndarray, name: str) -> tuple[np.ndarray, BoolArray |
             "colours cannot be turned back into depth, save the numbers themselves."
         )
     if numbers and values.ndim == 3 and values.shape[2] in (1, 3):
-        values, missing = values[..., 0], missing if missing is None or missing.ndim == 2 else missing.any(axis=2)
+        values, missing = (
+            values[..., 0],
+            missing if missing is None or missing.ndim == 2 else np.logical_or.reduce(missing, axis=2),
+        )
     if not numbers or values.ndim != 2 or min(values.shape) < 2:
         raise InputError(
             f"Your {name} must hold one number per pixel, [H, W]; it is {list(values.shape)} {values.dtype}."

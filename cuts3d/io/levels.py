@@ -33,6 +33,8 @@ class Levels:
 
     def apply(self, values: np.ndarray) -> NDArray[np.uint8]:
         """Values in levels from 0 to 255, uint8 of the same shape; NaN becomes black, what is outside is clipped."""
+        if values.dtype == np.uint16:
+            return self._levels(np.arange(1 << 16, dtype=np.uint16))[values]
         flat = np.ascontiguousarray(values).reshape(-1)
         found = np.empty(flat.size, np.uint8)
         for start in range(0, flat.size, BLOCK):

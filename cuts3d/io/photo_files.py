@@ -16,6 +16,7 @@ from cuts3d.io.limits import DRAWINGS, MAX_PIXELS
 from cuts3d.io.signatures import ImageFile, head_of, is_heif, is_tiff, refuse_other_kinds
 
 ANIMATIONS = ("GIF", "WEBP", "PNG", "AVIF", "HEIF")
+OTHER_BYTES = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L", "LA;16B": "RGBA"}  # as Pillow names orders of bytes
 DARK = 64  # of 255; a picture of 16 bits that is darker everywhere uses 14 of them or fewer
 
 
@@ -99,13 +100,18 @@ def is_dark(image: Image.Image) -> bool:
 
 
 def deep_png(source: ImageFile) -> np.ndarray:
-    """All 16 bits of a PNG with several channels, uint16 [H, W, C], read by torchvision."""
-    import torch
-    from torchvision.io import ImageReadMode, decode_image
+    """All 16 bits of a PNG with several channels, uint16 [H, W, C].
 
-    content = source.read_bytes() if isinstance(source, Path) else source.getvalue()
-    decoded = decode_image(torch.frombuffer(bytearray(content), dtype=torch.uint8), mode=ImageReadMode.UNCHANGED)
-    return decoded.permute(1, 2, 0).numpy()
+    Pillow keeps the upper byte of each sample. Told that the bytes lie the other way round, it keeps the lower one; and
+    told that grey with transparency is four channels of 8 bits, it keeps all bytes.
+    """
+    with Image.open(rewound(source)) as image:
+        order = str(image.tile[0].args)
+        upper = np.asarray(image)
+    with Image.open(rewound(source)) as image:
+        image.tile = [image.tile[0]._replace(args=OTHER_BYTES[order])]
+        found = np.array(image)
+    return found.view(">u2") if order == "LA;16B" else upper.astype(np.uint16) << 8 | found
 
 
 def _learn_heif(name: str) -> None:

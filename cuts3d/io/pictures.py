@@ -51,7 +51,7 @@ def picture_from_array(array: np.ndarray) -> Picture:
 
 
 def picture_from_file(source: ImageFile, max_side: int | None) -> Picture:
-    """The picture in a file: by tifffile or torchvision where Pillow would misread it, else by Pillow.
+    """The picture in a file: by tifffile where Pillow would misread it, else by Pillow.
 
     Args:
         source: The file, or its bytes.
@@ -94,7 +94,7 @@ def picture_from_pillow(
         raise InputError(f"{name} is a drawing ({image.format}), not a photo; save it as PNG or JPEG.")
     orientation = orientation_of(image)
     turned = orientation in SIDEWAYS and image.format != "TIFF"  # Pillow turns a TIFF itself
-    full_size = image.size[::-1] if turned else image.size
+    full_size = (image.height, image.width) if turned else image.size
     try:
         if max_side is not None and max(image.size) > max_side:
             image.draft("RGB", (max_side, max_side))  # lets the JPEG decoder skip pixels
@@ -124,7 +124,9 @@ def picture_from_image(image: Image.Image, max_side: int | None) -> Picture:
     """
     layout = layout_of_image(image) if image.format == "TIFF" else None
     refuse_raw(layout, "The photo")
-    scrambled = layout is not None and layout.orientation in SIDEWAYS and not layout.compressed and image.tile
+    scrambled = (
+        layout is not None and layout.orientation in SIDEWAYS and not layout.compressed and getattr(image, "tile", None)
+    )
     if layout is None or not (layout.misread or scrambled):
         return picture_from_pillow(image, max_side, layout=layout)
     path = Path(getattr(image, "filename", "") or "")
@@ -135,7 +137,8 @@ def picture_from_image(image: Image.Image, max_side: int | None) -> Picture:
 
 def damaged(error: Exception) -> InputError:
     """What is said of a photo that a decoder gave up."""
-    return InputError(f"The photo could not be decoded: the file is damaged or incomplete ({error}).")
+    reason = " ".join(str(error).split())  # libheif ends its lines
+    return InputError(f"The photo could not be decoded: the file is damaged or incomplete ({reason}).")
 
 
 def _from_samples(source: ImageFile, layout: Layout, name: str, note: str = "") -> Picture:
@@ -150,7 +153,7 @@ def _whole_png(source: ImageFile, found: Picture) -> Picture:
     try:
         values = deep_png(source)
         image, notes = picture_of_array(values[..., [0, 0, 0, 1]] if values.shape[2] == 2 else values)
-    except RuntimeError as error:
+    except Exception as error:
         raise damaged(error) from error
     return replace(found, image=upright(image, found.orientation), notes=(*notes, *found.notes))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from cuts3d.io.signatures import RAW, ImageFile
 MIN_IS_WHITE, MIN_IS_BLACK, RGB, SEPARATED = 0, 1, 2, 5  # values of PhotometricInterpretation
 SENSOR = (32803, 34892)  # photometric interpretations of raw photos: colour filter array, linear raw
 PLANAR = 2
+logging.getLogger("tifffile").addHandler(logging.NullHandler())  # what it finds in damaged files is raised here instead
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3  # values of SampleFormat
 SUB_IFDS, DNG_VERSION, MAKE, ORIENTATION, IMAGE_DEPTH = 330, 50706, 271, 274, 32997
 
@@ -128,7 +130,10 @@ def read_samples(source: ImageFile, name: str, most_pixels: int) -> np.ndarray:
                 raise InputError(f"{name} is too large; the limit is {most_pixels // 10**6} megapixels.")
             if axes not in ("YX", "YXS", "SYX") or int(np.prod(shape)) > 16 * most_pixels:
                 raise InputError(f"{name} is a TIFF of {'×'.join(map(str, shape))} values, which is no single picture.")
+            _check_segments(page)
             values = page.asarray()
+            if values.shape != shape or 0 in shape:
+                raise ValueError("its size does not fit its samples")
     except InputError:
         raise
     except Exception as error:  # damaged files raise various errors
@@ -140,6 +145,14 @@ def read_samples(source: ImageFile, name: str, most_pixels: int) -> np.ndarray:
         raise InputError(f"{name} is a TIFF that could not be decoded ({type(error).__name__}).") from error
     values = np.moveaxis(values, 0, 2) if axes == "SYX" else values
     return values.astype(values.dtype.newbyteorder("="), copy=False)
+
+
+def _check_segments(page: Any) -> None:
+    """Refuse missing strips and tiles, which tifffile would fill with zeros."""
+    offsets, counts = page.dataoffsets, page.databytecounts
+    wanted = 1 if page.is_contiguous else int(np.prod(page.chunked))
+    if len(offsets) < wanted or len(counts) < wanted or 0 in offsets or 0 in counts:
+        raise ValueError("strips or tiles are missing")
 
 
 def refuse_raw(layout: Layout | None, name: str) -> None:

@@ -4,6 +4,7 @@ import io
 import struct
 import sys
 import zlib
+from typing import Any
 
 import numpy as np
 import pytest
@@ -128,7 +129,7 @@ def test_a_fully_transparent_photo_is_refused():
 @pytest.mark.parametrize("suffix", ["gif", "webp", "png"])
 def test_of_an_animation_the_first_frame_is_taken_and_said(tmp_path, suffix):
     frames = [Image.fromarray(np.roll(COLOUR, shift, axis=1)).quantize(64).convert("RGB") for shift in (0, 20)]
-    lossless = {"lossless": True} if suffix == "webp" else {}
+    lossless: dict[str, Any] = {"lossless": True} if suffix == "webp" else {}
     frames[0].save(tmp_path / f"p.{suffix}", save_all=True, append_images=frames[1:], **lossless)
     found = read_photo(tmp_path / f"p.{suffix}")
     assert np.abs(found.pixels.astype(int) - np.asarray(frames[0])).max() <= 4
@@ -143,7 +144,8 @@ def test_of_a_stereo_photo_the_first_picture_is_taken(tmp_path):
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "GIF", "BMP", "PPM"])
 def test_the_content_counts_and_not_the_suffix(tmp_path, kind):
-    Image.fromarray(GREY).save(tmp_path / "p.jpg", kind, **({"lossless": True} if kind == "WEBP" else {}))
+    lossless: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
+    Image.fromarray(GREY).save(tmp_path / "p.jpg", kind, **lossless)
     assert np.abs(read_image(tmp_path / "p.jpg").astype(int) - GREY[..., None]).max() <= 1
 
 

@@ -190,6 +190,27 @@ def test_a_file_of_several_pages_gives_its_first_and_says_so(tmp_path):
     assert found.notes == ("The file has several pages; the first page was taken.",)
 
 
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"rowsperstrip": 5}, {"tile": (16, 16)}], ids=str)
+def test_half_a_planar_file_is_refused(tmp_path, options):
+    noise = np.random.default_rng(0).integers(0, 65536, (3, 64, 64)).astype(np.uint16)
+    content = written(tmp_path / "p.tif", noise, **options, **PLANES).read_bytes()
+    (tmp_path / "p.tif").write_bytes(content[: len(content) // 2])
+    with pytest.raises(InputError, match=r"could not be decoded|not an image"):
+        read_image(tmp_path / "p.tif")
+
+
+def test_a_missing_strip_is_not_taken_for_black(tmp_path, capfd):
+    path = written(
+        tmp_path / "p.tif", planes(COLOUR.astype(np.uint16) * 257), rowsperstrip=20, compression="zlib", **PLANES
+    )
+    with tifffile.TiffFile(path, mode="r+") as file:
+        offsets = list(file.pages.first.dataoffsets)  # pyright: ignore[reportAttributeAccessIssue]
+        file.pages.first.tags[273].overwrite([0, *offsets[1:]])  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(InputError, match="could not be decoded"):
+        read_image(path)
+    assert capfd.readouterr().err == ""
+
+
 def test_a_volume_is_no_photo(tmp_path):
     with pytest.raises(InputError, match="no single picture"):
         read_image(written(tmp_path / "p.tif", np.stack([GREY] * 4), volumetric=True, photometric="minisblack"))
