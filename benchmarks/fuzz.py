@@ -18,7 +18,7 @@ import gradio as gr
 import numpy as np
 
 from benchmarks.fuzz_sandbox import WATCH, memory, open_files, sandbox, time_limit
-from benchmarks.strange import depths, documents, method, photos
+from benchmarks.strange import depths, documents, method, photos, sources
 from benchmarks.strange.case import Maker
 from cuts3d.errors import CutS3DError
 
@@ -39,6 +39,7 @@ KINDS: Mapping[str, tuple[Maker, float]] = {
     "whole method": (method.whole_method, 0.06),
     "untrusted labels": (documents.label_file, 0.08),
     "untrusted detectors": (documents.detector_file, 0.025),
+    "source lists and folders": (sources.source, 0.05),
     "detectors with unusual weights": (documents.detector_of_odd_weights, 0.004),
 }
 """How each kind is made, and its fraction of all inputs."""
