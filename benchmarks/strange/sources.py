@@ -115,8 +115,9 @@ def _checked(root: Path, source: Path) -> None:
         assert "\n" not in " ".join(sentences(omitted.to_dict()))
         names = [entry.name for entry in found]
         assert len(set(names)) == len(names), names
-        places = [Path(entry.path).resolve() for entry in found if entry.offset is None and _is_there(entry.path)]
-        assert source.name.startswith("x.") or len(set(places)) == len(places), places
+        files = [entry.path for entry in found if entry.offset is None and not entry.fault and _is_there(entry.path)]
+        places = [Path(path).resolve() for path in files]
+        assert len(set(places)) == len(places), places
         if source == root:
             own = {path for path in root.rglob("*") if path.is_file() and not path.is_symlink()}
             lost = {path for path in own if is_photo_name(path.name) and not path.name.startswith(".")} - set(places)
