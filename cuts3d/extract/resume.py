@@ -87,7 +87,7 @@ def unfinished(folder: Path, manifest: Manifest, mine: Iterable[int], *, note: N
     repeated = {shard.number for shard in with_prior(folder, manifest.shards(finished), changed) if None in shard.prior}
     if changed.names:
         note(f"{changed.text} since they were labelled, and are labelled again.")
-    return (wanted - finished) | repeated
+    return repeated | (wanted - finished)
 
 
 def refuse_changed(folder: Path, manifest: Manifest, *, advice: str) -> None:
