@@ -18,7 +18,7 @@ import gradio as gr
 import numpy as np
 
 from benchmarks.fuzz_sandbox import WATCH, memory, open_files, sandbox, time_limit
-from benchmarks.strange import depths, documents, method, pairs, photos, wide_photos
+from benchmarks.strange import depths, documents, method, pairs, photos, sources, wide_photos
 from benchmarks.strange.case import Maker
 from cuts3d.errors import CutS3DError
 
@@ -41,6 +41,7 @@ KINDS: Mapping[str, tuple[Maker, float]] = {
     "untrusted labels": (documents.label_file, 0.08),
     "COCO pairs for evaluation": (pairs.evaluated_pair, 0.04),
     "untrusted detectors": (documents.detector_file, 0.025),
+    "source lists and folders": (sources.source, 0.05),
     "detectors with unusual weights": (documents.detector_of_odd_weights, 0.004),
 }
 """How each kind is made, and its fraction of all inputs."""

@@ -85,7 +85,7 @@ def _fits(boxes: FloatArray, wanted: FloatArray) -> BoolArray:
     allowed = np.maximum(TOLERANCE * wanted[:, 2:], PIXELS)
     start = np.abs(boxes[:, :2] - wanted[:, :2])
     end = np.abs(boxes[:, :2] + boxes[:, 2:] - wanted[:, :2] - wanted[:, 2:])
-    return np.all((start <= allowed) & (end <= allowed), axis=1)
+    return np.asarray(np.all((start <= allowed) & (end <= allowed), axis=1))
 
 
 def _inside(boxes: FloatArray, sides: FloatArray) -> BoolArray:
@@ -109,7 +109,7 @@ def _repeated(noun: str, found: Sequence[Item]) -> list[Notice]:
         text = f"{counted(len(ids), 'annotation id')} of the {noun}s used more than once, such as {examples(ids)}."
         notices.append(Notice(f"repeated_{noun}_ids", len(ids), text))
     if wholes:
-        images = dict.fromkeys(whole[0] for whole in wholes)
+        images = dict.fromkeys(whole[0] for whole in wholes)  # pyright: ignore[reportIndexIssue]
         text = f"{counted(len(wholes), noun)} more than once on the same image, with the same mask, box and score; all "
         text += f"count (images {examples(images)})."
         notices.append(Notice(f"repeated_{noun}s", len(wholes), text))

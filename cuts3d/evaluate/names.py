@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 Parts = tuple[str, ...]  # folders and file name, the outermost first
 LONGEST_END = 32  # parts that are compared
@@ -66,7 +67,7 @@ class NameIndex:
         asked: All names that `find` will be asked for: a folder that one side has elsewhere is not taken for another.
     """
 
-    def __init__(self, names: Mapping[Hashable, Parts], asked: Mapping[Hashable, Parts]) -> None:
+    def __init__(self, names: Mapping[Any, Parts], asked: Mapping[Any, Parts]) -> None:
         self._names = names
         times = Counter(names.values())
         self._whole = {parts: image for image, parts in names.items() if times[parts] == 1}
@@ -124,7 +125,7 @@ def folder_before(parts: Parts, length: int) -> str | None:
     return parts[-length - 1] if len(parts) > length else None
 
 
-def _folders(names: Mapping[Hashable, Parts]) -> set[tuple[int, str]]:
+def _folders(names: Mapping[Any, Parts]) -> set[tuple[int, str]]:
     return {
         (length, parts[-length - 1].casefold())
         for parts in names.values()
@@ -132,7 +133,7 @@ def _folders(names: Mapping[Hashable, Parts]) -> set[tuple[int, str]]:
     }
 
 
-def match_names(true: Mapping[Hashable, Parts], own: Mapping[Hashable, Parts]) -> dict[Hashable, NameMatch]:
+def match_names(true: Mapping[Any, Parts], own: Mapping[Any, Parts]) -> dict[Hashable, NameMatch]:
     """The image of the ground truth for each image of the predictions that has one.
 
     If several predicted images could be the same one, it is the one with the most similar name; of equals, none.

@@ -81,13 +81,13 @@ def unfinished(folder: Path, manifest: Manifest, mine: Iterable[int], *, note: N
         mine: The shards of this run.
         note: Called if there are other photos.
     """
-    wanted = frozenset(mine)
+    wanted = set(mine)
     finished = {number for number in wanted if shard_path(folder, number).exists()}
     changed = _Changed()
     repeated = {shard.number for shard in with_prior(folder, manifest.shards(finished), changed) if None in shard.prior}
     if changed.names:
         note(f"{changed.text} since they were labelled, and are labelled again.")
-    return (wanted - finished) | repeated
+    return repeated | (wanted - finished)
 
 
 def refuse_changed(folder: Path, manifest: Manifest, *, advice: str) -> None:

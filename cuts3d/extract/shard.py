@@ -47,9 +47,10 @@ def run_shard(job: Job, shard: Shard) -> bytes:
     """
     images: list[Record] = []
     for begin in range(0, len(shard.entries), job.batch):
-        part, prior = (listed[begin : begin + job.batch] for listed in (shard.entries, shard.prior))
-        if prior and None not in prior:
-            images.extend(record for record in prior if record is not None)
+        part, prior = shard.entries[begin : begin + job.batch], shard.prior[begin : begin + job.batch]
+        kept = [record for record in prior if record is not None]
+        if len(kept) == len(part):
+            images.extend(kept)
             continue
         ids = range(shard.first + begin + 1, shard.first + begin + 1 + len(part))
         made = _run_batch(job, dict(zip(ids, part, strict=True)))

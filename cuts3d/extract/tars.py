@@ -38,7 +38,12 @@ def of_tar(path: str, prefix: str, omitted: Omitted) -> Iterator[Entry]:
     Raises:
         DamagedTar: It cannot be read, or not to its end. Then no image was listed.
     """
-    last = {_plain(member.name): (member.offset_data, member.size) for member in _members(path) if member.isreg()}
+    last: dict[str, int] = {}  # name -> place of the header of the member that is there when all is unpacked
+    data: dict[str, tuple[int, int]] = {}
+    for member in _members(path):
+        last[_plain(member.name)] = member.offset
+        if member.isreg():
+            data[_plain(member.name)] = member.offset_data, member.size
     try:
         with open(path, "rb") as file:
             for member in _members(path):
@@ -47,12 +52,12 @@ def of_tar(path: str, prefix: str, omitted: Omitted) -> Iterator[Entry]:
                     continue
                 if not is_photo_name(member.name):
                     omitted.file(member.name)
-                elif member.isreg() and last[_plain(member.name)][0] == member.offset_data:
-                    yield _entry(name, file, path, member.offset_data, member.size)
-                elif member.isreg() or (member.issym() and _target(member) in last):
+                elif last[_plain(member.name)] != member.offset or (member.issym() and _target(member) in data):
                     omitted.duplicates.add(name)
-                elif member.islnk() and _target(member) in last:
-                    yield _entry(name, file, path, *last[_target(member)])
+                elif member.isreg():
+                    yield _entry(name, file, path, member.offset_data, member.size)
+                elif member.islnk() and _target(member) in data:
+                    yield _entry(name, file, path, *data[_target(member)])
                 else:
                     yield Entry(name, path, fault=f"'{name}' is no file in its tar file, or a link to none.")
     except OSError as error:

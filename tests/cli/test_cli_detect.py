@@ -135,3 +135,14 @@ def test_what_cannot_be_done_is_one_sentence(
     assert sentence in line
     assert not (tmp_path / "x").exists()
     assert not (tmp_path / "x.json").exists()
+
+
+def test_photos_that_all_fail_end_with_1_and_some_are_said_even_quietly(folder, checkpoint, tmp_path, capsys) -> None:
+    given = ("--out", tmp_path / "found.json", "--checkpoint", checkpoint, "--quiet")
+    assert run(folder, *given) == 0
+    assert capsys.readouterr().err.startswith("note: 1 of 3 photos could not be read")
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(b"")
+    assert run(folder, *given) == FAILED
+    assert capsys.readouterr().err.startswith("error: None of 3 photos could be read")
+    assert len(read(tmp_path / "found.json")["failures"]) == 3

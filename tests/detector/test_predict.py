@@ -278,3 +278,19 @@ def test_faults_are_named(folder, checkpoint, tmp_path, values, kind, message) -
 def test_a_folder_without_photos_is_named(checkpoint, tmp_path) -> None:
     with pytest.raises(InputError, match="no image"):
         predict(tmp_path, checkpoint, tmp_path / "found.json")
+
+
+def test_a_photo_that_a_list_names_twice_is_detected_once_and_skipped_files_are_counted(
+    folder, checkpoint, tmp_path
+) -> None:
+    (folder / "list.txt").write_bytes("\ufeffcolour.png 0\r\n./colour.png\r\nbelow\\alpha.png\r\n".encode())
+    out, said = tmp_path / "found.json", []
+    predict(folder / "list.txt", checkpoint, out, note=said.append)
+    document = read(out)
+    assert [image["file_name"] for image in document["images"]] == ["colour.png", "below/alpha.png"]
+    assert document["info"]["skipped"]["duplicates"] == {"count": 1, "first": ["./colour.png"]}
+    assert len(said) == 2
+    assert evaluate(out, out).counts.images == 2
+    (folder / "list.txt").rename(folder / "movie.mov")
+    predict(folder, checkpoint, out)
+    assert read(out)["info"]["skipped"] == {"files": {".mov": 1}}

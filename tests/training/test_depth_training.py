@@ -9,7 +9,7 @@ from PIL import Image
 
 from cuts3d.depth.embedded import load_head
 from cuts3d.depth.head import TOKEN_LAYERS, DepthHead, output_size, smooth_size
-from cuts3d.errors import WeightsUnavailableError
+from cuts3d.errors import InputError, WeightsUnavailableError
 from cuts3d.scenes import make_scene
 from training.depth_head.train import TrainConfig, load_batch, train_head
 from training.depth_head.views import ViewStore, is_held_out, make_views, open_store, random_view
@@ -114,3 +114,19 @@ def test_the_head_predicts_at_half_of_the_input_for_any_grid(grid: int) -> None:
 
 def test_the_head_stays_under_three_million_parameters() -> None:
     assert sum(p.numel() for p in DepthHead().parameters()) < 3_000_000
+
+
+@pytest.mark.parametrize("change", ["photos", "teacher", "seed"])
+def test_views_of_something_else_are_not_resumed(photos, tmp_path, change) -> None:
+    given = {"photos": photos, "teacher_name": "a", "seed": 0}
+    changed = {"photos": photos[::-1], "teacher_name": "b", "seed": 1}
+    name = "teacher_name" if change == "teacher" else change
+
+    def made(values: dict) -> None:
+        rest = {key: value for key, value in values.items() if key != "photos"}
+        make_views(values["photos"], tmp_path / "views", brightness, grid=8, smallest=0.5, **rest)
+
+    made(given)
+    made(given)
+    with pytest.raises(InputError, match="views of other photos"):
+        made({**given, name: changed[name]})

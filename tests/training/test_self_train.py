@@ -276,3 +276,12 @@ def test_the_command(start, tmp_path, monkeypatch, capsys) -> None:
 def test_scores_of_a_command_line() -> None:
     assert parsed_scores("0.7,0.65") == (0.7, 0.65)
     assert parsed_scores("0.7") == (0.7,)
+
+
+def test_other_photos_do_not_resume_a_self_training(start, tmp_path) -> None:
+    from training.self_training.self_train import _check_settings
+
+    _check_settings(tmp_path, start, (0.5,))
+    _check_settings(tmp_path, start, (0.5,))
+    with pytest.raises(ConfigError, match="another set of photos"):
+        _check_settings(tmp_path, dataclasses.replace(start, photos=start.labels.parent.parent), (0.5,))

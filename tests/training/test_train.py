@@ -360,3 +360,16 @@ def test_a_second_signal_is_not_held_back() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
             threading.Event().wait(5)
+
+
+def test_other_labels_photos_or_initial_detectors_do_not_resume_a_training(dataset, tmp_path) -> None:
+    recipe, out = RECIPE.replace(iterations=1), tmp_path / "run"
+    final = train(recipe, dataset, out)
+    photos = dataset.photos.rename(tmp_path / "moved")
+    labels = photos / "labels.json"
+    moved = PseudoLabels(photos, labels)
+    assert train(recipe, moved, out) == final
+    with pytest.raises(ConfigError, match="another initial detector"):
+        train(recipe, moved, out, init=final)
+    with pytest.raises(ConfigError, match="another set of labels or photos"):
+        train(recipe, PseudoLabels(photos, labels, top_labels=1), out)

@@ -88,7 +88,7 @@ def _check_settings(out: Path, inputs: RoundInputs, scores: Sequence[float]) -> 
         "scores": list(scores),
         "labels": _sha256(inputs.labels),
         "checkpoint": _sha256(inputs.checkpoint),
-        "photos": names_digest(inputs.photos),
+        "set of photos": names_digest(inputs.photos),
     }
     text, file = json.dumps(settings, indent=1), out / SETTINGS
     if not file.exists():
@@ -96,7 +96,7 @@ def _check_settings(out: Path, inputs: RoundInputs, scores: Sequence[float]) -> 
         return
     try:
         before = json.loads(file.read_bytes())
-        before.setdefault("photos", settings["photos"])  # older folders do not say it
+        before.setdefault("set of photos", settings["set of photos"])  # older folders do not say it
         changed = [name for name, value in json.loads(text).items() if before[name] != value]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"'{file}' is damaged ({error}); choose another folder.") from error
