@@ -91,7 +91,7 @@ def _fits(boxes: FloatArray, wanted: FloatArray) -> BoolArray:
 def _inside(boxes: FloatArray, sides: FloatArray) -> BoolArray:
     """Whether boxes have an area and lie inside their images; bool [n]."""
     inside = (boxes[:, :2] >= -BEYOND) & (boxes[:, :2] + boxes[:, 2:] <= sides + BEYOND) & (boxes[:, 2:] > 0)
-    return inside.all(axis=1)
+    return np.asarray(inside.all(axis=1))
 
 
 def _best(hints: Mapping[str, BoolArray], *, least: float = 0.5) -> str:

@@ -35,8 +35,8 @@ def box_field(entry: Mapping[str, Any], size: Size | None) -> tuple[float, ...] 
     box = entry.get("bbox")
     if _is_empty(box):
         return None
-    values = [as_number(value) for value in box] if _is_list(box) else []
-    if len(values) != 4 or None in values or min(values[2:]) < 0:  # pyright: ignore[reportOperatorIssue]
+    values = [as_number(value) for value in box or ()] if _is_list(box) else []
+    if len(values) != 4 or None in values or min(value or 0 for value in values[2:]) < 0:
         raise GeometryError(f"has the box {shown(box)}: four numbers x, y, width, height are expected")
     x, y, w, h = (value or 0.0 for value in values)
     if not w or not h:

@@ -18,7 +18,9 @@ def as_number(value: Any) -> float | None:
         if len(value) > sys.float_info.max_10_exp or not _NUMBER.fullmatch(value):
             return None
         value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | Real) or not abs(value) <= sys.float_info.max:
+    if isinstance(value, bool) or not isinstance(value, int | Real):
+        return None
+    if not abs(value) <= sys.float_info.max:  # pyright: ignore[reportOperatorIssue]
         return None
     return float(value)
 

@@ -89,7 +89,7 @@ def test_an_answer_that_never_ends_lets_the_next_one_through(opened, answers):
     first = _call(PATCH, 0, ("rows", "columns"))(ANN, message(rows=0, columns=1))
     next(first)
     assert answers.of("ann")._turn.locked()
-    first.close()
+    first.close()  # pyright: ignore[reportAttributeAccessIssue]
     assert not answers.of("ann")._turn.locked()
 
 
