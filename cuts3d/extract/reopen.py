@@ -22,6 +22,8 @@ Record = dict[str, Any]
 LIST = re.compile(r'"(\w+)": \[')
 END = b'"failures": []}\n'  # of a result without failures
 
+NO_SETTINGS = ("skipped", "frame")  # fields of `info` that say something else
+
 
 def reopen(out: Path, folder: Path, source: Path, job: Job, *, limit: int | None) -> None:
     """Make the folder of unfinished work from a result that lists failures. The result stays as it is.
@@ -95,12 +97,12 @@ def _has_failures(out: Path) -> bool:
 
 
 def _info(out: Path) -> Record:
-    """The `info` of the result, without what was left out of the source; empty if it is no result of this package."""
+    """The settings in the `info` of the result; empty if it is no result of this package."""
     with out.open(encoding="utf-8", errors="replace") as lines:
         head = lines.readline().rstrip().removesuffix(",")
     try:
         info: Record = json.loads(head + "}")["info"]
-        return {name: value for name, value in info.items() if name != "skipped"}
+        return {name: value for name, value in info.items() if name not in NO_SETTINGS}
     except (ValueError, TypeError, KeyError, AttributeError):
         return {}
 

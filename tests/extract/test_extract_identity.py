@@ -12,6 +12,7 @@ from cuts3d.errors import ConfigError, InputError
 from cuts3d.evaluate import evaluate
 from cuts3d.extract import ExecutionOptions, Job, extract, merge_parts
 from cuts3d.extract.run import parts_folder
+from cuts3d.io.coco.write import FRAME
 from cuts3d.io.photos import read_image
 
 
@@ -235,7 +236,7 @@ def test_the_result_says_what_was_left_out_and_is_evaluated(here, folder, job, t
 def test_a_result_of_photos_alone_says_nothing(here, folder, job, tmp_path):
     (folder / "notes.txt").unlink()
     extract(folder, tmp_path / "labels.json", job)
-    assert json.loads((tmp_path / "labels.json").read_text())["info"] == job.info
+    assert json.loads((tmp_path / "labels.json").read_text())["info"] == {**job.info, "frame": FRAME}
 
 
 @pytest.mark.parametrize("options", [{"workers": 0}, {"engine": "slurm"}, {"part": (3, 2)}, {"gpus_per_worker": -1.0}])
