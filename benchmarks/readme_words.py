@@ -16,6 +16,7 @@ INDEX = {
     "the ten stages of a photo": "what a picture shows",
 }
 LABELS = {
+    "the command ends with 1": "an exit code",
     "from 0 to 1: the distinctness": "a range",
     "in 255 steps": "a format",
     "runs in half precision": "a number format",
@@ -53,6 +54,15 @@ DEPLOY = {
     "the same four": "the endpoints listed before",
 }
 EVALUATION = {
+    '1, 1.0 and "1" are one id': "ids",
+    '"01" is another id than 1': "ids",
+    '`iscrowd` may be 0 or 1 in any writing ("0", "1.0", true)': "values of a flag",
+    "a photo that the predictions list twice": "what is repeated",
+    "turned by 180° or mirrored": "an angle",
+    "(exit code 1)": "an exit code",
+    "lie between 0 and 1": "a range",
+    "a polygon of two points": "what it lacks",
+    "annotation, twice": "what is repeated",
     "at most 100 predictions per image": "COCO's rule",
     "at box IoU ≥ 0.5": "a definition",
     "two members are found (mask IoU ≥ 0.5) by two different masks": "a definition",
@@ -60,6 +70,7 @@ EVALUATION = {
     "its 19,817 images": "the size of the data set",
 }
 DEPTH = {
+    "such as 65,535": "a value of a file",
     "0 and below are unknown": "a rule",
     "its third dimension": "a figure of speech",
     "DPT (MiDaS 3.0)": "a version",
