@@ -107,7 +107,8 @@ class Visitor:
         self.context.close()
 
     def _asked(self, request: Any) -> None:
-        self.requests.append(request.url)
+        if not request.url.endswith("/app_id"):  # the page looks whether its server is there
+            self.requests.append(request.url)
         parts = urlsplit(request.url)
         self.hosts.add(parts.hostname or parts.scheme)
 
