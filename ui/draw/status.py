@@ -56,13 +56,13 @@ def words(text: str) -> str:
 def gone() -> str:
     """The server has deleted the visitor's file; the page sends it again where the browser still has it."""
     text = "The server has deleted your photo or depth map; upload it again. Your settings are kept."
-    return f'<div class="status" role="status" data-send-again><span>{escape(text)}</span></div>'
+    return f'<div class="status" role="status" data-send-again=""><span>{escape(text)}</span></div>'
 
 
 def forgotten() -> str:
     """The server does not know the page, because it was restarted or the connection broke; the page loads again."""
     text = "The server was restarted, or the connection broke. The page loads again, with your settings."
-    return f'<div class="status" role="status" data-load-again><span>{escape(text)}</span></div>'
+    return f'<div class="status" role="status" data-load-again=""><span>{escape(text)}</span></div>'
 
 
 def error(problem: Exception) -> str:

@@ -72,7 +72,8 @@ def change_depth(visitor: str, depth: str | None, depth_kind: Any, values: Value
     """Give the open photo a depth map, or take it away."""
     known = visitors.SESSIONS.source(visitor)
     if known is None:
-        yield {"status": status.words("The depth map is there. Open its photo, too.")}
+        there = "The depth map is there. Open its photo, too."
+        yield {"status": status.words(there if depth else "Open a photo first. Then choose its depth map.")}
         return
     if depth is None and known.depth is None:
         return  # there is no depth map yet: only the kind of the next one was chosen

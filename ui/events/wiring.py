@@ -62,7 +62,7 @@ class Wiring:
     params: Mapping[str, Any]
 
     def wire(self) -> None:
-        """Connect everything; what the browser keeps first, since an event's later listeners wait for its earlier ones."""
+        """Connect everything, first what the browser keeps: an event's later listeners wait for its earlier ones."""
         self._keep()
         for event in PAGE_EVENTS:
             self._event(event)
