@@ -104,6 +104,11 @@ def test_a_link_in_the_same_tab_wins(visitor, page_url) -> None:
     visitor.set("tau_knn", 0.3)
     visitor.reload("four cans")
     assert visitor.number("tau_knn") == 0.3
+    visitor.page.goto(f"{page_url}?example=three-balls")  # it names no parameter, so all have their defaults
+    visitor.changes = 0
+    visitor.settled("three balls")
+    visitor.reload("three balls")
+    assert (visitor.number("beta"), visitor.number("tau_knn")) == (0.45, 0.115)
 
 
 def test_two_tabs_of_one_browser_keep_their_own(visitor, page_url) -> None:

@@ -28,13 +28,13 @@ def visit(visitor: str, query: Mapping[str, str], kept_text: Any) -> tuple[Updat
     Args:
         visitor: Who comes.
         query: Names and values of the address.
-        kept_text: What the browser kept; see `ui.session.kept`.
+        kept_text: What the browser kept; see `ui.session.kept`. Where it kept something of this address, that counts.
 
     Returns:
         The settings and the example to open, "" where the browser sends the visitor's own photo or has lost it; and
         sentences on what no longer holds, which quote the address: show them as text.
     """
-    kept = read_kept(kept_text, query)
+    kept = read_kept(kept_text)
     if kept is not None:
         return _back(visitor, kept), [*kept.warnings, *([DEPTH_GONE] if kept.depth == GONE else [])]
     example, params, warnings = from_query(query)

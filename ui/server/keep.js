@@ -10,12 +10,18 @@ Object.assign(window.cuts3d, (() => {
   const coming = {}; // id of the kept file that the server is about to open, by kind
   let depthTaken = () => {};
 
-  function read() {
-    try { return JSON.parse(sessionStorage.getItem(NAME)) || {}; } catch { return {}; }
+  let state = {};
+  try { state = JSON.parse(sessionStorage.getItem(NAME)) || {}; } catch { /* no storage */ }
+  if (ours(location.search) && ours(location.search) !== ours(state.query)) state = {}; // a link wins over what was kept
+  const before = { ...state }; // the page begins to write before it is asked
+
+  function ours(query) { // without the names of Gradio and of the Space
+    return String(new URLSearchParams([...new URLSearchParams(query || "")].filter(([name]) => !name.startsWith("__"))));
   }
 
   function write(changes) {
-    try { sessionStorage.setItem(NAME, JSON.stringify({ ...read(), query: location.search, ...changes })); } catch { /* no storage */ }
+    Object.assign(state, { query: location.search, ...changes });
+    try { sessionStorage.setItem(NAME, JSON.stringify(state)); } catch { /* no storage */ }
   }
 
   function files(mode, work) {
@@ -47,10 +53,9 @@ Object.assign(window.cuts3d, (() => {
   }
 
   async function kept() {
-    const state = read();
     for (const kind of ["photo", "depth"])
-      if (state[kind]) state[kind] = (await keptFile(state[kind])) ? "here" : "gone";
-    return state.values || state.photo || state.example ? JSON.stringify(state) : "";
+      if (before[kind]) before[kind] = (await keptFile(before[kind])) ? "here" : "gone";
+    return before.values || before.photo || before.example ? JSON.stringify(before) : "";
   }
 
   function keep(names, values) {
@@ -76,7 +81,6 @@ Object.assign(window.cuts3d, (() => {
     const mark = element.querySelector("[data-example]");
     if (!mark) return;
     const example = mark.dataset.example;
-    const state = read();
     write({
       example,
       photo: example ? "" : coming.photo || state.photo || "unknown",
@@ -87,7 +91,6 @@ Object.assign(window.cuts3d, (() => {
   const nextDepth = () => new Promise((go) => { depthTaken = go; setTimeout(go, 20000); });
 
   async function sendAgain() {
-    const state = read();
     const [photo, depth] = [await keptFile(state.photo), await keptFile(state.depth)];
     if (depth) {
       const taken = nextDepth();

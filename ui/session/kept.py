@@ -9,7 +9,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
-from urllib.parse import parse_qsl
 
 from cuts3d.errors import ConfigError, shown
 from cuts3d.types import DepthKind
@@ -50,15 +49,14 @@ class Kept:
     warnings: tuple[str, ...] = ()
 
 
-def read_kept(text: Any, query: Mapping[str, str]) -> Kept | None:
+def read_kept(text: Any) -> Kept | None:
     """Read what the browser kept.
 
     Args:
-        text: The browser's text; empty on a first visit.
-        query: Names and values of the address. An address with another query than that of the visit is a link: it wins.
+        text: The browser's text; empty on a first visit, and where a link was opened.
 
     Returns:
-        What holds, or None where nothing was kept or a link was opened.
+        What holds, or None where nothing was kept.
     """
     if not isinstance(text, str) or not text or len(text) > LONGEST:
         return None
@@ -67,9 +65,6 @@ def read_kept(text: Any, query: Mapping[str, str]) -> Kept | None:
     except (ValueError, RecursionError):
         return None
     if not isinstance(kept, dict):
-        return None
-    own = _own(query)
-    if own and own != _own(dict(parse_qsl(_text(kept, "query").lstrip("?"), keep_blank_values=True))):
         return None
     params, lost = _params(kept.get("values"))
     example, warnings = _text(kept, "example"), []
@@ -90,11 +85,6 @@ def read_kept(text: Any, query: Mapping[str, str]) -> Kept | None:
         depth=_file(kept, "depth"),
         warnings=tuple(warnings),
     )
-
-
-def _own(query: Mapping[str, str]) -> dict[str, str]:
-    """The part of a query that is ours; names with two underscores are Gradio's and the Space's."""
-    return {name: value for name, value in query.items() if not name.startswith("__")}
 
 
 def _params(values: Any) -> tuple[Params, list[str]]:

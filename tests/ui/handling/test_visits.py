@@ -22,8 +22,8 @@ NAMES = [control.name for control in ALL]
 FIRST = example_names()[0]
 
 
-def kept(query: str = "", example: str = "", **rest: Any) -> str:
-    return json.dumps({"query": query, "example": example, **rest})
+def kept(example: str = "", **rest: Any) -> str:
+    return json.dumps({"query": "", "example": example, **rest})
 
 
 def values(**changes: Any) -> dict[str, Any]:
@@ -68,22 +68,11 @@ def test_a_tab_that_is_opened_while_the_photo_is_closed_is_drawn_when_it_opens(o
     assert "histogram" in {name for update in updates[1:] for name in update}
 
 
-def test_a_link_wins_over_what_was_kept():
-    update, _ = visit(
-        "ann", {"example": "four-cans", "beta": "0.3"}, kept(values=values(beta=0.2), example="two boxes")
-    )
-    assert (update["first_example"], update["beta"]) == ("four cans", 0.3)
-
-
 def test_a_link_that_was_changed_comes_back_as_it_was_left():
-    text = kept("?example=four-cans&beta=0.3&__theme=dark", values=values(beta=0.2), example="three balls")
+    """The browser keeps nothing of another address: see the tests in the browser."""
+    text = kept(values=values(beta=0.2), example="three balls")
     update, _ = visit("ann", {"example": "four-cans", "beta": "0.3"}, text)
     assert (update["first_example"], update["beta"]) == ("three balls", 0.2)
-
-
-def test_gradio_s_own_part_of_the_address_is_no_link():
-    update, _ = visit("ann", {"__theme": "dark"}, kept(values=values(beta=0.2), example="two boxes"))
-    assert update["beta"] == 0.2
 
 
 def test_a_photo_that_the_browser_has_is_awaited_and_no_example_opens():
@@ -155,7 +144,7 @@ def test_whatever_a_browser_sends_the_page_opens_with_settings_that_run(text):
 
 
 def test_nothing_is_kept_of_a_path():
-    found = read_kept(kept(photo="/etc/passwd", depth="../depth.npy"), {})
+    found = read_kept(kept(photo="/etc/passwd", depth="../depth.npy"))
     assert (found.photo, found.depth) == ("", "")
 
 
