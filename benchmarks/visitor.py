@@ -33,14 +33,15 @@ class Layout:
         return next(c["id"] for c in self.config["components"] if c["props"].get("elem_id") == elem_id)
 
     def event(self, elem_id: str | None, kind: str) -> Json:
-        """The event that a component triggers; None: the page itself."""
+        """The request to the server that a component triggers; None: the page itself."""
         number = None if elem_id is None else self.component(elem_id)
         found = (d for d in self.config["dependencies"] if self._triggers(d, number, kind))
         return next(found)
 
     def after(self, event: Json) -> Json | None:
         """The event that runs after another one; None: there is none."""
-        return next((d for d in self.config["dependencies"] if d["trigger_after"] == event["id"]), None)
+        followers = (d for d in self.config["dependencies"] if d["trigger_after"] == event["id"] and d["backend_fn"])
+        return next(followers, None)
 
     def names(self, event: Json) -> list[str]:
         """Names of the outputs of an event."""
@@ -52,7 +53,8 @@ class Layout:
         return {c["id"]: c["props"].get("value") for c in self.config["components"]}
 
     def _triggers(self, event: Json, number: int | None, kind: str) -> bool:
-        return any(k == kind and (number is None or n == number) for n, k in event["targets"])
+        named = any(k == kind and (number is None or n == number) for n, k in event["targets"])
+        return named and event["backend_fn"]  # the others let the browser keep something
 
 
 @dataclass
@@ -79,6 +81,7 @@ class Visit:
         layout = Layout((await http.get("config")).raise_for_status().json())
         visit = cls(http, layout, layout.values())
         visit._heartbeat = asyncio.create_task(visit._beat())
+        await visit.trigger(None, "load")  # the server answers pages that it knows
         return visit
 
     async def leave(self) -> None:

@@ -34,6 +34,13 @@ MAX_STATES = 100  # visitors whose state Gradio keeps where it missed that they 
 BUS_JS = f"const REQUESTS = {json.dumps(list(MESSAGES))}; window.cuts3d.send = trigger;"
 
 
+OPENED_JS = "watch('value', () => window.cuts3d.opened(element));"
+STATUS_JS = """watch('value', () => {
+  if (element.querySelector('[data-send-again]')) window.cuts3d.sendAgain();
+  if (element.querySelector('[data-load-again]')) window.cuts3d.loadAgain();
+});"""
+
+
 def build_page() -> gr.Blocks:
     """Build the page, ready to launch."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as page:
@@ -45,7 +52,10 @@ def build_page() -> gr.Blocks:
             elem_id="title",
         )
         parts: dict[str, Any] = {
-            "photo_source": gr.HTML("", js_on_load=None, elem_id="photo-source"),
+            "photo_source": gr.HTML("", js_on_load=OPENED_JS, elem_id="photo-source"),
+            "kept": gr.Textbox(visible=False),
+            "sent_photo": _sent("sent-photo"),
+            "sent_depth": _sent("sent-depth"),
             "bus": gr.HTML("", js_on_load=BUS_JS, elem_id="bus"),
             "first_example": gr.State(""),
             "own_tau": gr.State(controls.own_threshold(CutS3DConfig().features.backbone)),
@@ -61,13 +71,19 @@ def build_page() -> gr.Blocks:
     return page.queue(api_open=False, max_size=MAX_WAITING)  # every request waits in the queue
 
 
+def _sent(elem_id: str) -> gr.UploadButton:
+    """Takes the files that are dropped, pasted or sent again: `page.js` puts them there."""
+    with gr.Column(elem_id=elem_id, elem_classes="sent"):
+        return gr.UploadButton(file_count="single", type="filepath")
+
+
 def _head() -> dict[str, Any]:
     with gr.Row(elem_id="head"):
         line = gr.HTML(
             status.words(
                 "Opening the first example. If other visitors are waiting, your place in the queue is shown here."
             ),
-            js_on_load=None,
+            js_on_load=STATUS_JS,
             elem_id="status",
         )
         chosen = gr.Radio(NUMBERS, label="Instance", visible=False, elem_id="chosen", min_width=200, scale=0)
@@ -99,8 +115,8 @@ def _sidebar() -> tuple[dict[str, Any], dict[str, Any]]:
     upload_gives_its_path(side["upload"])
     with gr.Accordion("Your own depth map", open=False):
         side["depth_file"] = gr.File(
-            label="PNG, TIFF, NPY or EXR with the photo's aspect ratio",
-            file_types=[".png", ".tif", ".tiff", ".npy", ".exr"],
+            label="PNG, TIFF, NPY, NPZ, EXR or PFM with the photo's aspect ratio",
+            file_types=[".png", ".tif", ".tiff", ".npy", ".npz", ".exr", ".pfm"],
             height=110,
             elem_id="depth-file",
         )

@@ -10,7 +10,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,11 +37,28 @@ def server_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def page_url(server_log: Path) -> Iterator[str]:
+    with serving(free_port(), server_log) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def serve() -> Callable[[int, Path], AbstractContextManager[str]]:
+    """Starts another server, for a test that stops it."""
+    return serving
+
+
+def free_port() -> int:
+    """A port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serving(port: int, server_log: Path) -> Iterator[str]:
+    """The page at a port, from its first answer to the end of the block."""
     url = f"http://127.0.0.1:{port}/"
-    with server_log.open("w", encoding="utf-8") as log:
+    with server_log.open("a", encoding="utf-8") as log:
         server = subprocess.Popen(
             [sys.executable, "app.py", "--port", str(port)],
             cwd=ROOT,

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import re
 import time
+from base64 import b64encode
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -71,6 +73,26 @@ SETTLED = """([changes, words]) => {
   if (!atRest() || !box || statusSeen <= changes) return false;
   return ['backbone:', words].every((part) => box.innerText.includes(part));
 }"""
+MADE = """
+const made = (contents) => {
+  const data = new DataTransfer();
+  for (const [name, text] of contents)
+    data.items.add(new File([Uint8Array.from(atob(text), (c) => c.charCodeAt(0))], name, { type: '' }));
+  return data;
+};
+"""
+DROP = f"""([place, contents, html]) => {{ {MADE}
+  const data = made(contents);
+  if (html) data.setData('text/html', html);
+  const events = ['dragenter', 'dragover', 'drop'].map((name) => [
+    new DragEvent(name, {{ bubbles: true, cancelable: true, dataTransfer: data }}), document.querySelector(place)]);
+  for (const [event, target] of events)
+    if (target.dispatchEvent(event)) throw new Error(event.type + ': the browser would leave the page');
+}}"""
+PASTE = f"""([contents]) => {{ {MADE}
+  document.activeElement.dispatchEvent(
+    new ClipboardEvent('paste', {{ bubbles: true, cancelable: true, clipboardData: made(contents) }}));
+}}"""
 STREAMS = ("/queue/data", "/heartbeat", "/upload_progress")  # Gradio ends them, which the browser calls aborted
 
 
@@ -107,7 +129,8 @@ class Visitor:
         self.context.close()
 
     def _asked(self, request: Any) -> None:
-        self.requests.append(request.url)
+        if not request.url.endswith("/app_id"):  # the page looks whether its server is there
+            self.requests.append(request.url)
         parts = urlsplit(request.url)
         self.hosts.add(parts.hostname or parts.scheme)
 
@@ -241,6 +264,28 @@ class Visitor:
             remove.first.click()
             remove.first.wait_for(state="detached")
         self.page.locator(f"{where} input[type=file]").set_input_files(str(file))
+
+    def drop(self, *files: Path, on: str = "#results", html: str = "") -> None:
+        """Drop files on a place of the page, or what a browser gives for a picture of another page."""
+        contents = [(file.name, b64encode(file.read_bytes()).decode()) for file in files]
+        self.page.evaluate(DROP, [on, contents, html])
+
+    def paste(self, file: Path) -> None:
+        """Paste a file where the focus is."""
+        self.page.evaluate(PASTE, [[(file.name, b64encode(file.read_bytes()).decode())]])
+
+    def preview(self) -> np.ndarray:
+        """What the box of the photo shows, [h, w, 3]."""
+        picture = self.page.locator("#upload img")
+        picture.wait_for()
+        self.page.wait_for_function("() => document.querySelector('#upload img')?.naturalWidth > 0")
+        return np.asarray(Image.open(io.BytesIO(picture.screenshot())).convert("RGB"))
+
+    def reload(self, words: str = "") -> str:
+        """Load the page again and wait for its result."""
+        self.page.reload()
+        self.changes = 0
+        return self.settled(words)
 
     def pick_from(self, elem_id: str, text: str) -> None:
         """Choose an entry of a dropdown."""

@@ -34,7 +34,12 @@ def data_uri(pixels: ImageArray, *, kind: str = "PNG", **options: object) -> str
 
 def photo_uri(image: ImageArray) -> str:
     """The photo at the page's size, as WebP."""
-    return data_uri(_resized(image, page_shape(image.shape), smooth=True), kind="WEBP", quality=82, method=2)  # pyright: ignore[reportArgumentType]
+    return data_uri(reduced(image), kind="WEBP", quality=82, method=2)  # pyright: ignore[reportArgumentType]
+
+
+def reduced(image: ImageArray) -> ImageArray:
+    """The photo at the page's size, uint8 [h, w, 3]."""
+    return _resized(image, page_shape(image.shape), smooth=True)
 
 
 def page_shape(photo_shape: tuple[int, ...]) -> tuple[int, int]:

@@ -53,6 +53,18 @@ def words(text: str) -> str:
     return f'<div class="status" role="status"><span>{escape(text)}</span></div>'
 
 
+def gone() -> str:
+    """The server has deleted the visitor's file; the page sends it again where the browser still has it."""
+    text = "The server has deleted your photo or depth map; upload it again. Your settings are kept."
+    return f'<div class="status" role="status" data-send-again=""><span>{escape(text)}</span></div>'
+
+
+def forgotten() -> str:
+    """The server does not know the page, because it was restarted or the connection broke; the page loads again."""
+    text = "The server was restarted, or the connection broke. The page loads again, with your settings."
+    return f'<div class="status" role="status" data-load-again=""><span>{escape(text)}</span></div>'
+
+
 def error(problem: Exception) -> str:
     """What went wrong, and what to do."""
     if isinstance(problem, CutS3DError):
@@ -74,8 +86,16 @@ def cost(seconds: float, computed: Sequence[str]) -> str:
     return f"{time}: {', '.join(names) if names else 'all from memory'}"
 
 
-def summary(explorer: Explorer, title: str, *, costs: Sequence[str], done: bool) -> str:
-    """What was found, with which networks, and how long it took."""
+def summary(explorer: Explorer, title: str, *, costs: Sequence[str], done: bool, notes: Sequence[str] = ()) -> str:
+    """What was found, with which networks, and how long it took.
+
+    Args:
+        explorer: The open photo, segmented at least up to the masks before the CRF.
+        title: Name of the photo.
+        costs: What the parts of the run cost.
+        done: Whether no part of the run is to come.
+        notes: What the reader of the photo or of the depth map has to say, one sentence each.
+    """
     result = explorer.results.get(("segmentation", 0)) or explorer.results["coarse", 0]
     count = len(result.instances)
     spec = get_backbone(result.features.backbone)
@@ -89,4 +109,5 @@ def summary(explorer: Explorer, title: str, *, costs: Sequence[str], done: bool)
         parts.append(f'<span class="warn">{result.num_fallbacks} without a cut in 3D</span>')
     state = "" if done else '<span class="pending">fitting to the photo\'s edges …</span>'
     spent = f'<span class="cost">{escape(" · ".join(costs))}</span>'
-    return f'<div class="status" role="status"><span>{" · ".join(parts)}</span>{spent}{state}</div>'
+    said = "".join(f'<span class="warn note">{escape(note)}</span>' for note in notes)
+    return f'<div class="status" role="status"><span>{" · ".join(parts)}</span>{spent}{state}{said}</div>'

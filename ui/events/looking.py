@@ -74,6 +74,7 @@ def choose_mask(visitor: str, instance: Any) -> Update:
 
 def show_tab(visitor: str, tab: str) -> Update:
     """Draw what a tab shows; `tab` is its id."""
+    visitors.SESSIONS.remember_tab(visitor, tab)
     session = session_of(visitor)
     if session is None:
         return closed(visitor)

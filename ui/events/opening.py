@@ -6,19 +6,23 @@ import threading
 import time
 from collections.abc import Iterator
 from html import escape
+from pathlib import Path
 from typing import Any
 
+import gradio as gr
+
+from cuts3d.arrays import ImageArray
 from cuts3d.depth import normalise_depth
 from cuts3d.run.explorer import Explorer
 from ui.draw import status
-from ui.draw.render import photo_uri
+from ui.draw.render import photo_uri, reduced
 from ui.events import visitors
 from ui.events.detections import run_detectors
 from ui.events.runs import RUN_OUTPUTS, Values, failed, finish, steps, walk
 from ui.server.uploads import check_size
 from ui.session.drawing import Update
 from ui.session.examples import example_names, load_example
-from ui.session.sessions import Detections, Session, Source, View
+from ui.session.sessions import Detections, Session, Source
 from ui.tabs import TABS
 
 MAX_SIDE = 1600  # longer side of the masks on the page, pixels; files have masks of the photo's own size
@@ -28,12 +32,14 @@ CRF_TURN = threading.Lock()
 
 
 def open_example(visitor: str, name: str, values: Values) -> Iterator[Update]:
-    """Open an example scene or photo and segment it."""
-    yield from _open(visitor, Source(title=name, example=name), values)
+    """Open an example scene or photo and segment it; none where the name is empty, since a photo is on its way."""
+    if name:
+        yield from _open(visitor, Source(title=name, example=name), values)
 
 
 def choose_example(visitor: str, index: Any, values: Values) -> Iterator[Update]:
-    """Open the example that was clicked, by its index in the gallery."""
+    """Open the example that was clicked, by its index in the gallery. No file of the visitor's own is used then."""
+    yield {"upload": None, "depth_file": None}
     yield from open_example(visitor, example_names()[int(index)], values)
 
 
@@ -42,14 +48,32 @@ def open_upload(visitor: str, path: str | None, depth: str | None, depth_kind: A
     if path is None:
         yield {"status": status.words("Upload a photo, or choose an example.")}
         return
-    yield from _open(visitor, Source(title="your photo", path=path, depth=depth, depth_kind=depth_kind), values)
+    source = Source(title="your photo", path=path, depth=depth, depth_kind=depth_kind)
+    opened = _open(visitor, source, values)
+    yield {**next(opened), "upload": gr.update(value=_preview(visitor, source))}
+    yield from opened
+
+
+def take_depth(visitor: str, depth: str | None, depth_kind: Any, values: Values) -> Iterator[Update]:
+    """Take a depth map that came another way than by its box, and show its name there."""
+    if depth is None:
+        return
+    yield {"depth_file": gr.update(value=depth)}  # Gradio's client overwrites a plain file by the next update
+    yield from change_depth(visitor, depth, depth_kind, values)
+
+
+def _preview(visitor: str, source: Source) -> ImageArray | None:
+    """The photo as it was read, small: browsers do not show every file that the page reads. None: it was not read."""
+    session = visitors.session_of(visitor)
+    return reduced(session.explorer.image) if session is not None and session.source is source else None
 
 
 def change_depth(visitor: str, depth: str | None, depth_kind: Any, values: Values) -> Iterator[Update]:
     """Give the open photo a depth map, or take it away."""
     known = visitors.SESSIONS.source(visitor)
     if known is None:
-        yield {"status": status.words("Open a photo first. Then choose its depth map.")}
+        there = "The depth map is there. Open its photo, too."
+        yield {"status": status.words(there if depth else "Open a photo first. Then choose its depth map.")}
         return
     if depth is None and known.depth is None:
         return  # there is no depth map yet: only the kind of the next one was chosen
@@ -102,6 +126,9 @@ def _segment(visitor: str, values: Values, *, progressive: bool) -> Iterator[Upd
     if source is None:
         yield {"status": status.words("Choose an example or upload a photo to begin.")}
         return
+    if any(path is not None and not Path(path).exists() for path in (source.path, source.depth)):
+        yield {"status": status.gone()}
+        return
     yield from _open(visitor, source, values)
 
 
@@ -123,7 +150,7 @@ def _open(visitor: str, source: Source, values: Values) -> Iterator[Update]:
 def _new_session(visitor: str, explorer: Explorer, source: Source) -> Session:
     """A session that keeps the visitor's view and own checkpoint; runs of the photo before stop."""
     old = visitors.session_of(visitor)
-    view, own = View(), None
+    view, own = visitors.SESSIONS.first_view(visitor), None
     if old is not None:
         old.tickets.take()
         view, own = old.view.of_next_photo(), old.detections.own
@@ -147,6 +174,12 @@ def _explorer(source: Source) -> Explorer:
 def _blank(session: Session) -> Update:
     """The new photo, and nothing left of the one before it."""
     image = session.explorer.image
-    source = f"<style>:root{{--photo:url({escape(photo_uri(image), quote=True)})}}</style>"
+    source = f"<style>:root{{--photo:url({escape(photo_uri(image), quote=True)})}}</style>{_kept(session.source)}"
     blank = {name: value for tab in TABS for name, value in tab.blank(image.shape).items()}
     return {"photo_source": source, **blank}
+
+
+def _kept(source: Source) -> str:
+    """What the browser keeps of an open photo: an example's title, or that a file is the visitor's own."""
+    example, depth = escape(source.example or "", quote=True), "own" if source.depth else ""
+    return f'<i data-example="{example}" data-depth-map="{depth}"></i>'

@@ -53,16 +53,17 @@ class Handler:
     then: Request | None = None
 
 
-def _segments(answer: Callable[..., Iterator[Update]], queue: Options) -> Handler:
-    """A handler that runs stages up to the masks before the CRF."""
-    return Handler(answer=answer, outputs=OPEN_OUTPUTS, reads_controls=True, queue=queue, then="refine")
+def _segments(answer: Callable[..., Iterator[Update]], queue: Options, *more: str) -> Handler:
+    """A handler that runs stages up to the masks before the CRF; `more` are outputs of this one alone."""
+    return Handler(answer=answer, outputs=(*OPEN_OUTPUTS, *more), reads_controls=True, queue=queue, then="refine")
 
 
 HANDLERS: dict[Request, Handler] = {
     "open_example": _segments(opening.open_example, HEAVY),
-    "choose_example": _segments(opening.choose_example, HEAVY),
-    "open_upload": _segments(opening.open_upload, HEAVY),
+    "choose_example": _segments(opening.choose_example, HEAVY, "upload", "depth_file"),
+    "open_upload": _segments(opening.open_upload, HEAVY, "upload"),
     "change_depth": _segments(opening.change_depth, HEAVY),
+    "take_depth": _segments(opening.take_depth, HEAVY, "depth_file"),
     "change": _segments(opening.change, LATEST),
     "run": _segments(opening.run, HEAVY),
     "refine": Handler(answer=opening.refine, outputs=RUN_OUTPUTS, queue=REFINE),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,13 +12,13 @@ from typing import Any
 import gradio as gr
 
 from ui import controls
-from ui.events import looking, settings, visitors
+from ui.draw import status
+from ui.events import looking, visitors
 from ui.events.gradio_patches import forget_visitor
 from ui.events.requests import EVERY, HANDLERS, HEAVY, QUIET, Handler
+from ui.events.visiting import VISIT_OUTPUTS, visit
 from ui.session.answers import next_step
 from ui.session.drawing import Update
-from ui.session.examples import example_names
-from ui.session.permalink import from_query
 from ui.tabs import TABS, Tab
 from ui.tabs.tab import Event, Request
 
@@ -26,6 +27,8 @@ Row = Any  # one value, or a list of them: what Gradio expects for one output, o
 PAGE_EVENTS = (  # what a visitor can do outside the tabs
     Event(request="choose_example", on=(("examples", "select"),), payload=("index",)),
     Event(request="open_upload", on=(("upload", "upload"),), inputs=("upload", "depth_file", "depth_kind")),
+    Event(request="open_upload", on=(("sent_photo", "upload"),), inputs=("sent_photo", "depth_file", "depth_kind")),
+    Event(request="take_depth", on=(("sent_depth", "upload"),), inputs=("sent_depth", "depth_kind")),
     Event(
         request="change_depth",
         on=(("depth_file", "upload"), ("depth_file", "clear"), ("depth_kind", "input")),
@@ -35,6 +38,7 @@ PAGE_EVENTS = (  # what a visitor can do outside the tabs
     Event(request="reset", on=(("reset", "click"),)),
     Event(request="choose_instance", on=(("chosen", "input"),), inputs=("chosen",)),
 )
+FILES = {"upload": "photo", "sent_photo": "photo", "depth_file": "depth", "sent_depth": "depth"}
 MESSAGES: dict[Request, tuple[str, ...]] = {  # what `page.js` sends over the bus: the request, and its fields
     "pick_patch": ("y", "x"),
     "move_patch": ("rows", "columns"),
@@ -58,7 +62,8 @@ class Wiring:
     params: Mapping[str, Any]
 
     def wire(self) -> None:
-        """Connect everything."""
+        """Connect everything, first what the browser keeps: an event's later listeners wait for its earlier ones."""
+        self._keep()
         for event in PAGE_EVENTS:
             self._event(event)
         for request, fields in MESSAGES.items():
@@ -87,6 +92,8 @@ class Wiring:
         targets = [*(self.parts[name] for name in handler.outputs), *(self.params[name] for name in handler.sets)]
         options = handler.queue | ({"show_progress_on": self.parts["status"]} if handler.queue is HEAVY else {})
         asked = listen(_call(handler, len(inputs), payload), reads, targets, **options)
+        if request == "take_depth":
+            asked.then(None, js="() => window.cuts3d.depthTaken()", **QUIET)
         if handler.then is not None:
             self._request(asked.then, handler.then)
         return asked
@@ -95,12 +102,14 @@ class Wiring:
         """Draw a tab when it is opened."""
 
         def show(visitor: str, _: Any, __: Any) -> Update:
-            visitors.ANSWERS.of(visitor).claim(("tabs",), next_step())  # a late answer opens no other tab
+            answers = visitors.ANSWERS.of(visitor)
+            if answers is not None:
+                answers.claim(("tabs",), next_step())  # a late answer opens no other tab
             return looking.show_tab(visitor, tab.id)
 
         names = ("status", *tab.outputs)
         targets = [self.parts[name] for name in names]
-        self.parts[f"tab-{tab.id}"].select(_ordered(names, show), None, targets, **EVERY)
+        self.parts[f"tab-{tab.id}"].select(_ordered(names, show, opens_itself=True), None, targets, **EVERY)
 
     def _controls(self) -> None:
         quick = [control.input for name, control in self.params.items() if name not in controls.NETWORKS]
@@ -112,16 +121,13 @@ class Wiring:
 
     def _visit(self) -> None:
         """What happens when a visitor comes and leaves."""
-        names = ("first_example", "own_tau", *self.params)
+        names = (*VISIT_OUTPUTS, *self.params)
 
-        def read_link(request: gr.Request) -> Row:
-            query = dict(request.query_params)
-            example, params, warnings = from_query(query)
+        def come(request: gr.Request, kept: str | None) -> Row:
+            visitors.ANSWERS.begin(str(request.session_hash))
+            update, warnings = visit(str(request.session_hash), dict(request.query_params), kept)
             for warning in warnings:
                 gr.Warning(escape(warning))
-            update: Update = {"first_example": example or example_names()[0]}
-            if params or "depth" in query:
-                update |= settings.set_controls(params, own_depth="depth" not in query)
             return row(names, update)
 
         def leave(request: gr.Request) -> None:
@@ -129,10 +135,28 @@ class Wiring:
             visitors.close(visitor)
             forget_visitor(self.page, visitor)
 
-        first = [self.parts["first_example"], self.parts["own_tau"], *self.params.values()]
-        linked = self.page.load(read_link, None, first, **QUIET)
-        self._request(linked.then, "open_example", [self.parts["first_example"]])
+        first = [*(self.parts[name] for name in VISIT_OUTPUTS), *self.params.values()]
+        came = self.page.load(come, [self.parts["kept"]], first, js="() => window.cuts3d.kept()", **QUIET)
+        self._request(came.then, "open_example", [self.parts["first_example"]])
+        came.then(None, js="() => window.cuts3d.sendAgain()", **QUIET)
         self.page.unload(leave)
+
+    def _keep(self) -> None:
+        """Let the browser keep what the visitor has set; the server is not asked."""
+        settings = {name: self.parts[name] for name in ("preset", "depth_kind")} | dict(self.params)
+        names = json.dumps(list(settings))
+        gr.on(
+            [component.change for component in settings.values()],
+            None,
+            list(settings.values()),
+            js=f"(...values) => window.cuts3d.keep({names}, values)",
+            **QUIET,
+        )
+        for tab in TABS:
+            self.parts[f"tab-{tab.id}"].select(None, js=f"() => window.cuts3d.keepTab('{tab.id}')", **QUIET)
+        for name, kind in FILES.items():
+            js = f"(file) => {{ window.cuts3d.keepFile('{kind}', file); }}"
+            self.parts[name].upload(None, [self.parts[name]], js=js, **QUIET)
 
 
 def row(names: Sequence[str], update: Update) -> Row:
@@ -159,7 +183,9 @@ def _call(handler: Handler, inputs: int, payload: Sequence[str]) -> Callable[...
     return _ordered((*handler.outputs, *handler.sets), answer, with_message=bool(payload))
 
 
-def _ordered(names: Sequence[str], answer: Answer, *, with_message: bool = False) -> Callable[..., Iterator[Row]]:
+def _ordered(
+    names: Sequence[str], answer: Answer, *, with_message: bool = False, opens_itself: bool = False
+) -> Callable[..., Iterator[Row]]:
     """The function that Gradio calls for an event: it sends what is newer than what the page shows.
 
     Gradio asks a generator for its next row after it has sent the one before. Until then it is this answer's turn. All
@@ -169,11 +195,16 @@ def _ordered(names: Sequence[str], answer: Answer, *, with_message: bool = False
         names: The event's outputs.
         answer: Gets the visitor, the message or None, and the inputs' values. Returns an update, or yields several.
         with_message: Whether the event comes with a message.
+        opens_itself: Whether the page itself makes the event, perhaps before its visit has begun.
     """
 
     def rows(request: gr.Request, event: gr.EventData | None, values: Sequence[Any]) -> Iterator[Row]:
         visitor = str(request.session_hash)
         answers, asked = visitors.ANSWERS.of(visitor), next_step()
+        if answers is None:
+            said = "status" in names and not opens_itself
+            yield row(names, {"status": status.forgotten()} if said else {})
+            return
         found = answer(visitor, event, values)
         for update in [found] if isinstance(found, dict) else found:
             step = asked if isinstance(found, dict) else next_step()

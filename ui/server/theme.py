@@ -12,7 +12,7 @@ from ui.draw.mask_view import MASK_CSS
 
 FOLDER = Path(__file__).parent
 CSS = "\n".join([(FOLDER / "style.css").read_text(encoding="utf-8"), CHART_CSS, MASK_CSS])
-SCRIPTS = ("stream.js", "page.js")
+SCRIPTS = ("stream.js", "page.js", "keep.js", "uploads.js", "ranges.js", "lost.js")
 HEAD = "".join(f"<script>{(FOLDER / name).read_text(encoding='utf-8')}</script>" for name in SCRIPTS)
 
 

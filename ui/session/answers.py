@@ -66,14 +66,21 @@ class AllAnswers:
         self._lock = threading.Lock()
         self._answers: OrderedDict[str, Answers] = OrderedDict()
 
-    def of(self, visitor: str) -> Answers:
-        """The answers of one visitor."""
+    def begin(self, visitor: str) -> Answers:
+        """Know a visitor whose page was loaded."""
         with self._lock:
-            answers = self._answers.setdefault(visitor, Answers())
+            answers = self._answers[visitor] = Answers()
             self._answers.move_to_end(visitor)
             while len(self._answers) > self.capacity:
                 self._answers.popitem(last=False)
             return answers
+
+    def of(self, visitor: str) -> Answers | None:
+        """The answers of one visitor; None where the server was restarted since, or the connection broke."""
+        with self._lock:
+            if visitor in self._answers:
+                self._answers.move_to_end(visitor)
+            return self._answers.get(visitor)
 
     def forget(self, visitor: str) -> None:
         """Free what is known of a visitor who left."""

@@ -73,6 +73,17 @@ def changed_parameters(params: Mapping[str, Any]) -> Params:
     return {name: values[name] for name in params if values[name] != defaults[name]}
 
 
+def check_parameter(name: str, value: Any) -> None:
+    """Check a parameter's value by the configuration and the registries.
+
+    Raises:
+        ConfigError: It is unknown or cannot have that value.
+    """
+    CutS3DConfig().replace(**{name: value})
+    if name in ("backbone", "depth"):
+        (get_backbone if name == "backbone" else get_depth)(value)
+
+
 def _checked(name: str, text: str) -> Any:
     """A parameter's value from its text, checked by the configuration and the registries.
 
@@ -84,9 +95,7 @@ def _checked(name: str, text: str) -> Any:
     if len(text) > LONGEST:
         raise ConfigError(f"its value has {len(text)} characters; at most {LONGEST} are allowed.")
     value = _value(name, text)
-    CutS3DConfig().replace(**{name: value})
-    if name in ("backbone", "depth"):
-        (get_backbone if name == "backbone" else get_depth)(value)
+    check_parameter(name, value)
     return value
 
 

@@ -132,10 +132,11 @@ class Tickets:
 
     Attributes:
         newest: Number of the newest request; 0 before the first.
+        over: Whether the visitor has opened another photo since; then no answer about this one is shown.
     """
 
     def __init__(self) -> None:
-        self.newest = 0
+        self.newest, self.over = 0, False
         self._numbers = itertools.count(1)
 
     def take(self) -> int:
@@ -163,7 +164,6 @@ class Session:
         used: When the photo was last asked for, in seconds of `time.monotonic`.
         clock: Measures what a run costs.
         tickets: Numbers of the visitor's requests.
-        replaced: Whether the visitor has opened another photo since; then no answer about this one is shown.
     """
 
     explorer: Explorer
@@ -176,14 +176,13 @@ class Session:
     used: float = field(default_factory=time.monotonic)
     clock: Clock = field(default_factory=Clock)
     tickets: Tickets = field(default_factory=Tickets)
-    replaced: bool = False
 
     def step(self) -> int:
         """Step of an update that shows this photo as it is now; 0 where another photo replaced it.
 
         Call it only with the lock held.
         """
-        return 0 if self.replaced else next_step()
+        return 0 if self.tickets.over else next_step()
 
     def look(self, **changes: Any) -> None:
         """Change the view; call it only with the lock held."""
@@ -197,6 +196,7 @@ class Sessions:
         self.capacity = capacity
         self._open: OrderedDict[str, Session] = OrderedDict()
         self._sources: OrderedDict[str, Source] = OrderedDict()
+        self._tabs: OrderedDict[str, str] = OrderedDict()
         self._lock = threading.Lock()
 
     def put(self, visitor: str, session: Session) -> None:
@@ -204,7 +204,7 @@ class Sessions:
         with self._lock:
             old = self._open.get(visitor)
             if old is not None and old is not session:
-                old.replaced = True
+                old.tickets.over = True
             self._open[visitor] = session
             self._open.move_to_end(visitor)
             self._sources[visitor] = session.source
@@ -229,8 +229,22 @@ class Sessions:
         with self._lock:
             return self._sources.get(visitor)
 
+    def remember_tab(self, visitor: str, tab: str) -> None:
+        """Keep which tab is active, also while no photo is open."""
+        with self._lock:
+            self._tabs[visitor] = tab
+            self._tabs.move_to_end(visitor)
+            while len(self._tabs) > MAX_SOURCES:
+                self._tabs.popitem(last=False)
+
+    def first_view(self, visitor: str) -> View:
+        """What a visitor looks at when a photo opens and none was open before."""
+        with self._lock:
+            return View(tab=self._tabs.get(visitor, View().tab))
+
     def close(self, visitor: str) -> None:
         """Free a visitor's photo and forget its source."""
         with self._lock:
             self._open.pop(visitor, None)
             self._sources.pop(visitor, None)
+            self._tabs.pop(visitor, None)

@@ -19,6 +19,7 @@ Request = Literal[
     "choose_example",
     "open_upload",
     "change_depth",
+    "take_depth",
     "change",
     "run",
     "refine",

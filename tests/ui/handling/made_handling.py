@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
+
 from cuts3d.errors import InputError
 from ui.controls import ALL
 from ui.events import opening
 from ui.session.answers import STEP
 from ui.session.sessions import Session
 
+EMPTY = gr.update(value=None)
 Updates = list[dict[str, Any]]
 EARLY = ("features", "depth", "importance", "affinity", "sharpened")
 TAB_OUTPUTS = {
@@ -82,7 +85,8 @@ def is_error(update: dict[str, Any]) -> bool:
 def only_sentence(updates: Updates) -> str:
     """The sentence of a run that was refused: one error and no picture."""
     assert len(updates) == 1
-    assert set(updates[0]) == {"status"}
+    assert set(news(updates[0])) - {"upload"} == {"status"}
+    assert updates[0].get("upload", EMPTY) == EMPTY, "the box shows a photo that was not read"
     assert is_error(updates[0])
     words = text(updates[0])
     assert len(words) > 15

@@ -26,6 +26,7 @@ PATCH = HANDLERS["move_patch"]
 @pytest.fixture(autouse=True)
 def answers(monkeypatch) -> AllAnswers:
     store = AllAnswers()
+    store.begin("ann")
     monkeypatch.setattr(visitors, "ANSWERS", store)
     return store
 
@@ -162,10 +163,21 @@ def test_what_was_not_asked_about_an_open_photo_goes_by_when_it_was_asked():
 
 def test_the_store_forgets_who_left_and_who_was_away_longest():
     store = AllAnswers(capacity=2)
-    ann = store.of("ann")
-    store.of("bob")
+    ann = store.begin("ann")
+    store.begin("bob")
     assert store.of("ann") is ann
-    store.of("cid")
-    assert store.of("ann") is ann
+    store.begin("cid")
+    assert store.of("ann") is ann and store.of("bob") is None
     store.forget("ann")
-    assert store.of("ann") is not ann
+    assert store.of("ann") is None
+
+
+def test_a_page_that_the_server_does_not_know_loads_again(opened, answers):
+    """Its server was restarted, or closed what it had open when the connection broke."""
+    answers.forget("ann")
+    patch = opened.view.patch
+    (row,) = _call(PATCH, 0, ("rows", "columns"))(ANN, message(rows=0, columns=1))
+    page: dict[str, Any] = {}
+    put(page, PATCH.outputs, row)
+    assert set(page) == {"status"} and "data-load-again" in page["status"]
+    assert opened.view.patch == patch
