@@ -56,7 +56,7 @@ DEPLOY = {
 EVALUATION = {
     '1, 1.0 and "1" are one id': "ids",
     '"01" is another id than 1': "ids",
-    '`iscrowd` may be 0 or 1 in any writing ("0", "1.0", true)': "values of a flag",
+    'may be 0 or 1 in any writing ("0", "1.0", true)': "values of a flag",
     "a photo that the predictions list twice": "what is repeated",
     "turned by 180° or mirrored": "an angle",
     "(exit code 1)": "an exit code",
