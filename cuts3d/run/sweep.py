@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from cuts3d.arrays import BoolArray, FloatArray
 from cuts3d.config import CutS3DConfig
+from cuts3d.errors import warn_of
 from cuts3d.io.depth_maps import DepthInput
 from cuts3d.io.photos import ImageInput
 from cuts3d.run.explorer import Explorer
@@ -77,6 +78,7 @@ def confidence_sweep(
     given = {"tau_knn_min": tau_knn_min, "tau_knn": tau_knn, "num_cuts": num_cuts}
     chosen = (config or CutS3DConfig()).replace(**{name: value for name, value in given.items() if value is not None})
     explorer = Explorer(photo, chosen, depth=depth, depth_kind=depth_kind, view_side=view_side)
+    warn_of(explorer.inputs.notes)
     return read_sweep(explorer.update())
 
 

@@ -17,6 +17,7 @@ from benchmarks import extract as extract_benchmark
 from cuts3d import __version__
 from cuts3d.config import parameter_field, parameter_stages
 from cuts3d.depth import list_depths
+from cuts3d.io import limits
 from ui.server import guard, leftovers, uploads
 from ui.session import sessions
 
@@ -129,9 +130,12 @@ def test_the_estimators_of_depth_are_all_listed():
 def test_limits_are_those_of_the_code():
     rows = dict(re.findall(r"^\| ([\w ]+) \| (.*?) \|", (ROOT / "docs" / "deploy.md").read_text("utf-8"), re.MULTILINE))
     assert rows["photo or depth map"] == f"{uploads.LARGEST_PHOTO} MB"
+    most = f"{uploads.MOST_MEGAPIXELS} megapixels; the command line takes {limits.MAX_PIXELS // 10**6}"
+    assert rows["photo"] == most
     assert rows["checkpoint of a detector"] == f"{uploads.LARGEST_CHECKPOINT} MB"
     assert rows["one upload"] == f"{uploads.LARGEST_UPLOAD} MB"
-    assert rows["open photos"].startswith(f"{sessions.MAX_OPEN}, and each for an hour")
+    together = f"{sessions.MAX_OPEN}, or {sessions.MAX_PIXELS // 10**6} megapixels together"
+    assert rows["open photos"].startswith(f"{together}, and each for an hour")
     assert sessions.MAX_IDLE == 3600
     assert f"{guard.RESERVE // uploads.MEGABYTE} MB free" in rows["disk"]
     assert "two hours" in rows["disk"]

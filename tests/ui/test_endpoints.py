@@ -424,3 +424,17 @@ def test_the_endpoints_wait_in_one_line_with_the_page() -> None:
     with gr.Blocks() as demo:
         add_endpoints()
     assert {(fn.concurrency_id, fn.concurrency_limit) for fn in demo.fns.values()} == {("heavy", 1)}
+
+
+@pytest.mark.parametrize("name", TOOLS)
+def test_what_was_done_to_a_photo_is_said(client, photo_file, tmp_path, name) -> None:
+    pages = tmp_path / "pages.gif"
+    squares = Image.open(photo_file)
+    squares.save(pages, save_all=True, append_images=[squares.transpose(Image.Transpose.FLIP_LEFT_RIGHT)])
+    arguments = {} if name == "detect" else {"parameters": PARAMS}
+    if name == "compare_depth":
+        arguments["estimators"] = ["none"]
+    for file, notes in ((pages, ["The file is an animation; the first picture was taken."]), (photo_file, None)):
+        found = client.predict(photo=handle_file(file), **arguments, api_name=f"/{name}")
+        document = found[0] if isinstance(found, tuple) else found
+        assert document.get("notes") == notes

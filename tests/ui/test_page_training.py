@@ -243,3 +243,11 @@ def test_the_remaining_time_is_shown(photos) -> None:
     assert "Step 40 of 100, about 3 min left" in detector_training.progress(training)
     training.update(losses=(2.0,), seconds=(3.0,))
     assert "left" not in detector_training.progress(training)
+
+
+def test_what_was_done_to_a_photo_is_said(photos, tmp_path) -> None:
+    flat = tmp_path / "flat.png"
+    Image.new("RGB", (64, 64), (90, 90, 90)).save(flat)
+    words = progress_of(run([str(flat), *photos]))[-1]
+    assert "Done" in words
+    assert "flat.png: The photo is nearly uniform" in words

@@ -147,3 +147,14 @@ def test_many_visitors_at_once_keep_the_bound():
         thread.join()
     assert not problems
     assert sum(store.get(f"visitor {n}") is not None for n in range(6)) == 3
+
+
+def test_large_photos_close_the_oldest_sooner(monkeypatch):
+    monkeypatch.setattr(sessions, "MAX_PIXELS", 3 * 16 * 16)
+    store = Sessions(capacity=9)
+    for n in range(5):
+        store.put(f"visitor {n}", session())
+    assert [n for n in range(5) if store.get(f"visitor {n}") is not None] == [2, 3, 4]
+    monkeypatch.setattr(sessions, "MAX_PIXELS", 10)
+    store.put("last", session())
+    assert store.get("last") is not None, "the newest stays, whatever its size"

@@ -23,7 +23,7 @@ from cuts3d.detector.config import DEFAULT_SCORE
 from cuts3d.errors import ConfigError, CutS3DError, InputError
 from cuts3d.io.coco import coco_document
 from cuts3d.io.overlays import draw_masks, draw_overlay
-from cuts3d.io.photos import read_image
+from cuts3d.io.photos import Photo, read_image, read_photo
 from cuts3d.run.compare import compare_depth as compare
 from cuts3d.run.compare_report import comparison_document
 from cuts3d.run.explorer import Explorer
@@ -31,7 +31,7 @@ from cuts3d.run.sweep import confidence_sweep as sweep
 from ui.events.gradio_patches import outputs_apart, typed, written_with_a_sentence
 from ui.events.opening import MAX_SIDE
 from ui.server.guard import DISK_FULL
-from ui.server.uploads import check_size
+from ui.server.uploads import check_photo
 from ui.session import detectors
 
 Json = dict[str, Any]
@@ -71,11 +71,11 @@ def segment(request: gr.Request, photo: str, parameters: Parameters = None) -> t
         EXIF orientation applied), and the photo with its masks, at most 1,600 pixels wide or high.
     """
     with _sentences():
-        config = _config(parameters)
-        explorer = Explorer(_given(photo), config, view_side=MAX_SIDE)
+        config, given = _config(parameters), _given(photo)
+        explorer = Explorer(given.pixels, config, view_side=MAX_SIDE)
         overlay = draw_overlay(explorer.update())
         document = coco_document(explorer.own_size(), file_name=Path(photo).name, config=config)
-        return _reply(document, request), overlay
+        return _reply(document, request, given), overlay
 
 
 def compare_depth(
@@ -93,9 +93,9 @@ def compare_depth(
         Per estimator its kind, instances, mean score, milliseconds or error; matrices of agreement between them.
     """
     with _sentences():
-        config = _config(parameters)
-        names = estimators or _embedded()
-        return _reply(comparison_document(compare(_given(photo), names, config=config, view_side=MAX_SIDE)), request)
+        config, given = _config(parameters), _given(photo)
+        found = compare(given.pixels, estimators or _embedded(), config=config, view_side=MAX_SIDE)
+        return _reply(comparison_document(found), request, given)
 
 
 def confidence_sweep(
@@ -120,9 +120,15 @@ def confidence_sweep(
         Per instance its thresholds, the fraction of the photo that each cut keeps, and its mean confidence.
     """
     with _sentences():
-        config = _config(parameters)
-        given = {"tau_knn_min": tau_knn_min, "tau_knn": tau_knn, "num_cuts": num_cuts}
-        found = sweep(_given(photo), config=config, view_side=MAX_SIDE, **given)  # pyright: ignore[reportArgumentType]
+        config, given = _config(parameters), _given(photo)
+        found = sweep(
+            given.pixels,
+            config=config,
+            tau_knn_min=tau_knn_min,
+            tau_knn=tau_knn,
+            num_cuts=num_cuts,
+            view_side=MAX_SIDE,
+        )
         instances = [
             {
                 "taus": np.round(one.taus, 6).tolist(),
@@ -131,7 +137,7 @@ def confidence_sweep(
             }
             for one in found.instances
         ]
-        return _reply({"instances": instances}, request)
+        return _reply({"instances": instances}, request, given)
 
 
 def detect(request: gr.Request, photo: str, score_threshold: float | None = None) -> tuple[Json | str, ImageArray]:
@@ -148,10 +154,10 @@ def detect(request: gr.Request, photo: str, score_threshold: float | None = None
     """
     with _sentences():
         threshold = DEFAULT_SCORE if score_threshold is None else score_threshold
-        image = read_image(_given(photo), max_side=None)
-        view = read_image(image, max_side=MAX_SIDE)
-        document, masks = detectors.coco_of(image, view, Path(photo).name, threshold)
-        return _reply(document, request), draw_masks(view, masks)
+        given = _given(photo)
+        view = read_image(given.pixels, max_side=MAX_SIDE)
+        document, masks = detectors.coco_of(given.pixels, view, Path(photo).name, threshold)
+        return _reply(document, request, given), draw_masks(view, masks)
 
 
 def _add(function: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> None:
@@ -193,11 +199,12 @@ def _sentences() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def _given(photo: str | None) -> str:
+def _given(photo: str | None) -> Photo:
+    """The photo at its own size."""
     if photo is None:
         raise InputError("No photo was given.")
-    check_size(photo, "photo")
-    return photo
+    check_photo(photo)
+    return read_photo(photo, max_side=None)
 
 
 def _config(parameters: Parameters) -> CutS3DConfig:
@@ -211,7 +218,9 @@ def _config(parameters: Parameters) -> CutS3DConfig:
     return CutS3DConfig.from_dict(parameters or {})
 
 
-def _reply(document: Json, request: gr.Request) -> Json | str:
-    """The document; as JSON text over MCP, where Gradio would write a Python dictionary."""
+def _reply(document: Json, request: gr.Request, photo: Photo) -> Json | str:
+    """The document, with notes on the photo; as JSON text over MCP, where Gradio would write a Python dictionary."""
+    if photo.notes:
+        document = {**document, "notes": list(photo.notes)}
     by_agent = request.headers.get("x-gradio-user") == "mcp"
     return json.dumps(document, ensure_ascii=False) if by_agent else document

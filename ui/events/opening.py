@@ -19,7 +19,7 @@ from ui.draw.render import photo_uri, reduced
 from ui.events import visitors
 from ui.events.detections import run_detectors
 from ui.events.runs import RUN_OUTPUTS, Values, failed, finish, steps, walk
-from ui.server.uploads import check_size
+from ui.server.uploads import check_photo, check_size
 from ui.session.drawing import Update
 from ui.session.examples import example_names, load_example
 from ui.session.sessions import Detections, Session, Source
@@ -162,7 +162,7 @@ def _explorer(source: Source) -> Explorer:
         photo, depth = load_example(source.example)
     else:
         photo, depth = str(source.path), None
-        check_size(photo, "photo")
+        check_photo(photo)
     if source.depth is not None:
         check_size(source.depth, "depth map")
     explorer = Explorer(photo, depth=source.depth or depth, depth_kind=source.depth_kind, view_side=MAX_SIDE)

@@ -64,7 +64,8 @@ def summary(session: Session) -> str:
     """The status line of a photo that has its masks, final or before the CRF."""
     explorer = session.explorer
     done = ("segmentation", 0) in explorer.results or not explorer.config.refine.crf
-    return status.summary(explorer, session.source.title, costs=session.clock.costs, done=done)
+    notes = (*explorer.inputs.photo.notes, *(explorer.depth.notes if explorer.depth is not None else ()))
+    return status.summary(explorer, session.source.title, costs=session.clock.costs, done=done, notes=notes)
 
 
 def failed(error: Exception) -> Update:

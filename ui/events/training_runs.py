@@ -10,12 +10,11 @@ from typing import Any
 
 import gradio as gr
 
-from cuts3d.arrays import ImageArray
 from cuts3d.errors import InputError
-from cuts3d.io.photos import read_image
+from cuts3d.io.photos import Photo, read_photo
 from ui.events.detections import redrawn
 from ui.events.visitors import is_number, session_of
-from ui.server.uploads import check_size
+from ui.server.uploads import check_photo
 from ui.session import training_slot
 from ui.session.drawing import Update
 from ui.session.examples import example_names, load_example
@@ -58,7 +57,7 @@ def cancel(visitor: str) -> Update:
     return {}
 
 
-def chosen_photos(files: Sequence[str], *, with_examples: bool) -> list[tuple[str, Callable[[], ImageArray]]]:
+def chosen_photos(files: Sequence[str], *, with_examples: bool) -> list[tuple[str, Callable[[], Photo]]]:
     """Name and reader of each photo.
 
     Raises:
@@ -76,13 +75,13 @@ def chosen_photos(files: Sequence[str], *, with_examples: bool) -> list[tuple[st
     return photos
 
 
-def _uploaded(path: str) -> ImageArray:
-    check_size(path, "photo")
-    return read_image(path, max_side=PHOTO_SIDE)
+def _uploaded(path: str) -> Photo:
+    check_photo(path)
+    return read_photo(path, max_side=PHOTO_SIDE)
 
 
-def _example(name: str) -> ImageArray:
-    return read_image(load_example(name)[0], max_side=PHOTO_SIDE)
+def _example(name: str) -> Photo:
+    return read_photo(load_example(name)[0], max_side=PHOTO_SIDE)
 
 
 def _watch(training: PageTraining) -> Iterator[Update]:

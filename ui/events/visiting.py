@@ -10,9 +10,9 @@ import gradio as gr
 from ui import controls
 from ui.draw import status
 from ui.events import settings, visitors
+from ui.events.kept import GONE, HERE, Kept, read_kept
 from ui.session.drawing import Update
 from ui.session.examples import example_names
-from ui.session.kept import GONE, HERE, Kept, read_kept
 from ui.session.permalink import Params, from_query
 from ui.tabs import BY_ID, OVERVIEW
 
@@ -28,7 +28,7 @@ def visit(visitor: str, query: Mapping[str, str], kept_text: Any) -> tuple[Updat
     Args:
         visitor: Who comes.
         query: Names and values of the address.
-        kept_text: What the browser kept; see `ui.session.kept`. Where it kept something of this address, that counts.
+        kept_text: What the browser kept; see `ui.events.kept`. Where it kept something of this address, that counts.
 
     Returns:
         The settings and the example to open, "" where the browser sends the visitor's own photo or has lost it; and

@@ -1,5 +1,5 @@
 // What this browser tab keeps of a visit, so that a reload, the back button or a restarted server loses nothing: settings,
-// tab and example in `sessionStorage`, the visitor's own files in IndexedDB. `ui/session/kept.py` reads it. Where the
+// tab and example in `sessionStorage`, the visitor's own files in IndexedDB. `ui/events/kept.py` reads it. Where the
 // browser allows no storage, as in private windows and in some frames, the page works without.
 Object.assign(window.cuts3d, (() => {
   const NAME = "cuts3d";

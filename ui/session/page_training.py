@@ -18,6 +18,7 @@ from cuts3d.config import CutS3DConfig
 from cuts3d.errors import CutS3DError, InputError
 from cuts3d.io.coco import ImageRecord, document_header
 from cuts3d.io.files import write_json
+from cuts3d.io.photos import Photo
 from cuts3d.types import FoundMask
 from ui.session import detectors
 from ui.session.detectors import PageDetector, PhotoDetections
@@ -42,13 +43,13 @@ class TrainingSettings:
 
     Attributes:
         owner: Id of the visitor.
-        photos: Name and reader of each photo, uint8 [H, W, 3]; one that cannot be read is left out.
+        photos: Name and reader of each photo; one that cannot be read is left out.
         steps: Number of optimiser steps.
         folder: Folder of the result.
     """
 
     owner: str
-    photos: Sequence[tuple[str, Callable[[], ImageArray]]]
+    photos: Sequence[tuple[str, Callable[[], Photo]]]
     steps: int
     folder: Path
 
@@ -65,7 +66,7 @@ class TrainingProgress:
     Attributes:
         phase: The current phase.
         labelled: Number of photos that were labelled or left out.
-        left_out: A sentence for each photo that was left out.
+        notes: A sentence for each photo that was left out, and for what was done to the others.
         losses: Loss of each finished step.
         seconds: Duration of each finished step.
         sample: The photo of the preview: the one with the most pseudo-labels.
@@ -77,7 +78,7 @@ class TrainingProgress:
 
     phase: Phase = "labels"
     labelled: int = 0
-    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     losses: tuple[float, ...] = ()
     seconds: tuple[float, ...] = ()
     sample: ImageArray | None = None
@@ -160,16 +161,20 @@ class PageTraining:
         write_json(path, {**document_header({}), "images": images, "annotations": annotations}, compact=True)
         return path
 
-    def _find_masks(self, name: str, read: Callable[[], ImageArray]) -> tuple[ImageArray | None, Sequence[FoundMask]]:
+    def _find_masks(self, name: str, read: Callable[[], Photo]) -> tuple[ImageArray | None, Sequence[FoundMask]]:
         """A photo and its pseudo-masks; None if it cannot be used."""
         from cuts3d.run.methods import find_masks
 
         try:
-            image = read()
-            return image, find_masks(image, label_config())
+            photo = read()
+            self._note(*(f"{name}: {note}" for note in photo.notes))
+            return photo.pixels, find_masks(photo.pixels, label_config())
         except InputError as error:
-            self.update(left_out=(*self.progress.left_out, f"{name} was left out: {error}"))
+            self._note(f"{name} was left out: {error}")
             return None, ()
+
+    def _note(self, *sentences: str) -> None:
+        self.update(notes=(*self.progress.notes, *sentences))
 
     def _train(self, folder: Path, labels: Path) -> None:
         from cuts3d.detector.checkpoint import load_network, save_network

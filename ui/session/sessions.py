@@ -18,6 +18,7 @@ from ui.session.answers import next_step
 from ui.session.detectors import PageDetector, PhotoDetections
 
 MAX_OPEN = 16  # about 80 MB each at 34×34 patches, 300 MB at 60×60: 5 GB at most, and two cores serve no more
+MAX_PIXELS = 260_000_000  # of all open photos together, three bytes each
 MAX_IDLE = 3600.0  # seconds
 MAX_SOURCES = 500
 
@@ -210,10 +211,14 @@ class Sessions:
             self._sources[visitor] = session.source
             self._sources.move_to_end(visitor)
             oldest_allowed = time.monotonic() - MAX_IDLE
-            while len(self._open) > self.capacity or next(iter(self._open.values())).used < oldest_allowed:
+            while self._too_many() or next(iter(self._open.values())).used < oldest_allowed:
                 self._open.popitem(last=False)
             while len(self._sources) > MAX_SOURCES:
                 self._sources.popitem(last=False)
+
+    def _too_many(self) -> bool:
+        pixels = sum(session.explorer.photo.size // 3 for session in self._open.values())
+        return len(self._open) > self.capacity or (pixels > MAX_PIXELS and len(self._open) > 1)
 
     def get(self, visitor: str) -> Session | None:
         """The visitor's open photo; None where none was opened or it has been closed."""

@@ -65,7 +65,7 @@ def build() -> dict[str, Any]:
 
 
 def progress(training: PageTraining) -> str:
-    """The progress of a training, its losses, and the photos that were left out."""
+    """The progress of a training, its losses, and notes on the photos."""
     now, settings = training.progress, training.settings
     done = len(now.losses)
     fraction = 0.2 * now.labelled / len(settings.photos) + 0.8 * done / settings.steps
@@ -76,9 +76,9 @@ def progress(training: PageTraining) -> str:
         line = problem_line(now.error)
     else:
         line = f'<div class="status" role="status"><span>{escape(_words(training))}</span>{bar}</div>'
-    left_out = "".join(f"<li>{escape(sentence)}</li>" for sentence in now.left_out)
+    notes = "".join(f"<li>{escape(sentence)}</li>" for sentence in now.notes)
     chart = loss_chart(_lines(now.losses), end=settings.steps) if done else ""
-    return f"{line}{f'<ul>{left_out}</ul>' if left_out else ''}{chart}"
+    return f"{line}{f'<ul>{notes}</ul>' if notes else ''}{chart}"
 
 
 def _lines(losses: tuple[float, ...]) -> dict[str, tuple[Any, Any]]:

@@ -212,3 +212,17 @@ def test_a_broken_depth_map_is_one_sentence(opened, values, tmp_path, content, s
     file.write_bytes(content)
     words = only_sentence(list(opening.change_depth("ann", str(file), "relative", values)))
     assert str(tmp_path) not in words
+
+
+def test_what_was_done_to_a_photo_and_its_depth_map_is_said(files, values, photo, tmp_path):
+    pages, holes = tmp_path / "pages.gif", tmp_path / "holes.npy"
+    first = Image.open(files.photo).convert("P")
+    first.save(pages, save_all=True, append_images=[first.transpose(Image.Transpose.FLIP_LEFT_RIGHT)])
+    depth = np.array(photo.depth.values)
+    depth[:5] = np.nan
+    np.save(holes, depth)
+    line = list(opening.open_upload("ann", str(pages), str(holes), "relative", values))[-1]["status"]
+    assert "The file is an animation; the first picture was taken." in line
+    assert "4.2 % of your depth map is unknown" in line
+    line = list(opening.change_depth("ann", None, "relative", values))[-1]["status"]
+    assert "The file is an animation" in line and "unknown" not in line

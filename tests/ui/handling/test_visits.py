@@ -13,9 +13,9 @@ from PIL import Image
 
 from ui.controls import ALL, OWN_DEPTH, PRESET_TEXTS, values_from
 from ui.events import looking, opening, visitors
+from ui.events.kept import read_kept
 from ui.events.visiting import AGAIN, DEPTH_GONE, PHOTO_GONE, visit
 from ui.session.examples import example_names
-from ui.session.kept import read_kept
 from ui.tabs import BY_ID
 
 NAMES = [control.name for control in ALL]
