@@ -12,7 +12,7 @@ from cuts3d.config import CutS3DConfig
 from ui import controls
 from ui.draw import status
 from ui.events.endpoints import add_endpoints
-from ui.events.gradio_patches import upload_gives_its_path
+from ui.events.gradio_patches import uploads_give_their_path
 from ui.events.wiring import MESSAGES, Wiring
 from ui.server.chores import chores
 from ui.server.guard import Guard
@@ -43,6 +43,7 @@ STATUS_JS = """watch('value', () => {
 
 def build_page() -> gr.Blocks:
     """Build the page, ready to launch."""
+    uploads_give_their_path()
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 7200), fill_width=True) as page:
         gr.HTML(
             f"<h1>{TITLE}</h1><p>Instance masks without labels: self-supervised semantics, cut in 3D "
@@ -112,7 +113,6 @@ def _sidebar() -> tuple[dict[str, Any], dict[str, Any]]:
         ),
         "examples": _examples(),
     }
-    upload_gives_its_path(side["upload"])
     with gr.Accordion("Your own depth map", open=False):
         side["depth_file"] = gr.File(
             label="PNG, TIFF, NPY, NPZ, EXR or PFM with the photo's aspect ratio",

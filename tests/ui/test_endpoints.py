@@ -431,7 +431,7 @@ def test_what_was_done_to_a_photo_is_said(client, photo_file, tmp_path, name) ->
     pages = tmp_path / "pages.gif"
     squares = Image.open(photo_file)
     squares.save(pages, save_all=True, append_images=[squares.transpose(Image.Transpose.FLIP_LEFT_RIGHT)])
-    arguments = {} if name == "detect" else {"parameters": PARAMS}
+    arguments: dict[str, Any] = {} if name == "detect" else {"parameters": PARAMS}
     if name == "compare_depth":
         arguments["estimators"] = ["none"]
     for file, notes in ((pages, ["The file is an animation; the first picture was taken."]), (photo_file, None)):

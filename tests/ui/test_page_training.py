@@ -16,6 +16,7 @@ from PIL import Image
 from cuts3d.config import CutS3DConfig
 from cuts3d.detector.checkpoint import load_network
 from cuts3d.errors import InputError
+from cuts3d.io.photos import read_photo
 from cuts3d.run import methods
 from tests.made_detector import TINY
 from training.recipes.recipe import Recipe
@@ -237,7 +238,7 @@ def test_waiting_ends_when_something_changes() -> None:
 
 
 def test_the_remaining_time_is_shown(photos) -> None:
-    one_photo = [("a", lambda: np.zeros((9, 9, 3), np.uint8))]
+    one_photo = [("a", lambda: read_photo(np.zeros((9, 9, 3), np.uint8)))]
     training = PageTraining(TrainingSettings(owner="ann", photos=one_photo, steps=100, folder=Path(".")))
     training.update(phase="training", losses=(2.0,) * 40, seconds=(3.0,) * 40)
     assert "Step 40 of 100, about 3 min left" in detector_training.progress(training)

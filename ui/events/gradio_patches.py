@@ -17,13 +17,13 @@ from gradio.mcp import GradioMCPServer
 WRITTEN_FOR = "6.31"  # major and minor version of Gradio
 
 
-def upload_gives_its_path(photo: gr.Image) -> None:
-    """Hand over the path of an uploaded file without opening it.
+def uploads_give_their_path() -> None:
+    """Let boxes for a photo hand over the path of an uploaded file without opening it.
 
     Gradio 6.31 decodes the photo before the handler runs, so a broken file would end in Gradio's own error instead of
-    a sentence on the page.
+    a sentence on the page. It makes a component again, of the same class, for a visitor whose box an event has changed.
     """
-    photo.preprocess = lambda payload: payload.path if payload else None
+    gr.Image.preprocess = lambda self, payload: payload.path if payload else None
 
 
 def written_with_a_sentence(picture: gr.Image, sentence: str) -> None:

@@ -145,6 +145,7 @@ def test_whatever_a_browser_sends_the_page_opens_with_settings_that_run(text):
 
 def test_nothing_is_kept_of_a_path():
     found = read_kept(kept(photo="/etc/passwd", depth="../depth.npy"))
+    assert found is not None
     assert (found.photo, found.depth) == ("", "")
 
 
@@ -186,7 +187,8 @@ def test_the_box_of_a_photo_of_16_bits_shows_its_range(tmp_path, values):
 def test_a_depth_map_that_was_dropped_stands_in_its_box(opened, files, values):
     first, *rest = opening.take_depth("ann", files.depth, "relative", values)
     assert first["depth_file"]["value"] == files.depth
-    assert visitors.SESSIONS.source("ann").depth == files.depth
+    source = visitors.SESSIONS.source("ann")
+    assert source is not None and source.depth == files.depth
     assert "instance" in text(rest[-1])
     assert list(opening.take_depth("ann", None, "relative", values)) == []
 
