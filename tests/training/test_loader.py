@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 from collections import Counter
+from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from made_samples import assert_same, assert_valid, write_labels
 
 from cuts3d.detector.config import LIGHT
 from cuts3d.errors import ConfigError, InputError
+from training.data import loader
 from training.data.augment import areas
 from training.data.dataset import PseudoLabels
 from training.data.loader import batches, make_batch
@@ -154,6 +157,33 @@ def test_a_single_photo_gets_nothing_pasted(dataset):
 def test_more_processes_than_photos_in_a_batch_are_refused(dataset):
     with pytest.raises(ConfigError, match="batch of 3 cannot be split among 4 processes"):
         next(batches(dataset, RECIPE, world_size=4))
+
+
+class Broken:
+    """A loader whose iterator fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def __iter__(self) -> Iterator[Any]:
+        raise self.error
+        yield
+
+
+@pytest.mark.parametrize("error", [EOFError(), ConnectionResetError(104, "reset"), FileNotFoundError(2, "socket")])
+def test_a_worker_that_is_killed_while_it_hands_a_batch_over_is_the_same_sentence(dataset, monkeypatch, error):
+    monkeypatch.setattr(loader, "DataLoader", lambda *_, **__: Broken(error))
+    with pytest.raises(InputError, match=r"was killed, probably because memory ran out"):
+        next(batches(dataset, RECIPE.replace(workers=1)))
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(13, "denied"), EOFError("Caught EOFError in a worker"), RuntimeError("x")]
+)
+def test_other_errors_are_not_taken_for_a_killed_worker(dataset, monkeypatch, error):
+    monkeypatch.setattr(loader, "DataLoader", lambda *_, **__: Broken(error))
+    with pytest.raises(type(error)):
+        next(batches(dataset, RECIPE.replace(workers=1)))
 
 
 def test_a_worker_that_is_killed_is_one_clear_sentence(dataset):

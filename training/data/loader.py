@@ -61,17 +61,25 @@ def batches(
             yield batch
     except (GeneratorExit, CutS3DError):
         finished.set()
-        with suppress(RuntimeError):  # a worker that died with this process
+        with suppress(RuntimeError, EOFError, OSError):  # a worker that died with this process
             for _ in found:  # a worker that is stopped while it hands a batch over aborts
                 pass
         raise
-    except RuntimeError as error:
-        if not str(error).startswith("DataLoader worker"):
+    except (RuntimeError, EOFError, OSError) as error:
+        if not _is_of_a_killed_worker(error):
             raise
         raise InputError(
             "A process that loads photos was killed, probably because memory ran out: use fewer (workers), and run the "
             "same command again to resume."
         ) from error
+
+
+def _is_of_a_killed_worker(error: Exception) -> bool:
+    """Whether PyTorch reports a dead worker, or this process met one while it took over a batch from it."""
+    if isinstance(error, RuntimeError):
+        return str(error).startswith("DataLoader worker")
+    in_the_worker = str(error).startswith("Caught ")
+    return isinstance(error, EOFError | ConnectionError | FileNotFoundError) and not in_the_worker
 
 
 class _Steps(Dataset[Any]):
