@@ -191,7 +191,7 @@ def test_a_page_that_the_server_forgot_comes_back(browser, page_url) -> None:
     visitor = Visitor(browser, page_url)
     visitor.set("beta", 0.2)
     visitor.page.evaluate("globalThis.before = true")
-    other = "x".join("abc")
+    other = "somebody"
     visitor.page.route(
         "**/queue/join*",
         lambda route: route.continue_(post_data={**route.request.post_data_json, "session_hash": other}),
