@@ -12,7 +12,7 @@ app: setup
 	$(BIN)/python app.py --host $(HOST) --port $(PORT)
 
 test: setup-dev lint  # tests/project/test_docs.py builds the documentation, strictly
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
 
 lint: setup-dev
 	$(BIN)/ruff check .

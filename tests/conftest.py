@@ -29,6 +29,13 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of two processes one has all tests in the browser, which mostly wait, and the other the rest, file by file."""
+    for item in items:
+        name = "browser" if item.path.parent.name == "browser" else str(item.path.relative_to(REPO))
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Converted weights of this run go into a temporary folder, so that an old cache cannot hide an error."""
