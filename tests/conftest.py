@@ -29,6 +29,7 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Of two processes one has all tests in the browser, which mostly wait, and the other the rest, file by file."""
     for item in items:
