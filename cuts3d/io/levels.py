@@ -14,6 +14,7 @@ OUTLIERS = 0.5  # percentage of the values at each end that may lie outside the 
 DIM = 1 / 16  # a range that 99.5 % of the values use less of than this is taken to end too late
 SAMPLE = 1 << 20  # about how many values the percentiles are taken from
 BLOCK = 1 << 22  # values that are converted at a time
+MOST_WHOLE = 1 << 32  # larger floats are always whole numbers, which says nothing about their bits
 NEGATIVE = 0.02  # of the upper end: the overshoot of a filter, not a range below 0
 
 
@@ -46,16 +47,16 @@ class Levels:
         if self.low == 0 and self.high == 65535 and values.dtype.kind in "iu":  # full 16 bits: exact
             return (np.clip(values, 0, 65535) // 257).astype(np.uint8)
         scaled = np.nan_to_num(values.astype(np.float64), nan=self.low, posinf=self.high, neginf=self.low)
-        scaled = (np.clip(scaled, self.low, self.high) - self.low) / (self.high - self.low)
-        return np.rint(255 * scaled).astype(np.uint8)
+        scaled = np.clip(scaled, self.low, self.high) / 2 - self.low / 2  # halves: the range of float64 is not left
+        return np.rint(255 * (scaled / (self.high / 2 - self.low / 2))).astype(np.uint8)
 
 
 def levels_of(values: np.ndarray) -> Levels:
     """The range that values use.
 
-    - Integers, and floats above 1 that are whole numbers, have the bit depth that their largest value needs: 8, 10, 12,
-      14 or 16 bits, and more above. 4,095 is white where no value is above it, although a dark photo of 16 bits can
-      look the same. All of 16 bits become value // 257.
+    - Integers, and floats from 1 to 2³² that are whole numbers, have the bit depth that their largest value needs: 8,
+      10, 12, 14 or 16 bits, and more above. 4,095 is white where no value is above it, although a dark photo of 16 bits
+      can look the same. All of 16 bits become value // 257.
     - Other floats end at 1 or at 255, whichever they use. Otherwise they end at their 99.5th percentile.
     - Values below 0 (more than 0.5 % of them) make the range −1 to 1, or start it at the 0.5th percentile.
     - A few bright values do not make a photo black: where 99.5 % lie below 1/16 of the range, it ends there.
@@ -78,7 +79,7 @@ def levels_of(values: np.ndarray) -> Levels:
     high = float(np.percentile(sample, 100 - OUTLIERS, method="lower"))
     if lowest < 0 and low < -NEGATIVE * max(abs(high), 1e-30):
         return _signed(low, high)
-    if not floating or (highest > 1 and np.array_equal(sample, np.rint(sample))):
+    if not floating or (1 < highest < MOST_WHOLE and np.array_equal(sample, np.rint(sample))):
         return _whole(highest, high, np.iinfo(values.dtype).max if values.dtype.kind == "i" else None)
     return _fractions(highest, high)
 

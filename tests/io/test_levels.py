@@ -131,3 +131,11 @@ def test_a_tensor_and_a_batch_are_refused_with_the_cure():
 def test_a_nearly_uniform_photo_gets_a_hint(pixels):
     assert any("nearly uniform" in note for note in read_photo(pixels).notes)
     assert read_photo(COLOUR).notes == ()
+
+
+@pytest.mark.parametrize(("dark", "bright"), [(0.0, 1.7e308), (-1.7e308, 1.7e308), (0.0, 5e9), (-3e38, 3e38)])
+def test_floats_of_any_size_are_stretched(dark, bright):
+    values = np.where(np.arange(64 * 64).reshape(64, 64) % 2 == 0, dark, bright)
+    found = read_photo(values)
+    assert set(np.unique(found.pixels[::, ::2])) == {0} and set(np.unique(found.pixels[::, 1::2])) == {255}
+    assert found.notes

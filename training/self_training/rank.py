@@ -13,7 +13,7 @@ from typing import Any
 from cuts3d.arrays import ImageArray
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import normalise_depth
-from cuts3d.errors import InputError
+from cuts3d.errors import InputError, shown
 from cuts3d.extract.sources import Entry, entries, read_entry
 from cuts3d.grids import resize_map, resize_mask
 from cuts3d.io.coco import RLE, CocoDocument, DocumentInput, ImageRecord, decode_rle, read_document, to_rle
@@ -71,11 +71,13 @@ def rank_detections(
 def _photo(folder: Path, files: Mapping[str, Entry], source: CocoDocument, photo: ImageRecord) -> ImageArray:
     name, size = name_and_size(source, photo)
     if name not in files:
-        raise InputError(f"There is no photo '{name}' in '{folder}'; give the folder that 'cuts3d detect' read.")
+        raise InputError(
+            f"There is no photo {shown(name)} in {shown(str(folder))}; give the folder that 'cuts3d detect' read."
+        )
     image = read_entry(files[name])
     if size != image.shape[:2]:
         raise InputError(
-            f"'{name}' has another size than in the predictions; give the folder that 'cuts3d detect' read."
+            f"{shown(name)} has another size than in the predictions; give the folder that 'cuts3d detect' read."
         )
     return image
 
