@@ -49,7 +49,7 @@ DEPLOY = {
     "photo | 65 megapixels; the command line takes 120": "limits, as above",
     "open photos | 16, or 260 megapixels together, and each for an hour": "limits, as above",
     "uploads leave 500 MB free": "a limit, as above",
-    "IndexedDB, at most 150 MB, for a day": "constants of `ui/server/keep.js`",
+    "IndexedDB, at most 150 MB; what is older than 24 hours": "limits, as above",
     "deleted after two hours": "a limit, as above",
     "at once on two cores": "the machine",
     "at 60×60 patches": "a size",

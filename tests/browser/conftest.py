@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from visitor import Visitor, assert_clean
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAGS = [
@@ -47,11 +48,26 @@ def serve() -> Callable[[int, Path], AbstractContextManager[str]]:
     return serving
 
 
+@pytest.fixture
+def port() -> int:
+    """A port for such a server."""
+    return free_port()
+
+
 def free_port() -> int:
     """A port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@pytest.fixture
+def visitor(browser, page_url: str) -> Iterator[Visitor]:
+    """A visitor with a page of its own; what it complains about is the test's failure. Some files share one page."""
+    opened = Visitor(browser, page_url)
+    yield opened
+    assert_clean(opened)
+    opened.close()
 
 
 @contextmanager

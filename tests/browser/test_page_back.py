@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import free_port
 from PIL import Image
-from visitor import Visitor, assert_clean
+from visitor import Visitor
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def visitor(browser, page_url) -> Iterator[Visitor]:
-    opened = Visitor(browser, page_url)
-    yield opened
-    assert_clean(opened)
-    opened.close()
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +69,23 @@ def test_a_reload_keeps_a_photo_and_a_depth_map_of_one_s_own(visitor, cup, depth
     visitor.reload("ramp.png")
     assert visitor.photo() == photo and visitor.sources() == shown and visitor.number("tau_knn") == 0.2
     assert visitor.preview().std() > 20
+
+
+def test_a_file_that_was_refused_does_not_take_the_place_of_the_open_photo(visitor, cup, depth, tmp_path) -> None:
+    visitor.mark()
+    visitor.drop(cup)
+    visitor.settled("your photo")
+    broken = tmp_path / "broken.jpg"
+    broken.write_text("no picture")
+    visitor.drop(broken)
+    visitor.page.locator("#status [role=alert]").wait_for()
+    visitor.page.get_by_role("button", name="Your own depth map").click()
+    visitor.mark()
+    visitor.drop(depth, on="#depth-file")
+    visitor.settled("ramp.png")
+    photo = visitor.photo()
+    visitor.reload("ramp.png")
+    assert visitor.photo() == photo
 
 
 def test_the_back_button_keeps_everything(visitor, page_url, cup) -> None:
@@ -165,8 +172,8 @@ def test_a_browser_without_storage_has_a_page_that_works(browser, page_url, cup)
     visitor.close()
 
 
-def test_a_restarted_server_is_said_and_everything_comes_back(browser, serve, tmp_path, cup) -> None:
-    port, log = free_port(), tmp_path / "log.txt"
+def test_a_restarted_server_is_said_and_everything_comes_back(browser, serve, port, tmp_path, cup) -> None:
+    log = tmp_path / "log.txt"
     with serve(port, log) as url:
         visitor = Visitor(browser, url)
         visitor.mark()

@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from visitor import Visitor, assert_clean
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def visitor(browser, page_url) -> Iterator[Visitor]:
-    opened = Visitor(browser, page_url)
-    yield opened
-    assert_clean(opened)
-    opened.close()
 
 
 def test_an_answer_whose_request_is_confirmed_late_does_not_come_last(visitor) -> None:
@@ -30,9 +20,8 @@ def test_an_answer_whose_request_is_confirmed_late_does_not_come_last(visitor) -
             held.append((route, route.fetch()))  # the server works on it; the page has no reply yet
 
     row, column = visitor.patch()
-    page.locator("#picture-photo [data-pick]").focus()
     page.route("**/queue/join*", hold)
-    page.keyboard.press("ArrowLeft")
+    page.locator("#picture-photo [data-pick]").press("ArrowLeft")
     visitor.wait_for(lambda: held)
     with page.expect_response("**/queue/join*"):
         page.keyboard.press("ArrowLeft")

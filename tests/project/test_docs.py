@@ -142,6 +142,13 @@ def test_limits_are_those_of_the_code():
     assert leftovers.AGE == 7200
 
 
+def test_limits_of_what_a_browser_keeps_are_those_of_the_code():
+    script = (ROOT / "ui" / "server" / "keep.js").read_text("utf-8")
+    (most,), (oldest,) = re.findall(r"MOST_BYTES = (\d+)e6;", script), re.findall(r"OLDEST = (\d+) \* 3600e3;", script)
+    text = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+    assert f"at most {most} MB; what is older than {oldest} hours" in text
+
+
 def test_the_price_is_that_of_the_benchmark():
     assert f"{extract_benchmark.DOLLARS} dollars per core" in (ROOT / "docs" / "labels.md").read_text("utf-8")
 

@@ -180,6 +180,14 @@ def _blank(session: Session) -> Update:
 
 
 def _kept(source: Source) -> str:
-    """What the browser keeps of an open photo: an example's title, or that a file is the visitor's own."""
-    example, depth = escape(source.example or "", quote=True), "own" if source.depth else ""
-    return f'<i data-example="{example}" data-depth-map="{depth}"></i>'
+    """What the browser keeps of an open photo: an example's title, or marks of the content of the visitor's own files.
+
+    Gradio names the folder of an upload by a hash of its content.
+    """
+    marks = (source.example or "", _mark(source.path), _mark(source.depth))
+    example, photo, depth = (escape(mark, quote=True) for mark in marks)
+    return f'<i data-example="{example}" data-own-photo="{photo}" data-own-depth="{depth}"></i>'
+
+
+def _mark(path: str | None) -> str:
+    return "" if path is None else Path(path).parent.name

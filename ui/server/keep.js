@@ -7,7 +7,8 @@ Object.assign(window.cuts3d, (() => {
   const MOST_FILES = 8;
   const OLDEST = 24 * 3600e3; // milliseconds
   const chosen = {}; // the file that was put into an input last, by kind
-  const coming = {}; // id of the kept file that the server is about to open, by kind
+  const again = {}; // the kept file that is sent again, by kind
+  const ids = {}; // id of the kept file, by the server's mark of its content
   let depthTaken = () => {};
 
   let state = {};
@@ -65,9 +66,11 @@ Object.assign(window.cuts3d, (() => {
   }
 
   async function keepFile(kind, uploaded) {
-    if (!uploaded || coming[kind + "-again"] === chosen[kind]) return; // it comes from the store
+    if (!uploaded) return;
+    const mark = uploaded.path.split(/[\\/]/).at(-2); // Gradio names an upload's folder by its content
+    if (again[kind] && again[kind] === chosen[kind]) { ids[mark] = state[kind]; return; } // it comes from the store
     const id = crypto.randomUUID ? crypto.randomUUID() : String(Math.random());
-    coming[kind] = id; // what cannot be kept is gone after a reload, and the page says so
+    ids[mark] = id; // what cannot be kept is gone after a reload, and the page says so
     try {
       const same = chosen[kind]?.name === uploaded.orig_name ? chosen[kind] : undefined;
       const file = same || new File([await (await fetch(uploaded.url)).blob()], uploaded.orig_name);
@@ -80,12 +83,8 @@ Object.assign(window.cuts3d, (() => {
   function opened(element) {
     const mark = element.querySelector("[data-example]");
     if (!mark) return;
-    const example = mark.dataset.example;
-    write({
-      example,
-      photo: example ? "" : coming.photo || state.photo || "unknown",
-      depth: mark.dataset.depthMap ? coming.depth || state.depth || "unknown" : "",
-    });
+    const { example, ownPhoto: photo, ownDepth: depth } = mark.dataset;
+    write({ example, photo: photo && (ids[photo] || "unknown"), depth: depth && (ids[depth] || "unknown") });
   }
 
   const nextDepth = () => new Promise((go) => { depthTaken = go; setTimeout(go, 20000); });
@@ -94,14 +93,12 @@ Object.assign(window.cuts3d, (() => {
     const [photo, depth] = [await keptFile(state.photo), await keptFile(state.depth)];
     if (depth) {
       const taken = nextDepth();
-      coming.depth = state.depth;
-      coming["depth-again"] = depth;
+      again.depth = depth;
       window.cuts3d.give("depth", depth);
       if (photo) await taken;
     }
     if (!photo) return;
-    coming.photo = state.photo;
-    coming["photo-again"] = photo;
+    again.photo = photo;
     window.cuts3d.give("photo", photo);
   }
 

@@ -10,7 +10,7 @@ from cuts3d.io.photo_files import first_bytes, open_picture
 
 MEGABYTE = 1_000_000
 LARGEST_PHOTO = 60  # MB; depth maps too
-MOST_MEGAPIXELS = 65  # of a photo: phones have up to 64. One that is open takes three bytes a pixel
+MOST_MEGAPIXELS = 65  # of a photo, so that one of a 64-megapixel camera fits; an open one takes three bytes a pixel
 LARGEST_CHECKPOINT = 400  # MB; R50 checkpoints of detectron2 have 290
 LARGEST_UPLOAD = 800  # MB in one request; twelve photos for the small training
 LARGEST_REQUEST = 100  # MB in any other request; agents send photos as text

@@ -200,10 +200,11 @@ def test_an_example_empties_the_boxes_of_own_files(opened, values):
 
 def test_the_page_hears_what_is_open_and_no_path(opened, files, values):
     first, *_ = open_squares("ann", files, values)
-    assert 'data-example="" data-depth-map="own"' in first["photo_source"]
+    mark = Path(files.photo).parent.name
+    assert f'data-example="" data-own-photo="{mark}" data-own-depth="{mark}"' in first["photo_source"]
     assert str(Path(files.photo).parent) not in first["photo_source"]
     _, first, *_ = opening.choose_example("ann", 1, values)
-    assert f'data-example="{example_names()[1]}" data-depth-map=""' in first["photo_source"]
+    assert f'data-example="{example_names()[1]}" data-own-photo="" data-own-depth=""' in first["photo_source"]
 
 
 def test_notes_of_the_readers_stand_in_the_status_line(opened):
