@@ -232,6 +232,36 @@ class CutS3DConfig:
         return cls().replace(**params)
 
 
+OWN_FEATURES = "own_features"
+OWN_AFFINITY = "own_affinity"
+"""In place of a backbone's name: the features, or the affinity, were given with the photo, and no backbone ran."""
+
+_OF_A_BACKBONE = {OWN_FEATURES: ("feature", "layer"), OWN_AFFINITY: ("feature", "layer", "center")}
+
+
+def own_config(config: CutS3DConfig, source: str) -> CutS3DConfig:
+    """The configuration of a run: as it is, or without the backbone that a run on given features does not use.
+
+    Args:
+        config: All parameters.
+        source: `PatchFeatures.backbone` of the run. For `own_features` and `own_affinity` it becomes the backbone, and
+            parameters that choose vectors of a network become None.
+    """
+    if source not in _OF_A_BACKBONE:
+        return config
+    return config.replace(backbone=source, **dict.fromkeys(_OF_A_BACKBONE[source]))
+
+
+def refuse_backbone_options(params: Mapping[str, Any], source: str) -> None:
+    """Raise a ConfigError if a change of parameters needs a backbone, but the features or the affinity are given."""
+    for name in ("backbone", *_OF_A_BACKBONE[source]):
+        if params.get(name) not in (None, source):
+            raise ConfigError(
+                f"{name} cannot be {shown(params[name])}: this photo was opened with {source.replace('_', ' ')}, so no "
+                "backbone runs; open it without them to use one."
+            )
+
+
 @cache
 def parameter_stages() -> Mapping[str, str]:
     """Map the name of each parameter to the name of its stage."""

@@ -22,9 +22,10 @@ class PatchFeatures:
     """Features of a photo on the patch grid (method 1.1).
 
     Attributes:
-        vectors: Feature vectors f_i, not normalised, float32 [h*w, C], row-major over the grid.
+        vectors: Feature vectors f_i, not normalised, float32 [h*w, C], row-major over the grid; [h*w, 0] where an
+            affinity was given instead.
         grid_shape: Grid (h, w).
-        backbone: Name of the network in the registry.
+        backbone: Name of the network in the registry, or `own_features` or `own_affinity` where they were given.
         center: Whether the affinity subtracts the mean vector before normalising.
         tokens: Output tokens of other blocks, for a depth head or a baseline, each float32 [h*w, C].
     """

@@ -9,6 +9,7 @@ import torch
 
 from cuts3d.arrays import ImageArray
 from cuts3d.backbones.loaded import loaded_backbone
+from cuts3d.backbones.own import used_backbone
 from cuts3d.backbones.registry import get_backbone
 from cuts3d.backbones.vit import extract_batch
 from cuts3d.config import CutS3DConfig, FeatureConfig
@@ -37,9 +38,9 @@ def use_runner(runner: Runner = _directly) -> None:
 
 
 def tau_ncut_of(config: CutS3DConfig) -> float:
-    """τ_ncut in use: the configured one, else the default of the backbone (method 1.2)."""
+    """τ_ncut in use: the configured one, else the default of the backbone or of given features (method 1.2)."""
     own = config.affinity.tau_ncut
-    return get_backbone(config.features.backbone).tau_ncut if own is None else own
+    return used_backbone(config.features.backbone).tau_ncut if own is None else own
 
 
 def feature_request(options: FeatureConfig) -> FeatureRequest:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from cuts3d.backbones.pixels import IMAGENET_MEAN, IMAGENET_STD, Channels
+from cuts3d.config import OWN_AFFINITY, OWN_FEATURES
 from cuts3d.errors import ConfigError, shown
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ def get_backbone(name: str) -> BackboneSpec:
     try:
         return _SPECS[name]
     except KeyError:
+        if name in (OWN_FEATURES, OWN_AFFINITY):
+            raise ConfigError(
+                f"'{name}' says that the features were given with the photo; give them again, as "
+                f"CutS3D(…).segment(photo, {name.removeprefix('own_')}=…), or choose one of: {', '.join(_SPECS)}."
+            ) from None
         raise ConfigError(f"Unknown backbone {shown(name)}; choose one of: {', '.join(_SPECS)}.") from None
 
 

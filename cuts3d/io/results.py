@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from cuts3d.arrays import FloatArray
 from cuts3d.config import CutS3DConfig
 from cuts3d.io.coco import coco_document
 from cuts3d.io.files import write_atomically, write_json
@@ -18,7 +19,7 @@ from cuts3d.types import Segmentation
 def stage_arrays(result: Segmentation) -> dict[str, np.ndarray]:
     """Arrays of all stages, under their names in `stages.npz`."""
     arrays: dict[str, np.ndarray] = {
-        "features": result.features.vectors.astype(np.float16),
+        **_feature_array(result.features.vectors),
         "grid_shape": np.array(result.features.grid_shape),
         "depth": result.depth.values,
         "cloud": result.cloud.points.astype(np.float32),
@@ -35,6 +36,14 @@ def stage_arrays(result: Segmentation) -> dict[str, np.ndarray]:
     if result.importance is not None:
         arrays["importance"] = result.importance
     return arrays
+
+
+def _feature_array(vectors: FloatArray) -> dict[str, np.ndarray]:
+    """The features in half precision where they fit into it; nothing where only an affinity was given."""
+    if not vectors.size:
+        return {}
+    fits = float(np.abs(vectors).max()) <= float(np.finfo(np.float16).max)
+    return {"features": vectors.astype(np.float16 if fits else np.float32)}
 
 
 def save_all(result: Segmentation, folder: Path, *, file_name: str, config: CutS3DConfig) -> list[Path]:

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from cuts3d.arrays import FloatArray
+from cuts3d.arrays import FloatArray, ImageArray
 from cuts3d.backbones.features import tau_ncut_of
 from cuts3d.baselines import BASELINES, BaselineOptions, baseline_masks
-from cuts3d.config import CutS3DConfig
+from cuts3d.config import CutS3DConfig, own_config, refuse_backbone_options
 from cuts3d.errors import ConfigError
 from cuts3d.io.depth_maps import DepthInput
 from cuts3d.io.photos import ImageInput
@@ -31,11 +32,12 @@ class Explorer:
     """Remembers the results of the stages of one photo.
 
     Attributes:
-        inputs: The photo and the depth map as they were read, with notes on what was done to them (`inputs.notes`).
+        inputs: The photo, the depth map and the features as they were read, with notes on what was done to them
+            (`inputs.notes`).
         photo: The photo as it is seen (EXIF orientation applied), at its own size, uint8 [H, W, 3].
         image: The copy on which masks are shown, uint8 [h, w, 3]: the photo reduced to `view_side`.
         depth: The user's own depth map, or None. It may be removed and set again between runs.
-        config: The configuration of the last run.
+        config: The configuration of the last run. With features of the user's own its backbone is `own_features`.
         results: Results of the last run by stage and index.
     """
 
@@ -47,6 +49,8 @@ class Explorer:
         depth: DepthInput | None = None,
         depth_kind: DepthKind = "relative",
         view_side: int | None = None,
+        features: ArrayLike | None = None,
+        affinity: ArrayLike | None = None,
     ) -> None:
         """Open a photo.
 
@@ -58,23 +62,32 @@ class Explorer:
             view_side: The masks of `stages` and `update` have at most this longer side, in pixels, so that a change of
                 a parameter is shown at once for a large photo too. The networks read the photo at its own size, and
                 `own_size` gives its masks. None: all masks have the photo's own size.
+            features: Patch features of your own, [h, w, C] over the whole photo; no backbone runs. See `read_features`.
+            affinity: Cosine similarity of every two patches, [h, w, h, w], in place of features. See `read_affinity`.
+
+        Raises:
+            InputError: The photo, the depth map, the features or the affinity cannot be used.
         """
-        self.inputs = read_inputs(photo, depth, depth_kind=depth_kind)
+        self.inputs = read_inputs(photo, depth, depth_kind=depth_kind, features=features, affinity=affinity)
         self.photo, self.depth = self.inputs.photo.pixels, self.inputs.depth
         self.image = reduced_view(self.photo, view_side)
-        self.config = config or CutS3DConfig()
+        own = self.inputs.features
+        self.config = config or CutS3DConfig() if own is None else own_config(config or CutS3DConfig(), own.source)
         self.results: dict[tuple[str, int], Any] = {}
         self._memo = Memo(KEEP, otherwise=KEEP_OTHERS)
         self._photo = self._memo.given(self.photo)
 
     def stages(self, **params: Any) -> Iterator[StageResult]:
         """Change parameters and yield the results of all stages in order; see `run_pipeline`."""
+        given = self.inputs.features
+        if given is not None:
+            refuse_backbone_options(params, given.source)
         before, self.config = self.config, self.config.replace(**params)
 
         def run() -> Iterator[StageResult]:
             self.results = {}
             try:
-                for step in run_pipeline(self.photo, self.config, depth=self.depth, memo=self._memo, view=self.image):
+                for step in self._run(view=self.image):
                     self.results[step.stage, step.index] = step.value
                     yield step
             except ConfigError:  # some wrong values are only noticed after a network is loaded
@@ -93,7 +106,11 @@ class Explorer:
 
     def own_size(self) -> Segmentation:
         """The segmentation with masks at the photo's own size, as from `CutS3D.segment`; known stages are reused."""
-        return last_value(run_pipeline(self.photo, self.config, depth=self.depth, memo=self._memo))
+        return last_value(self._run())
+
+    def _run(self, *, view: ImageArray | None = None) -> Iterator[StageResult]:
+        given = self.inputs.features
+        return run_pipeline(self.photo, self.config, depth=self.depth, memo=self._memo, view=view, given=given)
 
     def baseline(self, name: str) -> tuple[CoarseMask, ...]:
         """Masks of the photo by a baseline, on the patch grid, before the CRF, best first.
@@ -102,22 +119,26 @@ class Explorer:
             name: One of `cuts3d.baselines.BASELINES`.
 
         Raises:
-            ConfigError: No baseline has that name.
+            ConfigError: No baseline has that name, or the photo was opened with features of the user's own.
         """
         if name not in BASELINES:
             raise ConfigError(f"Unknown baseline '{name}'; choose one of: {', '.join(BASELINES)}.")
+        if self.inputs.features is not None:
+            raise ConfigError(
+                "A baseline reads a backbone's own features; open the photo without features of your own."
+            )
         options = BaselineOptions.of(self.config)
         return self._memo("baseline", baseline_masks, self._photo, name, options, self._memo).value
 
     def spectrum(self, ncut: int = 0, *, count: int = 10) -> FloatArray:
         """Smallest generalised eigenvalues of one NCut of the last run, float64 [count]."""
-        scene = returned(open_scene(self.photo, self.config, self._memo, self.depth))
+        scene = returned(open_scene(self.photo, self.config, self._memo, self.depth, self.inputs.features))
         nodes = ~np.isnan(self.results["ncut", ncut].eigenvector)
         return self._memo("spectrum", nodes_spectrum, scene.weights, nodes, count).value
 
     @property
     def tau_ncut(self) -> float:
-        """τ_ncut in use: the configured value, or the default of the backbone."""
+        """τ_ncut in use: the configured value, or the default of the backbone or of given features."""
         return tau_ncut_of(self.config)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from cuts3d.arrays import BoolArray, ImageArray
-from cuts3d.backbones import get_backbone
+from cuts3d.backbones.own import used_backbone
 from cuts3d.config import CutS3DConfig, FeatureConfig, RefineConfig
 from cuts3d.grids import iou, resize_mask
 from cuts3d.memo import Keyed, Memo
@@ -101,7 +101,7 @@ def _instance(scene: Scene, one: FoundCut, mask: BoolArray, number: int) -> Inst
 def _refiner(
     image: Keyed[ImageArray], features: FeatureConfig, options: RefineConfig, memo: Memo, shape: tuple[int, ...]
 ) -> Refine:
-    network_side = features.image_size or get_backbone(features.backbone).image_size
+    network_side = features.image_size or used_backbone(features.backbone).image_size
     crf: Keyed[PhotoCRF] | None = None
     if options.crf:
         crf = memo.lazy("crf", photo_crf, image, options, network_side)

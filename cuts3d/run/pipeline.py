@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Iterator
 
 from cuts3d.arrays import ImageArray
-from cuts3d.config import CutS3DConfig, RefineConfig
+from cuts3d.config import CutS3DConfig, RefineConfig, own_config
 from cuts3d.memo import Memo, forgetful
+from cuts3d.run.given import GivenFeatures
 from cuts3d.run.masks import photo_masks
 from cuts3d.run.scene import Scene, open_scene
 from cuts3d.run.search import SearchResult, search
@@ -22,6 +23,7 @@ def run_pipeline(
     depth: DepthMap | None = None,
     memo: Memo | None = None,
     view: ImageArray | None = None,
+    given: GivenFeatures | None = None,
 ) -> Iterator[StageResult]:
     """Segment one photo, stage by stage.
 
@@ -32,12 +34,15 @@ def run_pipeline(
         memo: Remembers stages of this photo between calls; None: nothing is remembered.
         view: A reduced copy of the photo, uint8 [h, w, 3]. The networks and the CRF still read the photo, but the
             masks have the size of the copy, and `Segmentation.image` is the copy. None: the photo itself.
+        given: Features or an affinity of the user's own; no backbone runs (method 1.11).
 
     Yields:
         The results of all stages in order; `coarse` is the `Segmentation` before the CRF, `segmentation` the final one.
     """
     memo = memo or forgetful()
-    scene = yield from open_scene(image, config, memo, depth)
+    if given is not None:
+        config = own_config(config, given.source)
+    scene = yield from open_scene(image, config, memo, depth, given)
     found = yield from search(scene, memo)
     shown = image if view is None else view
     yield from _segmentation("coarse", scene, found, dataclasses.replace(config.refine, crf=False), memo, shown)

@@ -15,6 +15,7 @@ from cuts3d.method.affinity import feature_affinity, graph_weights
 from cuts3d.method.depth_range import normalise_depth
 from cuts3d.method.importance import sharpen_affinity, spatial_importance
 from cuts3d.method.point_cloud import photo_cloud
+from cuts3d.run.given import GivenFeatures, centred
 from cuts3d.run.stages import StageResult
 from cuts3d.types import DepthMap, PatchFeatures, PointCloud
 
@@ -57,7 +58,11 @@ class Scene:
 
 
 def open_scene(
-    image: ImageArray, config: CutS3DConfig, memo: Memo, depth: DepthMap | None = None
+    image: ImageArray,
+    config: CutS3DConfig,
+    memo: Memo,
+    depth: DepthMap | None = None,
+    given: GivenFeatures | None = None,
 ) -> Generator[StageResult, None, Scene]:
     """Compute the stages before the first cut.
 
@@ -66,6 +71,7 @@ def open_scene(
         config: All parameters.
         memo: Remembers stages of this photo.
         depth: The user's own depth map; it overrides the estimator.
+        given: Features or an affinity of the user's own, which override the backbone; `own_config` fits to them.
 
     Yields:
         Features, depth, importance, affinity and sharpened affinity, each as soon as it is computed.
@@ -75,7 +81,10 @@ def open_scene(
     """
     get_depth(config.depth.depth)  # an unknown name is an error, even if the user's own depth map overrides it
     photo = memo.given(image)
-    features = photo_features(photo, feature_request(config.features), memo)
+    if given is None:
+        features = photo_features(photo, feature_request(config.features), memo)
+    else:
+        features = memo("features", centred, memo.given(given.features), config.features.center)
     yield StageResult("features", features.value)
     if depth is None:
         found = memo("depth", estimate_depth, photo, config.depth.depth, features=features)
@@ -89,7 +98,8 @@ def open_scene(
     if o.sharpen:
         importance = memo("importance", spatial_importance, z, beta=o.beta, sigma=o.sigma)
     yield StageResult("importance", importance.value)
-    affinity = memo("affinity", feature_affinity, features)
+    own = None if given is None else given.affinity
+    affinity = memo("affinity", feature_affinity, features) if own is None else memo.given(own)
     yield StageResult("affinity", affinity.value)
     sharpened = affinity
     if importance.value is not None:

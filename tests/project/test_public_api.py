@@ -29,12 +29,12 @@ PUBLIC = [
 ]
 CALLS = {  # what people call -> its parameters, without self
     "CutS3D": "config",
-    "CutS3D.segment": "photo depth depth_kind",
+    "CutS3D.segment": "photo depth depth_kind features affinity",
     "CutS3DConfig.replace": "params",
     "CutS3DConfig.from_dict": "params",
     "Detector": "checkpoint device",
     "Detector.detect": "photo score_threshold",
-    "Explorer": "photo config depth depth_kind view_side",
+    "Explorer": "photo config depth depth_kind view_side features affinity",
     "Explorer.update": "params",
     "Explorer.stages": "params",
     "Explorer.baseline": "name",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from cuts3d.backbones import get_backbone
+from cuts3d.backbones.own import used_backbone
 from cuts3d.depth import get_depth
 from cuts3d.errors import CutS3DError
 from cuts3d.run.explorer import Explorer
@@ -98,7 +98,7 @@ def summary(explorer: Explorer, title: str, *, costs: Sequence[str], done: bool,
     """
     result = explorer.results.get(("segmentation", 0)) or explorer.results["coarse", 0]
     count = len(result.instances)
-    spec = get_backbone(result.features.backbone)
+    spec = used_backbone(result.features.backbone)
     trained = get_depth(result.depth.source).trained_on if result.depth.source else "given, not estimated"
     parts = [
         f"<b>{count} instance{'s' if count != 1 else ''}</b> in {escape(title)}",
