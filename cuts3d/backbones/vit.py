@@ -35,6 +35,11 @@ class ViTBackbone(nn.Module):
         return len(self.vit.blocks)
 
     @property
+    def num_prefix_tokens(self) -> int:
+        """Number of tokens before those of the patches: the class token, and register tokens if there are any."""
+        return int(self.vit.num_prefix_tokens)
+
+    @property
     def patch_size(self) -> int:
         """Side of a patch in pixels, as given by the weights."""
         return int(self.vit.patch_embed.patch_size[0])
@@ -53,6 +58,11 @@ class ViTBackbone(nn.Module):
         cls = (vit.cls_token + prefix).expand(tokens.shape[0], -1, -1)
         return torch.cat([cls, tokens + pos], dim=1), grid
 
+    def _block(self, block: Any, x: torch.Tensor, grid: tuple[int, int]) -> torch.Tensor:
+        """Output of one transformer block, [B, prefix + h*w, C], for the tokens of a grid (h, w)."""
+        del grid  # only for position embeddings inside the blocks
+        return block(x)
+
     @torch.inference_mode()
     def forward(
         self, pixels: torch.Tensor, *, feature: FeatureKind, layer: int, token_layers: tuple[int, ...] = ()
@@ -66,7 +76,7 @@ class ViTBackbone(nn.Module):
             token_layers: Blocks whose raw outputs are returned as well.
 
         Returns:
-            The vectors without the class token, float32 [B, h*w, C]; the tokens of `token_layers`, each
+            The vectors without class and register tokens, float32 [B, h*w, C]; the tokens of `token_layers`, each
             [B, h*w, C]; and the grid (h, w).
 
         Raises:
@@ -77,20 +87,20 @@ class ViTBackbone(nn.Module):
             raise ConfigError(f"layer must lie between {-self.num_layers} and {self.num_layers - 1}; it is {layer}.")
         wanted = layer % self.num_layers
         token_layers = tuple(i % self.num_layers for i in token_layers)
-        last = max((wanted, *token_layers))
+        last, prefix = max((wanted, *token_layers)), self.num_prefix_tokens
         vectors = torch.empty(0)
         tokens: dict[int, torch.Tensor] = {}
         for index, block in enumerate(self.vit.blocks):
             if index == wanted and feature != "token":
                 qkv = block.attn.qkv(block.norm1(x))
-                vectors = qkv.chunk(3, dim=-1)[("query", "key", "value").index(feature)][:, 1:]
+                vectors = qkv.chunk(3, dim=-1)[("query", "key", "value").index(feature)][:, prefix:]
             if index == last and index == wanted and feature != "token" and index not in token_layers:
                 break  # the rest of the block is not needed
-            x = block(x)
+            x = self._block(block, x, grid)
             if index == wanted and feature == "token":
-                vectors = self.vit.norm(x)[:, 1:]
+                vectors = self.vit.norm(x)[:, prefix:]
             if index in token_layers:
-                tokens[index] = x[:, 1:]
+                tokens[index] = x[:, prefix:]
             if index == last:
                 break
         return vectors, [tokens[i] for i in token_layers], grid

@@ -85,7 +85,7 @@ def test_declaration_is_complete(spec: Any) -> None:
     assert spec.image_size % spec.patch_size == 0
     assert spec.feature == ("token" if spec.embedded else "key")
     assert spec.layer == -1
-    assert spec.center == ("dinov2" in spec.name)
+    assert spec.center == spec.name.startswith(("dinov2", "dinov3"))
     assert 0 < spec.tau_ncut < 1
     assert len(spec.mean) == len(spec.std) == 3
 

@@ -15,6 +15,7 @@ import yaml
 
 from benchmarks import extract as extract_benchmark
 from cuts3d import __version__
+from cuts3d.backbones import list_backbones
 from cuts3d.config import parameter_field, parameter_stages
 from cuts3d.depth import list_depths
 from cuts3d.io import limits
@@ -125,6 +126,16 @@ def test_the_estimators_of_depth_are_all_listed():
         for name in re.findall(r"`(\w+)`", row)
     }
     assert listed == {spec.name for spec in list_depths()}
+
+
+def test_the_backbones_are_all_listed():
+    text = (ROOT / "docs" / "inputs.md").read_text(encoding="utf-8")
+    listed = {
+        name
+        for row in re.findall(r"^\| (`.*?) \|", text.partition("## Backbones")[2], re.MULTILINE)
+        for name in re.findall(r"`(\w+)`", row)
+    }
+    assert listed == {spec.name for spec in list_backbones()}
 
 
 def test_limits_are_those_of_the_code():
