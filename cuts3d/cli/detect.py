@@ -36,8 +36,9 @@ def add_detect(commands: Any) -> None:
         "--checkpoint",
         default="light",
         metavar="NAME_OR_FILE",
-        help="'light', the detector that comes with this package (default), or a file that training.train wrote, or a "
-        "detectron2 checkpoint of CutLER, CuVLER or CutS3D",
+        help="'light', the detector that comes with this package (default); 'cuts3d', 'cutler' or 'cuvler', the "
+        "published one of that name in the folder $CUTS3D_WEIGHTS; a file that training.train wrote; or a detectron2 "
+        "checkpoint of CutLER, CuVLER or CutS3D",
     )
     parser.add_argument(
         "--score",

@@ -31,7 +31,8 @@ class Detector:
         """Load a checkpoint; no code in the file is run.
 
         Args:
-            checkpoint: `light`, the detector that comes with the package; or the path of a checkpoint that
+            checkpoint: `light`, the detector that comes with the package; `cuts3d`, `cutler` or `cuvler`, the detector
+                of those authors, whose file is in `$CUTS3D_WEIGHTS`; or the path of a checkpoint that
                 `training.train` wrote, or of a detectron2 checkpoint of a Cascade Mask R-CNN with one class and
                 ResNet-50-FPN (CutLER, CuVLER, CutS3D).
             device: Torch device.
@@ -39,7 +40,8 @@ class Detector:
         Raises:
             InputError: The file is missing or is not such a checkpoint.
             ConfigError: The device cannot be used.
-            WeightsUnavailableError: The package was installed without the light detector.
+            WeightsUnavailableError: The package was installed without the light detector, or the file of a published
+                one is not in `$CUTS3D_WEIGHTS`.
         """
         self.path = checkpoint_path(checkpoint)
         network, self.info = load_network(self.path)

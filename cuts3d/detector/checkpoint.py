@@ -16,23 +16,49 @@ from cuts3d.detector.network import CascadeMaskRCNN, build
 from cuts3d.detector.storage import SCALE, Storage, packed, unpacked
 from cuts3d.errors import ConfigError, InputError, WeightsUnavailableError, shown
 from cuts3d.weights.files import load_checkpoint, save_safetensors
+from cuts3d.weights.locate import weights_path
 from cuts3d.weights.package_data import data_file
+from cuts3d.weights.source import WeightSource
 
 KEY = "cuts3d_detector"  # of the configuration in the metadata
 LIGHT = "light"
 LIGHT_FILE = "detector_light.safetensors"
 
 
+def _published(name: str, title: str, file: str) -> WeightSource:
+    return WeightSource(
+        name=name,
+        title=title,
+        put=f"{file} as '{name}.pth'",
+        manual="its file is linked on its authors' page without a digest that could be verified",
+    )
+
+
+PUBLISHED = {
+    source.name: source
+    for source in (
+        _published("cuts3d", "the detector of the CutS3D authors", "the checkpoint of the demo of CutS3D"),
+        _published("cutler", "the detector of the CutLER authors", "a Cascade Mask R-CNN of CutLER's model zoo"),
+        _published("cuvler", "the detector of the CuVLER authors", "a Cascade Mask R-CNN of CuVLER's authors"),
+    )
+}
+"""Detectors that their authors published in detectron2's format, by name; read from `$CUTS3D_WEIGHTS`."""
+
+
 def checkpoint_path(checkpoint: str | Path) -> Path:
     """The file of a checkpoint.
 
     Args:
-        checkpoint: `light`, the detector that comes with the package, or a path.
+        checkpoint: `light`, the detector that comes with the package; `cuts3d`, `cutler` or `cuvler`, a published one
+            in `$CUTS3D_WEIGHTS`; or a path.
 
     Raises:
         InputError: There is no such file.
-        WeightsUnavailableError: The package was installed without the light detector.
+        WeightsUnavailableError: The package was installed without the light detector, or the published one is not in
+            `$CUTS3D_WEIGHTS`.
     """
+    if str(checkpoint) in PUBLISHED:
+        return weights_path(PUBLISHED[str(checkpoint)])
     if checkpoint == LIGHT:
         path = data_file(LIGHT_FILE)
         if not path.is_file():
@@ -67,15 +93,15 @@ def load_network(path: str | Path) -> tuple[CascadeMaskRCNN, dict[str, Any]]:
     """Read a detector without running any code in its file.
 
     Args:
-        path: `light`, a file that `save_network` wrote, or a detectron2 checkpoint of a Cascade Mask R-CNN with one
-            class and ResNet-50-FPN (CutLER, CuVLER, CutS3D), as `.pth` or `.safetensors`.
+        path: `light`, a name of `PUBLISHED`, a file that `save_network` wrote, or a detectron2 checkpoint of a Cascade
+            Mask R-CNN with one class and ResNet-50-FPN (CutLER, CuVLER, CutS3D), as `.pth` or `.safetensors`.
 
     Returns:
         The network in evaluation mode, and the `info` that was saved with it (`{}` for detectron2's).
 
     Raises:
         InputError: It is none of them; the message says what was found.
-        WeightsUnavailableError: The package was installed without the light detector.
+        WeightsUnavailableError: The package was installed without the light detector, or a published one is missing.
     """
     path = checkpoint_path(path)
     description = _description(path)

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from cuts3d.detector.checkpoint import load_network
+from cuts3d.detector.checkpoint import PUBLISHED, checkpoint_path, load_network
 from cuts3d.detector.config import NetworkConfig
 from cuts3d.detector.detectron2 import MARK, convert, our_name
 from cuts3d.detector.network import CascadeMaskRCNN
-from cuts3d.errors import InputError
+from cuts3d.errors import InputError, WeightsUnavailableError
+from cuts3d.weights.folders import WEIGHTS_VARIABLE
 
 KEYS = Path(__file__).parents[3] / "shared" / "reference" / "cascade_rcnn" / "keys.json"
 NORM = ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
@@ -141,6 +142,29 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> CascadeMaskRCNN:
     network, info = load_network(saved(tmp_path_factory.mktemp("detectron2"), state))
     assert info == {}
     return network
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_a_published_detector_is_read_by_its_name(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
+    with pytest.raises(WeightsUnavailableError, match=rf"'{name}.pth' into a folder") as caught:
+        load_network(name)
+    assert "nothing is downloaded" in str(caught.value) and WEIGHTS_VARIABLE in str(caught.value)
+    torch.save({"model": state, "iteration": 1}, tmp_path / f"{name}.pth")
+    assert checkpoint_path(name) == tmp_path / f"{name}.pth"
+    network, info = load_network(name)
+    assert info == {}
+    own, theirs = "heads.stages.2.cls_score.weight", "roi_heads.box_predictor.2.cls_score.weight"
+    assert torch.equal(network.state_dict()[own], state[theirs])
+
+
+def test_another_network_under_a_published_name_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(WEIGHTS_VARIABLE, str(tmp_path))
+    torch.save({"model": {"backbone.conv1.weight": torch.zeros(1)}}, tmp_path / "cuts3d.pth")
+    with pytest.raises(InputError, match=r"'cuts3d.pth' is neither"):
+        load_network("cuts3d")
 
 
 def test_each_tensor_gets_its_own_values(loaded: CascadeMaskRCNN) -> None:
