@@ -24,6 +24,7 @@ from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 from cuts3d.backbones.features import feature_request, photo_vectors, tau_ncut_of
 from cuts3d.config import CutS3DConfig
 from cuts3d.depth import estimate_depth, normalise_depth
+from cuts3d.graphs import capacities, integer_capacities
 from cuts3d.grids import resize_image, resize_map, resize_mask
 from cuts3d.memo import Memo
 from cuts3d.method.affinity import cosine_affinity, graph_weights
@@ -31,7 +32,7 @@ from cuts3d.method.confidence import spatial_confidence
 from cuts3d.method.importance import sharpen_affinity, spatial_importance
 from cuts3d.method.knn_graph import knn_graph
 from cuts3d.method.local_cut import choose_terminals, eigenvector_on, local_cut
-from cuts3d.method.min_cut import capacities, integer_capacities, min_cut
+from cuts3d.method.min_cut import min_cut
 from cuts3d.method.ncut import bipartition
 from cuts3d.method.point_cloud import photo_cloud, send_to_background
 from cuts3d.method.refine import PhotoCRF, refine_mask

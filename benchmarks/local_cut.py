@@ -8,11 +8,12 @@ from networkx.algorithms.flow import dinitz
 
 from benchmarks.timing import measure, spread
 from cuts3d.config import CutS3DConfig
+from cuts3d.graphs import capacities, integer_capacities
 from cuts3d.grids import sample_map
 from cuts3d.method.confidence import spatial_confidence
 from cuts3d.method.knn_graph import knn_graph
 from cuts3d.method.local_cut import choose_terminals, eigenvector_on, local_cut
-from cuts3d.method.min_cut import capacities, integer_capacities, min_cut
+from cuts3d.method.min_cut import min_cut
 from cuts3d.method.point_cloud import back_project, send_to_background
 from cuts3d.run.explorer import Explorer
 from cuts3d.scenes import make_scene

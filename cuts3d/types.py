@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray, IntArray
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+    from cuts3d.config import LocalCutConfig
 
 Progress = Callable[[int, int], None]  # called with the items done and the number of items
 DepthKind = Literal["metric", "relative", "disparity"]
@@ -112,11 +117,64 @@ class KnnGraph:
         edges: Pairs of nodes i < j, int32 [E, 2], sorted by length.
         lengths: Euclidean lengths d, float64 [E], ascending.
         num_nodes: Number of points.
+        points: Positions of the nodes, float64 [n, 3], as in `PointCloud.points`; None: not known.
     """
 
     edges: IntArray
     lengths: FloatArray
     num_nodes: int
+    points: FloatArray | None = None
+
+    def num_kept(self, tau_knn: float) -> int:
+        """Number of edges of length τ_knn or less: the first ones."""
+        return int(np.searchsorted(self.lengths, tau_knn, side="right"))
+
+    def to_networkx(
+        self, *, tau_knn: float | None = None, options: LocalCutConfig | None = None, cut: LocalCut | None = None
+    ) -> nx.Graph:
+        """The truncated graph as an `nx.Graph`, ready for `nx.minimum_cut(graph, "source", "sink")` (method 1.5).
+
+        Nodes are the points, 0 to n − 1, with `x`, `y`, `z`. Links have `length` d, `weight` c(d), and `capacity`: c(d)
+        as the integer that the max-flow computes with; divided by the graph's attribute `capacity_scale` it is c(d)
+        again. The graph's other attributes are `tau_knn`, `sigma_c` and `capacity`.
+
+        With a cut, the nodes also say whether they are in its `region`, on its `source_side` and in its `mask`, and
+        there are two more nodes: `"source"`, linked with the sources in the component of the strongest one, and
+        `"sink"`, linked with the sinks. These links have no capacity, which means unbounded. Of all minimum cuts, ours
+        has the smallest source side; NetworkX may return another one of the same value.
+
+        Args:
+            tau_knn: Edges longer than τ_knn are left out; None: that of the options.
+            options: τ_knn, σ_c and the form of the capacities; None: the defaults.
+            cut: A cut of this graph.
+
+        Raises:
+            InputError: The cut belongs to a graph of another size.
+        """
+        from cuts3d.config import LocalCutConfig
+        from cuts3d.errors import InputError
+        from cuts3d.graphs import cut_network
+
+        options = LocalCutConfig() if options is None else options
+        tau = options.tau_knn if tau_knn is None else tau_knn
+        nodes = {} if self.points is None else dict(zip("xyz", self.points.T, strict=True))
+        if cut is not None:
+            if cut.mask.size != self.num_nodes:
+                raise InputError(f"The cut has {cut.mask.size:,} points, the graph {self.num_nodes:,}.")
+            nodes |= {"region": cut.region.ravel(), "mask": cut.mask.ravel()}
+            nodes |= {} if cut.source_side is None else {"source_side": cut.source_side.ravel()}
+        kept = self.num_kept(tau)
+        graph = cut_network(
+            self.edges[:kept],
+            self.lengths[:kept],
+            nodes,
+            num_nodes=self.num_nodes,
+            terminals=None if cut is None else (cut.sources, cut.sinks),
+            sigma_c=options.sigma_c,
+            form=options.capacity,
+        )
+        graph.graph["tau_knn"] = float(tau)
+        return graph
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -132,6 +190,7 @@ class LocalCut:
         connected: Whether a path joined source and sink before the cut.
         num_edges: Number of edges of length τ_knn or less.
         fallback: Empty, or the reason why the component of MaskCut was taken instead.
+        source_side: Source side of the minimum cut, bool [h, w], of which the mask is a part; None: there was no cut.
     """
 
     mask: BoolArray
@@ -142,6 +201,7 @@ class LocalCut:
     connected: bool
     num_edges: int
     fallback: str = ""
+    source_side: BoolArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -9,6 +9,7 @@ import dataclasses
 from functools import partial
 from typing import Any
 
+from cuts3d import graphs
 from cuts3d.arrays import BoolArray, FloatArray
 from cuts3d.config import CutS3DConfig
 from cuts3d.method import affinity, confidence, depth_range, importance, knn_graph, local_cut, min_cut, point_cloud
@@ -32,7 +33,7 @@ depth_range_of = _at(depth_range.depth_range, clip_percent=DEFAULTS["depth_clip"
 back_project = _at(point_cloud.back_project, "camera", "field_of_view", depth_scale=1.0)
 send_to_background = _at(point_cloud.send_to_background, "background_depth", depth_scale=1.0)
 k_nearest_graph = _at(knn_graph.knn_graph, "k_neighbors")
-capacities = _at(min_cut.capacities, "sigma_c", form=DEFAULTS["capacity"])
+capacities = _at(graphs.capacities, "sigma_c", form=DEFAULTS["capacity"])
 choose_terminals = _at(local_cut.choose_terminals, "terminals", fraction=DEFAULTS["terminal_fraction"])
 min_cut_of = _at(min_cut.min_cut, "sigma_c", "capacity")
 sweep_thresholds = _at(confidence.sweep_thresholds, "num_cuts", "tau_knn_min")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from cuts3d.cli.notes import print_notes
 from cuts3d.cli.options import add_photo, check_photo, read_config
+from cuts3d.cli.output import note
 
 if TYPE_CHECKING:
+    from cuts3d.run.explorer import Explorer
     from cuts3d.types import Segmentation
 
 STAGES = 7  # that the progress bar counts
@@ -30,6 +32,11 @@ def add_segment(commands: Any) -> None:
         metavar="FILE",
         help="your own depth map instead of an estimate: PNG, TIFF, NPY, NPZ, PFM, EXR",
     )
+    parser.add_argument(
+        "--graphml",
+        action="store_true",
+        help="also write the k-NN graph of each instance, with capacities, source and sink: graph_1.graphml, …",
+    )
     add_photo(parser)
     parser.set_defaults(run=run_segment)
 
@@ -45,9 +52,25 @@ def run_segment(options: argparse.Namespace) -> int:
     print_notes(explorer.inputs.notes)
     result = _run_with_bar(explorer.stages(), quiet=options.quiet)
     paths = save_all(result, options.out, file_name=options.photo.name, config=explorer.config)
+    if options.graphml:
+        paths += _write_graphs(explorer, result, options.out)
     if not options.quiet:
         _print_summary(result, paths)
     return 0
+
+
+def _write_graphs(explorer: Explorer, result: Segmentation, folder: Path) -> list[Path]:
+    """One GraphML file per instance that was cut in 3D, numbered as everywhere; says which have none."""
+    from cuts3d.io.graphml import write_graphml
+
+    paths = []
+    for place, instance in enumerate(result.instances):
+        if instance.cut.source_side is None:
+            note(f"Instance {place + 1} has no graph: {instance.cut.fallback}.")
+            continue
+        paths.append(folder / f"graph_{place + 1}.graphml")
+        write_graphml(paths[-1], explorer.knn_network(place))
+    return paths
 
 
 def _run_with_bar(stages: Iterator[Any], *, quiet: bool) -> Segmentation:

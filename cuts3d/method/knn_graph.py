@@ -26,7 +26,8 @@ def knn_graph(cloud: PointCloud, *, k_neighbors: int, among: BoolArray | None = 
     n = len(points)
     k = min(k_neighbors, n - 1)
     if k < 1:
-        return KnnGraph(edges=np.zeros((0, 2), np.int32), lengths=np.zeros(0), num_nodes=len(cloud.points))
+        none = np.zeros((0, 2), np.int32)
+        return KnnGraph(edges=none, lengths=np.zeros(0), num_nodes=len(cloud.points), points=cloud.points)
     lengths, neighbours = KDTree(points).query(points, k=k + 1)
     nodes = np.repeat(np.arange(n), k + 1)
     others = neighbours.ravel()
@@ -35,4 +36,4 @@ def knn_graph(cloud: PointCloud, *, k_neighbors: int, among: BoolArray | None = 
     distances = lengths.ravel()[nodes != others][first]
     order = np.argsort(distances, kind="stable")
     edges = linked[np.stack(np.divmod(keys[order], n), axis=1)].astype(np.int32)
-    return KnnGraph(edges=edges, lengths=distances[order], num_nodes=len(cloud.points))
+    return KnnGraph(edges=edges, lengths=distances[order], num_nodes=len(cloud.points), points=cloud.points)

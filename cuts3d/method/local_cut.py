@@ -112,6 +112,7 @@ def local_cut(
         connected=connected,
         num_edges=kept,
         fallback=fallback,
+        source_side=side.reshape(region.shape),
     )
 
 

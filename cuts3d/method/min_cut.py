@@ -6,42 +6,11 @@ from typing import Literal
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import breadth_first_order, connected_components, maximum_flow
+from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
-from cuts3d.arrays import BoolArray, FloatArray, IntArray
+from cuts3d.arrays import BoolArray, IntArray
+from cuts3d.graphs import capacities, component_labels, integer_capacities
 from cuts3d.types import KnnGraph
-
-INT32_MAX = 2**31 - 1
-CAPACITY_STEPS = 10_000  # integer that stands for a capacity of 1; SciPy's max-flow takes int32 only
-VANISHED = 1e-290  # if the largest capacity is below, all count as 0: their scale factor would overflow float64
-
-
-def capacities(lengths: FloatArray, *, sigma_c: float, form: Literal["gaussian", "euclidean"]) -> FloatArray:
-    """Capacities of edges of length d: c(d) = exp(−(d/σ_c)²), or c(d) = d (method 1.5, step 5).
-
-    Args:
-        lengths: d, float [E].
-        sigma_c: σ_c of the Gaussian form.
-        form: `gaussian` (ours) or `euclidean`, the length itself (the paper's wording).
-
-    Returns:
-        float64 [E], in [0, 1] for the Gaussian form.
-    """
-    return np.exp(-((lengths / sigma_c) ** 2)) if form == "gaussian" else lengths.astype(np.float64)
-
-
-def integer_capacities(values: FloatArray) -> tuple[IntArray, float]:
-    """Scale capacities to integers of at least 1, such that the sum over both directions fits int32.
-
-    Args:
-        values: float [E].
-
-    Returns:
-        int32 [E], and the scale factor.
-    """
-    largest = float(values.max(initial=0.0))
-    steps = min(CAPACITY_STEPS, (INT32_MAX - 1) // max(1, 4 * values.size)) / (largest if largest > VANISHED else 1.0)
-    return np.maximum(1, np.rint(values * steps)).astype(np.int32), steps
 
 
 def min_cut(
@@ -69,10 +38,10 @@ def min_cut(
     Returns:
         Source side bool [n], value of the cut, whether a path joined source and sink, number of edges left.
     """
-    kept = int(np.searchsorted(graph.lengths, tau_knn, side="right"))
+    kept = graph.num_kept(tau_knn)
     edges, lengths, n = graph.edges[:kept], graph.lengths[:kept], graph.num_nodes
     i, j = edges[:, 0], edges[:, 1]
-    _, labels = connected_components(csr_matrix((np.ones(kept, np.int8), (i, j)), shape=(n, n)), directed=False)
+    labels = component_labels(edges, n)
     sources = sources[labels[sources] == labels[sources[0]]]  # only the component of the strongest source
     source_labels = labels[sources[:1]]
     joined = np.intersect1d(source_labels, labels[sinks])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,16 +13,21 @@ from cuts3d.arrays import FloatArray, ImageArray
 from cuts3d.backbones.features import tau_ncut_of
 from cuts3d.baselines import BASELINES, BaselineOptions, baseline_masks
 from cuts3d.config import CutS3DConfig, own_config, refuse_backbone_options
-from cuts3d.errors import ConfigError
+from cuts3d.errors import ConfigError, InputError
+from cuts3d.graphs import affinity_network
 from cuts3d.io.depth_maps import DepthInput
 from cuts3d.io.photos import ImageInput
 from cuts3d.memo import Memo
 from cuts3d.method.ncut import nodes_spectrum
 from cuts3d.run.inputs import read_inputs, reduced_view
 from cuts3d.run.pipeline import run_pipeline
-from cuts3d.run.scene import open_scene
+from cuts3d.run.regions import region_graph
+from cuts3d.run.scene import Scene, open_scene
 from cuts3d.run.stages import StageResult, last_value, returned
-from cuts3d.types import CoarseMask, DepthKind, Segmentation
+from cuts3d.types import CoarseMask, DepthKind, KnnGraph, Segmentation
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 KEEP = {"features": 3, "depth": 4, "affinity": 1, "sharpened": 2, "weights": 0, "cloud": 4, "crf": 1}  # the large ones
 KEEP_OTHERS = 48
@@ -132,9 +137,69 @@ class Explorer:
 
     def spectrum(self, ncut: int = 0, *, count: int = 10) -> FloatArray:
         """Smallest generalised eigenvalues of one NCut of the last run, float64 [count]."""
-        scene = returned(open_scene(self.photo, self.config, self._memo, self.depth, self.inputs.features))
+        scene = self._scene()
         nodes = ~np.isnan(self.results["ncut", ncut].eigenvector)
         return self._memo("spectrum", nodes_spectrum, scene.weights, nodes, count).value
+
+    def knn_graph(self, instance: int = 0) -> KnnGraph:
+        """The k-NN graph in which an instance of the last run was cut (method 1.5).
+
+        Args:
+            instance: Place in `Segmentation.instances`, from 0.
+
+        Raises:
+            InputError: There is no such instance, or it was not cut in 3D.
+        """
+        result = self._last()
+        cut = result.instances[_place(instance, len(result.instances), "instance")].cut
+        if cut.source_side is None:
+            raise InputError(f"Instance {instance + 1} has no graph: {cut.fallback}.")
+        scene = self._scene()
+        return self._memo("graph", region_graph, scene.cloud, cut.region, self.config.cloud, self.config.graph).value
+
+    def knn_network(self, instance: int = 0, *, tau_knn: float | None = None) -> nx.Graph:
+        """That graph as an `nx.Graph`, with capacities, positions, source and sink; see `KnnGraph.to_networkx`.
+
+        Args:
+            instance: Place in `Segmentation.instances`, from 0.
+            tau_knn: Edges longer than τ_knn are left out; None: that of the last run.
+
+        Raises:
+            InputError: There is no such instance, or it was not cut in 3D.
+        """
+        graph, cut = self.knn_graph(instance), self._last().instances[instance].cut
+        return graph.to_networkx(tau_knn=tau_knn, options=self.config.local_cut, cut=cut)
+
+    def affinity_network(self, ncut: int = 0) -> nx.Graph:
+        """The graph of an NCut of the last run as an `nx.Graph` (method 1.2, 1.4).
+
+        Nodes are the patches that are in the graph, with `row`, `column`, the entry of the `eigenvector`, and whether
+        they are `foreground`, the side B. Links have their `weight`; pairs whose weight is ε are left out, and ε is the
+        graph's attribute `epsilon`.
+
+        Args:
+            ncut: Place in `Segmentation.bipartitions`, from 0.
+
+        Raises:
+            InputError: There is no such NCut.
+        """
+        partitions = self._last().bipartitions
+        partition = partitions[_place(ncut, len(partitions), "NCut")]
+        scene = self._scene()
+        rows, columns = np.nonzero(~np.isnan(partition.eigenvector))
+        index = rows * partition.mask.shape[1] + columns
+        named = {"eigenvector": partition.eigenvector[rows, columns], "foreground": partition.mask[rows, columns]}
+        nodes = {"row": rows, "column": columns, **named}
+        return affinity_network(scene.weights.value[np.ix_(index, index)], nodes, epsilon=self.config.affinity.epsilon)
+
+    def _scene(self) -> Scene:
+        return returned(open_scene(self.photo, self.config, self._memo, self.depth, self.inputs.features))
+
+    def _last(self) -> Segmentation:
+        result = self.results.get(("segmentation", 0)) or self.results.get(("coarse", 0))
+        if result is None:
+            raise InputError("The photo has not been segmented yet: call update() first.")
+        return result
 
     @property
     def tau_ncut(self) -> float:
@@ -145,3 +210,9 @@ class Explorer:
     def calls(self) -> Counter[str]:
         """How often each stage was computed since the photo was opened; remembered results do not count."""
         return self._memo.calls
+
+
+def _place(index: int, count: int, what: str) -> int:
+    if not 0 <= index < count:
+        raise InputError(f"There is no {what} with the index {index}: the last run found {count}.")
+    return index

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import networkx as nx
 import numpy as np
 import pytest
 from helpers import REPO
@@ -39,7 +40,8 @@ def test_help_comes_without_the_heavy_imports():
         "    main(['segment', '--help'])\n"
         "except SystemExit as stop:\n"
         "    assert stop.code == 0\n"
-        "heavy = {'torch', 'numpy', 'scipy', 'PIL', 'timm', 'onnx'} & {m.split('.')[0] for m in sys.modules}\n"
+        "names = {'torch', 'numpy', 'scipy', 'networkx', 'PIL', 'timm', 'onnx'}\n"
+        "heavy = names & {m.split('.')[0] for m in sys.modules}\n"
         "assert not heavy, heavy\n"
     )
     done = run_python("-c", code)
@@ -78,6 +80,30 @@ def test_a_photo_is_segmented_and_everything_written(photo_file, tmp_path, capsy
     document = json.loads((tmp_path / "out" / "instances.json").read_text(encoding="utf-8"))
     assert document["images"][0]["file_name"] == "photo.png"
     assert document["info"]["config"]["crf"] is False
+
+
+def test_graphs_are_written_on_demand(photo_file, tmp_path, capsys):
+    assert main(["segment", str(photo_file), "--out", str(tmp_path / "out"), "--graphml", *QUICK]) == 0
+    document = json.loads((tmp_path / "out" / "instances.json").read_text(encoding="utf-8"))
+    names = [f"graph_{n}.graphml" for n in range(1, len(document["annotations"]) + 1)]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted([*OUTPUTS, *names])
+    said = capsys.readouterr().out
+    for name in names:
+        graph = nx.read_graphml(tmp_path / "out" / name, node_type=str)
+        assert {"source", "sink"} <= set(graph)
+        assert name in said
+
+
+def test_an_instance_without_a_cut_in_3d_has_no_graph_and_it_is_said(photo, photo_file, tmp_path, capsys):
+    np.save(tmp_path / "d.npy", photo.depth.values)
+    whole = ["--region", "recursive", "--max-instances", "8", "--quiet", "--graphml"]
+    whole += ["--depth-map", str(tmp_path / "d.npy"), "--depth-scale", "3", "--tau-knn", "0.15", "--k-neighbors", "12"]
+    assert main(["segment", str(photo_file), "--out", str(tmp_path / "out"), *whole, *QUICK]) == 0
+    document = json.loads((tmp_path / "out" / "instances.json").read_text(encoding="utf-8"))
+    missing = [line for line in errors_of(capsys) if "has no graph" in line]
+    written = list((tmp_path / "out").glob("graph_*.graphml"))
+    assert len(missing) > 0
+    assert len(missing) + len(written) == len(document["annotations"])
 
 
 def test_quiet_says_nothing(photo_file, tmp_path, capsys):

@@ -6,7 +6,7 @@ from helpers import random_cloud
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuts3d.method.min_cut import CAPACITY_STEPS, INT32_MAX, integer_capacities
+from cuts3d.graphs import CAPACITY_STEPS, INT32_MAX, integer_capacities
 from cuts3d.types import PointCloud
 
 seeds = st.integers(0, 10_000)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from cuts3d.method.min_cut import CAPACITY_STEPS, integer_capacities
+from cuts3d.graphs import CAPACITY_STEPS, integer_capacities
 from cuts3d.types import KnnGraph, PointCloud
 
 seeds = st.integers(0, 10_000)

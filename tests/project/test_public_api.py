@@ -39,6 +39,9 @@ CALLS = {  # what people call -> its parameters, without self
     "Explorer.stages": "params",
     "Explorer.baseline": "name",
     "Explorer.spectrum": "ncut count",
+    "Explorer.knn_graph": "instance",
+    "Explorer.knn_network": "instance tau_knn",
+    "Explorer.affinity_network": "ncut",
 }
 ATTRIBUTES = {  # what people read from a result
     "Segmentation": "image instances depth features importance bipartitions cloud confidences dropped back_to_front",
@@ -86,7 +89,7 @@ def test_own_errors_are_one_family_and_of_the_expected_builtin_kind():
 def test_importing_the_package_and_its_configuration_is_light():
     code = "import sys, cuts3d; cuts3d.CutS3DConfig(); print(*sorted({m.split('.')[0] for m in sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, check=True)
-    assert not {"torch", "scipy", "PIL", "timm", "numpy"} & set(done.stdout.split())
+    assert not {"torch", "scipy", "PIL", "timm", "numpy", "networkx"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("arguments", [["-c", "import cuts3d"], ["-m", "cuts3d", "--help"]], ids=["import", "help"])

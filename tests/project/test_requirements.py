@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-ORACLES = {"networkx", "open3d"}  # of the extra `dev`, but named for the product by its owner
+ORACLES = {"open3d"}  # of the extra `dev`, but named for the product by its owner
 
 
 def ranges(*extras: str) -> dict[str, Requirement]:
