@@ -106,7 +106,8 @@ def points(side: int) -> dict[str, dict[str, Any]]:
         )
 
         def cut() -> tuple[BoolArray, float, bool, int]:
-            return min_cut(graph, sources, sinks, tau_knn=FLOW_TAU, sigma_c=FLOW_SIGMA, capacity=options.capacity)
+            strength = {"sigma_c": FLOW_SIGMA, "capacity": options.capacity}
+            return min_cut(graph, sources, sinks, tau_knn=FLOW_TAU, solver=options.solver, **strength)
 
         _, flow, joined, kept = watch("max-flow", cut, least=1)
         assert joined, "source and sink were not connected"

@@ -29,7 +29,7 @@ def run() -> list[str]:
     depth = sample_map(1 - scene.depth / scene.depth.max(), (GRID, GRID))
     cloud = back_project(depth, (360, 480), camera="orthographic", field_of_view=55.0, depth_scale=1.0)
     k, options = config.graph.k_neighbors, config.replace(tau_knn=TAU).local_cut
-    strength = {"sigma_c": options.sigma_c, "capacity": options.capacity}
+    strength = {"sigma_c": options.sigma_c, "capacity": options.capacity, "solver": options.solver}
     eigenvector = eigenvector_on(partition, (GRID, GRID))
 
     # source and sink must be joined for a flow to compare: the background stays at its own depth here

@@ -134,6 +134,11 @@ class LocalCutConfig:
     capacity: Literal["gaussian", "euclidean"] = _param(
         "gaussian", "Capacity of an edge of length d: exp(−(d/σ_c)²), or d."
     )
+    solver: Literal["scipy", "networkx-dinitz", "networkx-boykov-kolmogorov"] = _param(
+        "scipy",
+        "Program that computes the maximum flow. All give the same cut; those of NetworkX are pure Python and take many"
+        " times as long.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

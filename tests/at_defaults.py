@@ -35,7 +35,7 @@ send_to_background = _at(point_cloud.send_to_background, "background_depth", dep
 k_nearest_graph = _at(knn_graph.knn_graph, "k_neighbors")
 capacities = _at(graphs.capacities, "sigma_c", form=DEFAULTS["capacity"])
 choose_terminals = _at(local_cut.choose_terminals, "terminals", fraction=DEFAULTS["terminal_fraction"])
-min_cut_of = _at(min_cut.min_cut, "sigma_c", "capacity")
+min_cut_of = _at(min_cut.min_cut, "sigma_c", "capacity", "solver")
 sweep_thresholds = _at(confidence.sweep_thresholds, "num_cuts", "tau_knn_min")
 
 

@@ -75,6 +75,13 @@ def test_equal_configurations_have_equal_hashes_so_that_stages_can_be_remembered
     assert hash(a) == hash(b)
 
 
+def test_a_configuration_from_before_there_were_solvers_means_scipy():
+    config = CutS3DConfig().replace(beta=0.3)
+    old = {name: value for name, value in config.to_dict().items() if name != "solver"}
+    assert CutS3DConfig.from_dict(old) == config
+    assert config.local_cut.solver == "scipy"
+
+
 def test_from_dict_of_nothing_is_the_default():
     assert CutS3DConfig.from_dict({}) == CutS3DConfig()
 

@@ -36,8 +36,15 @@ def spatial_confidence(
         if tau == cut_options.tau_knn and not cut.fallback:
             cuts[t] = cut.mask  # the cut at the last threshold is the final cut
             continue
-        capacities = {"sigma_c": cut_options.sigma_c, "capacity": cut_options.capacity}
-        side, *_ = min_cut(graph, cut.sources, cut.sinks, tau_knn=float(tau), **capacities)
+        side, *_ = min_cut(
+            graph,
+            cut.sources,
+            cut.sinks,
+            tau_knn=float(tau),
+            sigma_c=cut_options.sigma_c,
+            capacity=cut_options.capacity,
+            solver=cut_options.solver,
+        )
         cuts[t] = keep_seed_part(side, cut.region, cut.sources)
     fraction = cuts.mean(axis=0, dtype=np.float32)
     values = np.where(cut.mask, np.maximum(fraction, options.confidence_floor), 1.0).astype(np.float32)

@@ -77,7 +77,7 @@ def local_cut(
         graph: k-NN graph of the point cloud, with the background moved away.
         eigenvector: x, float [h, w] on the grid of the 3D cut.
         region: B without earlier cuts, bool [h, w], not empty.
-        options: τ_knn, σ_c, terminals and the form of the capacities.
+        options: τ_knn, σ_c, terminals, the form of the capacities and the solver.
         min_area: A cut of at most this fraction of the points counts as trivial.
         component: The component of MaskCut on this grid; it replaces a trivial cut. None: the trivial cut stays.
 
@@ -93,7 +93,13 @@ def local_cut(
     if not sources.size:
         raise InputError("LocalCut needs a region with at least one point in the graph; this region has none.")
     side, flow, connected, kept = min_cut(
-        graph, sources, sinks, tau_knn=options.tau_knn, sigma_c=options.sigma_c, capacity=options.capacity
+        graph,
+        sources,
+        sinks,
+        tau_knn=options.tau_knn,
+        sigma_c=options.sigma_c,
+        capacity=options.capacity,
+        solver=options.solver,
     )
     mask = keep_seed_part(side, region, sources)
     fallback = ""

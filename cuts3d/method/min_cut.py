@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -9,8 +10,10 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from cuts3d.arrays import BoolArray, IntArray
-from cuts3d.graphs import capacities, component_labels, integer_capacities
+from cuts3d.graphs import SINK, SOURCE, capacities, component_labels, integer_capacities
 from cuts3d.types import KnnGraph
+
+Solver = Literal["scipy", "networkx-dinitz", "networkx-boykov-kolmogorov"]
 
 
 def min_cut(
@@ -21,6 +24,7 @@ def min_cut(
     tau_knn: float,
     sigma_c: float,
     capacity: Literal["gaussian", "euclidean"],
+    solver: Solver,
 ) -> tuple[BoolArray, float, bool, int]:
     """Smallest source side of a minimum cut in the truncated graph (Dinic, as in the paper).
 
@@ -34,6 +38,8 @@ def min_cut(
         tau_knn: Edges longer than τ_knn are removed.
         sigma_c: See `capacities`.
         capacity: See `capacities`.
+        solver: Program that computes the maximum flow. Every maximum flow leaves the same nodes reachable from the
+            source, so that the result does not depend on it; the time does (`benchmarks/solvers.md`).
 
     Returns:
         Source side bool [n], value of the cut, whether a path joined source and sink, number of edges left.
@@ -52,7 +58,8 @@ def min_cut(
     local = np.cumsum(inside) - 1
     use = inside[i]
     values, steps = integer_capacities(capacities(lengths[use], sigma_c=sigma_c, form=capacity))
-    part, flow = _minimal_source_side(
+    solve = _scipy_source_side if solver == "scipy" else partial(_networkx_source_side, solver=solver)
+    part, flow = solve(
         local[i[use]],
         local[j[use]],
         values,
@@ -64,7 +71,7 @@ def min_cut(
     return side, flow / steps, True, kept
 
 
-def _minimal_source_side(
+def _scipy_source_side(
     i: IntArray, j: IntArray, values: IntArray, sources: IntArray, sinks: IntArray, n: int
 ) -> tuple[BoolArray, int]:
     """Max-flow with super-terminals n and n+1; then the nodes that the residual graph reaches from the super-source.
@@ -85,3 +92,21 @@ def _minimal_source_side(
     side = np.zeros(n + 2, dtype=bool)
     side[reached] = True
     return side[:n], int(result.flow_value)
+
+
+def _networkx_source_side(
+    i: IntArray, j: IntArray, values: IntArray, sources: IntArray, sinks: IntArray, n: int, *, solver: Solver
+) -> tuple[BoolArray, int]:
+    """The same by a solver of NetworkX, on the same integers; terminals have links without a bound."""
+    import networkx as nx
+    from networkx.algorithms.flow import boykov_kolmogorov, dinitz
+
+    network = nx.Graph()
+    network.add_weighted_edges_from(zip(i.tolist(), j.tolist(), values.tolist(), strict=True), weight="capacity")
+    network.add_edges_from((SOURCE, node) for node in sources.tolist())
+    network.add_edges_from((node, SINK) for node in sinks.tolist())
+    residual = (dinitz if solver == "networkx-dinitz" else boykov_kolmogorov)(network, SOURCE, SINK)
+    free = nx.DiGraph((u, v) for u, v, arc in residual.edges(data=True) if arc["flow"] < arc["capacity"])
+    side = np.zeros(n, dtype=bool)
+    side[[node for node in nx.descendants(free, SOURCE) if node != SINK]] = True
+    return side, int(residual.graph["flow_value"])

@@ -1,6 +1,7 @@
 """A killed run is resumed, and two runs never work on the same result."""
 
 import itertools
+import json
 import os
 import time
 from pathlib import Path
@@ -42,6 +43,21 @@ def test_a_kill_between_the_merge_and_the_cleaning_up_is_no_loss(here, folder, j
     assert extract(folder, out, job)["images"] == 5
     assert here.shards != []
     assert out.read_bytes() == whole
+
+
+def test_unfinished_work_from_before_there_were_solvers_is_refused_and_not_mixed(here, folder, job, tmp_path):
+    out = tmp_path / "labels.json"
+    here.stop_after = 1
+    with pytest.raises(Killed):
+        extract(folder, out, job)
+    here.stop_after = None
+    (manifest,) = tmp_path.rglob("manifest.jsonl")
+    head, _, images = manifest.read_text().partition("\n")
+    values = json.loads(head)
+    del values["job"]["config"]["solver"]
+    manifest.write_text(json.dumps(values) + "\n" + images)
+    with pytest.raises(InputError, match=r"other settings \(solver\)"):
+        extract(folder, out, job)
 
 
 def test_other_settings_do_not_resume_unfinished_work(here, folder, job, tmp_path):

@@ -218,3 +218,30 @@ def test_a_graph_as_large_as_a_photo_s_does_not_overflow_int32():
     assert kept == len(graph.edges)
     assert round(flow * scale) == cut_value(graph, steps, side)
     assert flow > 60  # a whole column of links
+
+
+@pytest.mark.parametrize("solver", ["networkx-dinitz", "networkx-boykov-kolmogorov"])
+@given(seeds, st.integers(1, 40), st.integers(1, 8), st.integers(1, 4), FORMS, st.floats(0, 0.8), st.booleans())
+def test_every_solver_finds_the_same_flow_and_the_same_side(solver, seed, n, k, ends, form, tau, ties):
+    """The smallest source side is that of every maximum flow, also where the minimum cut is not unique."""
+    graph = k_nearest_graph(with_ties(n, seed) if ties else random_cloud(n, seed=seed), k_neighbors=k)
+    nodes = np.random.default_rng(seed + 1).permutation(n)
+    given_params = {"tau_knn": tau, "sigma_c": 0.3, "capacity": form}
+    ours = min_cut_of(graph, nodes[:ends], nodes[ends : 2 * ends], **given_params)
+    theirs = min_cut_of(graph, nodes[:ends], nodes[ends : 2 * ends], solver=solver, **given_params)
+    assert theirs[1:] == ours[1:]
+    np.testing.assert_array_equal(theirs[0], ours[0])
+
+
+@pytest.mark.parametrize("solver", ["networkx-dinitz", "networkx-boykov-kolmogorov"])
+def test_a_solver_of_networkx_is_the_one_that_runs(monkeypatch, solver):
+    called = []
+    for name in ("dinitz", "boykov_kolmogorov"):
+        whole = getattr(nx.algorithms.flow, name)
+        monkeypatch.setattr(
+            nx.algorithms.flow, name, lambda *args, name=name, whole=whole: called.append(name) or whole(*args)
+        )
+    min_cut_of(chain([0.01, 0.02]), np.array([0]), np.array([2]), tau_knn=1)
+    assert called == []
+    min_cut_of(chain([0.01, 0.02]), np.array([0]), np.array([2]), tau_knn=1, solver=solver)
+    assert called == [solver.removeprefix("networkx-").replace("-", "_")]

@@ -70,6 +70,7 @@ def test_the_estimator_does_not_run_if_a_depth_map_is_given(explorer):
         ({"depth_scale": 2.0}, {"cloud", "graph", "local_cut", "confidence", "refine"}),
         ({"camera": "perspective"}, {"cloud", "graph", "local_cut", "confidence", "refine"}),
         ({"sigma_c": 0.1}, {"local_cut", "confidence", "graph", "refine"}),
+        ({"solver": "networkx-boykov-kolmogorov"}, {"local_cut", "confidence"}),
         ({"num_cuts": 3}, {"confidence"}),
         ({"tau_knn_min": 0.01}, {"confidence"}),
         ({"confidence_floor": 0.1}, {"confidence"}),
@@ -84,9 +85,13 @@ def test_a_parameter_recomputes_only_the_stages_that_depend_on_it(explorer, para
     assert set(computed(explorer, **params)) <= touched
 
 
-@pytest.mark.parametrize("params", [{"beta": 0.2}, {"tau_ncut": 0.4}, {"k_neighbors": 20}, {"num_cuts": 3}])
+@pytest.mark.parametrize(
+    "params",
+    [{"beta": 0.2}, {"tau_ncut": 0.4}, {"k_neighbors": 20}, {"solver": "networkx-dinitz"}, {"num_cuts": 3}],
+)
 def test_a_parameter_does_recompute_the_stage_that_reads_it(explorer, params):
-    stage = {"beta": "sharpened", "tau_ncut": "ncut", "k_neighbors": "graph", "num_cuts": "confidence"}
+    stage = {"beta": "sharpened", "tau_ncut": "ncut", "k_neighbors": "graph"}
+    stage |= {"solver": "local_cut", "num_cuts": "confidence"}
     assert computed(explorer, **params)[stage[next(iter(params))]] >= 1
 
 
@@ -127,7 +132,8 @@ CHANGES = {
     "sharpen": False, "beta": 0.1, "sigma": 1.0, "pair_rule": "max", "direction": "lower", "tau_ncut": 0.5,
     "affinity": "soft", "epsilon": 1e-3, "camera": "perspective", "field_of_view": 90.0, "depth_scale": 0.7,
     "depth_clip": 8.0, "background_depth": 0.5, "cut_size": 40, "k_neighbors": 5, "tau_knn": 0.4, "sigma_c": 0.2,
-    "terminals": "single", "terminal_fraction": 0.05, "capacity": "euclidean", "num_cuts": 2, "tau_knn_min": 0.1,
+    "terminals": "single", "terminal_fraction": 0.05, "capacity": "euclidean",
+    "solver": "networkx-dinitz", "num_cuts": 2, "tau_knn_min": 0.1,
     "confidence_floor": 0.9, "max_instances": 2, "region": "once", "min_area": 0.12, "max_overlap": 0.0,
     "max_depth": 2, "score": "order", "max_ncut": 0.5, "crf": False,
     "crf_size": 64, "crf_iterations": 1, "foreground_probability": 0.55, "gaussian_sxy": 1.0,

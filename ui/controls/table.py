@@ -39,6 +39,11 @@ EPSILONS = tuple((f"{e:g}", e) for e in (1e-6, 1e-5, 1e-4, 1e-3))
 CUT_SIZES = (("the patch grid", None), *((f"{n} points", n) for n in (60, 90, 120)))
 SIZES = ((OWN, None), *((f"{14 * n} px", 14 * n) for n in (16, 24, 34, 48, 60)))
 CRF_SIZES = tuple((f"{n} px", n) for n in (119, 170, 240, 480))
+SOLVERS = (
+    ("SciPy: Dinic", "scipy"),
+    ("NetworkX: Dinic, slow", "networkx-dinitz"),
+    ("NetworkX: Boykov-Kolmogorov, slow", "networkx-boykov-kolmogorov"),
+)
 DEPTHS = (("the photo's own map, else embedded", OWN_DEPTH), *((s.title, s.name) for s in list_depths()))
 MAIN = (
     Control("beta", "β · sharpening", 0.0, 1.0, 0.01),
@@ -78,6 +83,7 @@ GROUPS: dict[str, tuple[Control, ...]] = {
         Control("terminals", "Terminals"),
         Control("terminal_fraction", "Fraction of points as terminals", 0.0, 0.05, 0.0005),
         Control("capacity", "Capacity of a link"),
+        Control("solver", "Solver of the min-cut", choices=SOLVERS),
         Control("confidence_floor", "Lowest confidence inside a mask", 0.0, 1.0, 0.05),
     ),
     "Masks · N": (
