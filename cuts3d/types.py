@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,8 +15,9 @@ from cuts3d.arrays import BoolArray, FloatArray, ImageArray, IntArray
 
 if TYPE_CHECKING:
     import networkx as nx
+    from supervision import Detections  # pyright: ignore[reportMissingImports]
 
-    from cuts3d.config import LocalCutConfig
+    from cuts3d.config import CutS3DConfig, LocalCutConfig
 
 Progress = Callable[[int, int], None]  # called with the items done and the number of items
 DepthKind = Literal["metric", "relative", "disparity"]
@@ -367,3 +368,40 @@ class Segmentation:
     def num_fallbacks(self) -> int:
         """Number of instances without a cut in 3D: the component of MaskCut, or a whole part of a recursive NCut."""
         return sum(bool(i.cut.fallback) for i in self.instances)
+
+    def to_coco(self, file_name: str, config: CutS3DConfig | None = None) -> dict[str, Any]:
+        """The instances as a COCO document, as `cuts3d segment` writes it.
+
+        Args:
+            file_name: Name of the photo's file, by which an evaluation finds it.
+            config: The configuration that made the result, to be kept in `info`.
+        """
+        from cuts3d.io.coco.write import coco_document
+
+        return coco_document(self, file_name=file_name, config=config)
+
+    def to_supervision(self, *, compact: bool = True) -> Detections:
+        """The instances as `supervision.Detections`, in their order.
+
+        `confidence` holds the scores, `class_id` is 0 and `data["class_name"]` "object". `data` has `number`, `ncut`,
+        `area`, `mean_confidence`, `cut_value` and `fallback`, as `Instance` describes them. Boxes are edges of pixels.
+
+        Args:
+            compact: Whether masks are `supervision.CompactMask`, which take little memory; False: bool [n, H, W].
+
+        Raises:
+            ConfigError: supervision is not installed; it comes with the extra `formats`.
+        """
+        from cuts3d.formats.sv_detections import to_detections
+
+        data = {
+            "number": [i.number for i in self.instances],
+            "ncut": [i.ncut for i in self.instances],
+            "area": [i.area for i in self.instances],
+            "mean_confidence": [i.mean_confidence for i in self.instances],
+            "cut_value": [i.cut.flow for i in self.instances],
+            "fallback": [i.cut.fallback for i in self.instances],
+        }
+        masks, scores = [i.mask for i in self.instances], [i.score for i in self.instances]
+        h, w = self.image.shape[:2]
+        return to_detections(masks, scores, (h, w), data=data, compact=compact)

@@ -8,7 +8,7 @@ from cuts3d.detector.checkpoint import LIGHT, checkpoint_path, load_network
 from cuts3d.detector.config import DEFAULT_SCORE
 from cuts3d.detector.detect import detect
 from cuts3d.detector.network import CascadeMaskRCNN
-from cuts3d.detector.records import Detection
+from cuts3d.detector.results import PhotoDetections
 from cuts3d.errors import ConfigError, warn_of
 from cuts3d.io.photos import ImageInput, read_photo
 
@@ -47,7 +47,7 @@ class Detector:
         network, self.info = load_network(self.path)
         self.network = _on(network, device)
 
-    def detect(self, photo: ImageInput, *, score_threshold: float = DEFAULT_SCORE) -> list[Detection]:
+    def detect(self, photo: ImageInput, *, score_threshold: float = DEFAULT_SCORE) -> PhotoDetections:
         """Find the objects of a photo.
 
         Args:
@@ -55,7 +55,8 @@ class Detector:
             score_threshold: Least score of a detection, in [0, 1]. An evaluation needs all of them: 0.
 
         Returns:
-            Detections, best first, with masks and boxes at the photo's own size.
+            A list of `Detection`, best first, with masks and boxes at the photo's own size. It has `to_coco` and
+            `to_supervision`.
 
         Raises:
             InputError: The photo cannot be used.
@@ -64,7 +65,8 @@ class Detector:
         check_score(score_threshold)
         given = read_photo(photo, max_side=None)
         warn_of(given.notes)
-        return detect(self.network, given.pixels, score_threshold=score_threshold)
+        h, w = given.pixels.shape[:2]
+        return PhotoDetections(detect(self.network, given.pixels, score_threshold=score_threshold), (h, w))
 
 
 def check_score(score_threshold: float) -> None:

@@ -2,22 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from cuts3d import __version__
 from cuts3d.arrays import BoolArray, ImageArray
 from cuts3d.detector.records import Detection
+from cuts3d.formats.sv_detections import to_detections
 from cuts3d.io import coco
 from cuts3d.io.files import write_atomically, write_json
 from cuts3d.io.overlays import draw_masks
 from cuts3d.weights.files import sha256_of
 
+if TYPE_CHECKING:
+    from supervision import Detections  # pyright: ignore[reportMissingImports]
+
 DOCUMENT, OVERLAY = "detections.json", "detections.png"
 Record = dict[str, Any]
+
+
+class PhotoDetections(list[Detection]):
+    """The detections of one photo, best first: a list, with what it needs to be written.
+
+    Attributes:
+        size: (H, W) of the photo in pixels.
+    """
+
+    def __init__(self, found: Iterable[Detection], size: tuple[int, int]) -> None:
+        super().__init__(found)
+        self.size = size
+
+    def to_coco(self, file_name: str) -> Record:
+        """The detections as a COCO document; their boxes are the network's.
+
+        Args:
+            file_name: Name of the photo's file, by which an evaluation finds it.
+        """
+        info = {"description": "CutS3D detections", "version": __version__}
+        record = coco.ImageRecord(1, file_name, self.size)
+        return coco.one_photo_document(record, [annotation(one) for one in self], info)
+
+    def to_supervision(self, *, compact: bool = True) -> Detections:
+        """The detections as `supervision.Detections`, in their order.
+
+        `xyxy` are the network's boxes, `confidence` holds the scores, `class_id` is 0, `data["class_name"]` "object"
+        and `data["area"]` the pixels of the masks.
+
+        Args:
+            compact: Whether masks are `supervision.CompactMask`, which take little memory; False: bool [n, H, W].
+
+        Raises:
+            ConfigError: supervision is not installed; it comes with the extra `formats`.
+        """
+        masks, scores, boxes = ([getattr(one, name) for one in self] for name in ("mask", "score", "box"))
+        areas = {"area": [one.area for one in self]}
+        return to_detections(masks, scores, self.size, boxes=boxes, data=areas, compact=compact)
 
 
 def annotation(found: Detection) -> Record:

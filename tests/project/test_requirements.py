@@ -30,7 +30,7 @@ def by_name(lines: list[str]) -> dict[str, Requirement]:
 
 
 PRODUCT = ranges() | ranges("app")
-DEVELOPMENT = ranges("dev", "train", "ray", "exr", "docs")
+DEVELOPMENT = ranges("dev", "train", "ray", "exr", "formats", "docs")
 
 
 def test_the_product_s_file_pins_the_core_the_app_and_the_named_oracles():
@@ -58,7 +58,7 @@ def test_what_is_installed_is_what_is_pinned(file):
 
 
 def test_the_development_extra_has_all_others_that_the_tests_need():
-    assert ranges("dev")["cuts3d"].extras == {"app", "train", "ray", "exr", "docs"}
+    assert ranges("dev")["cuts3d"].extras == {"app", "train", "ray", "exr", "formats", "docs"}
 
 
 def test_the_page_reads_the_photos_of_phones():

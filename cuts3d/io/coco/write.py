@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from cuts3d.grids import bounding_box
 from cuts3d.io.coco.images import ImageRecord
 from cuts3d.io.coco.rle import encode_rle
 from cuts3d.io.files import write_atomically
-from cuts3d.types import Segmentation
+
+if TYPE_CHECKING:  # a result writes itself through this module
+    from cuts3d.types import Segmentation
 
 Record = dict[str, Any]
 CATEGORY_ID = 1
@@ -54,12 +56,12 @@ def one_photo_document(image: ImageRecord, annotations: Sequence[Record], info: 
     }
 
 
-def coco_document(result: Segmentation, *, file_name: str, config: CutS3DConfig) -> Record:
+def coco_document(result: Segmentation, *, file_name: str, config: CutS3DConfig | None) -> Record:
     """A COCO document of the instances of one photo.
 
     In addition to COCO's own fields an annotation has `score`, `mean_confidence`, `cut_value`, `ncut` and `fallback`;
-    `info` holds the version, the backbone, the depth estimator and the whole configuration. Where the features were
-    given, the backbone is `own_features` or `own_affinity` in both.
+    `info` holds the version, the backbone, the depth estimator and the whole configuration; None where it is not known.
+    Where the features were given, the backbone is `own_features` or `own_affinity` in both.
     """
     annotations = [
         annotation(
@@ -77,7 +79,7 @@ def coco_document(result: Segmentation, *, file_name: str, config: CutS3DConfig)
         "version": __version__,
         "backbone": result.features.backbone,
         "depth": result.depth.estimator,
-        "config": own_config(config, result.features.backbone).to_dict(),
+        "config": None if config is None else own_config(config, result.features.backbone).to_dict(),
         "dropped": [{"ncut": d.ncut, "reason": d.reason} for d in result.dropped],
     }
     h, w = result.image.shape[:2]

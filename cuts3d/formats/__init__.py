@@ -1,0 +1,5 @@
+"""Labels in the formats of other tools: `convert`, and predictions from `supervision.Detections`."""
+
+from cuts3d.formats.sv_detections import predictions_from_supervision
+
+__all__ = ["predictions_from_supervision"]
