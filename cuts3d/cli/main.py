@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from cuts3d import __version__
 from cuts3d.cli.compare_depth import add_compare_depth
+from cuts3d.cli.convert import add_convert
 from cuts3d.cli.detect import add_detect
 from cuts3d.cli.evaluate import add_evaluate
 from cuts3d.cli.extract import add_extract
@@ -35,6 +36,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="cuts3d", description="Unsupervised instance segmentation by cuts in 3D.")
     parser.add_argument("--version", action="version", version=f"cuts3d {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add_command in (add_segment, add_extract, add_detect, add_evaluate, add_compare_depth):
+    for add_command in (add_segment, add_extract, add_detect, add_evaluate, add_convert, add_compare_depth):
         add_command(commands)
     return parser

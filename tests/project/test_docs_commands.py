@@ -28,7 +28,7 @@ SHELL = re.compile(r"```\n(.*?)```", re.DOTALL)
 PYTHON = re.compile(r"```python\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"(?:\.venv/bin/)?(?:(cuts3d) |python -m ([\w.]+)(?: |$))")
 OPTION = re.compile(r"`(--[a-z][\w-]*)")
-COMMANDS = ("extract", "segment", "evaluate", "detect", "compare-depth")
+COMMANDS = ("extract", "segment", "evaluate", "detect", "convert", "compare-depth")
 PARSERS = ("training.train", "training.self_train", "training.rank", "training.merge_labels")  # have a `parser`
 
 
