@@ -20,6 +20,10 @@ class WeightsUnavailableError(CutS3DError, RuntimeError):
     """Weights that are not available, neither locally nor from a hub."""
 
 
+class MissingPackageError(CutS3DError, ImportError):
+    """A package that is not installed, or that does not load here; the core does without it."""
+
+
 class InputNote(UserWarning):
     """What was done to a photo or a depth map, or what is strange about it: a warning, one sentence."""
 

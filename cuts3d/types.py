@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray, IntArray
+from cuts3d.config import CutS3DConfig
 
 if TYPE_CHECKING:
     import networkx as nx
+    import open3d
     from supervision import Detections  # pyright: ignore[reportMissingImports]
 
-    from cuts3d.config import CutS3DConfig, LocalCutConfig
+    from cuts3d.config import LocalCutConfig
 
 Progress = Callable[[int, int], None]  # called with the items done and the number of items
 DepthKind = Literal["metric", "relative", "disparity"]
@@ -104,10 +106,12 @@ class PointCloud:
     Attributes:
         points: float64 [h*w, 3]; x right, y down, z away from the camera, in units of the longer image side.
         grid_shape: Grid (h, w).
+        eye: Position of the pinhole, float64 [3]; None for the orthographic camera.
     """
 
     points: FloatArray
     grid_shape: tuple[int, int]
+    eye: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -347,6 +351,7 @@ class Segmentation:
         cloud: Point cloud of the whole photo on the grid of the 3D cut, before any point moves to the background.
         confidences: One per instance.
         dropped: Cuts that were rejected.
+        config: The parameters of the run.
     """
 
     image: ImageArray
@@ -358,6 +363,7 @@ class Segmentation:
     cloud: PointCloud
     confidences: tuple[SpatialConfidence, ...]
     dropped: tuple[Dropped, ...] = field(default=())
+    config: CutS3DConfig = field(default_factory=CutS3DConfig)
 
     @property
     def back_to_front(self) -> tuple[tuple[int, Instance], ...]:
@@ -405,3 +411,21 @@ class Segmentation:
         masks, scores = [i.mask for i in self.instances], [i.score for i in self.instances]
         h, w = self.image.shape[:2]
         return to_detections(masks, scores, (h, w), data=data, compact=compact)
+
+    def to_open3d(self, *, side: int = 240) -> open3d.t.geometry.PointCloud:
+        """The point cloud of the photo for Open3D: x right, y up, z towards the viewer, the longer image side is 1.
+
+        Args:
+            side: Points along the longer side.
+
+        Returns:
+            One point for each pixel of the reduced photo, row by row, with `positions` float32 [n, 3], `colors` uint8
+            [n, 3], `normals` float32 [n, 3] that face the camera, `label` int32 [n, 1] (0 none, i + 1 the i-th
+            instance) and `confidence` float32 [n, 1] in [0, 1] (method 1.6).
+
+        Raises:
+            MissingPackageError: Open3D is not installed.
+        """
+        from cuts3d.io.open3d_clouds import segmentation_cloud
+
+        return segmentation_cloud(self, side=side)

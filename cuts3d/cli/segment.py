@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cuts3d.cli.notes import print_notes
+from cuts3d.cli.notes import print_notes, printed_notes
 from cuts3d.cli.options import add_photo, check_photo, read_config
 from cuts3d.cli.output import note
 
@@ -51,7 +51,8 @@ def run_segment(options: argparse.Namespace) -> int:
     explorer = Explorer(options.photo, config, depth=options.depth_map, depth_kind=options.depth_kind)
     print_notes(explorer.inputs.notes)
     result = _run_with_bar(explorer.stages(), quiet=options.quiet)
-    paths = save_all(result, options.out, file_name=options.photo.name, config=explorer.config)
+    with printed_notes():
+        paths = save_all(result, options.out, file_name=options.photo.name, config=explorer.config)
     if options.graphml:
         paths += _write_graphs(explorer, result, options.out)
     if not options.quiet:

@@ -9,10 +9,12 @@ from PIL import Image
 
 from cuts3d.arrays import FloatArray
 from cuts3d.config import CutS3DConfig
+from cuts3d.errors import MissingPackageError, warn_of
 from cuts3d.io.coco import coco_document
 from cuts3d.io.files import write_atomically, write_json
+from cuts3d.io.open3d_clouds import open3d_cloud, write_cloud
 from cuts3d.io.overlays import draw_overlay, label_map
-from cuts3d.io.point_clouds import dense_cloud, write_ply
+from cuts3d.io.point_clouds import dense_cloud
 from cuts3d.types import Segmentation
 
 
@@ -49,15 +51,28 @@ def _feature_array(vectors: FloatArray) -> dict[str, np.ndarray]:
 def save_all(result: Segmentation, folder: Path, *, file_name: str, config: CutS3DConfig) -> list[Path]:
     """Write `overlay.png`, `instances.json`, `cloud.ply` and `stages.npz` into a folder; returns their paths.
 
+    Warns:
+        InputNote: There is no `cloud.ply`, because Open3D is not installed.
+
     Raises:
         InputError: A file cannot be written.
     """
     document = coco_document(result, file_name=file_name, config=config)
-    overlay, json_file, ply, npz = (
-        folder / name for name in ("overlay.png", "instances.json", "cloud.ply", "stages.npz")
-    )
+    overlay, json_file, npz = (folder / name for name in ("overlay.png", "instances.json", "stages.npz"))
     write_atomically(overlay, lambda p: Image.fromarray(draw_overlay(result)).save(p))
     write_json(json_file, document)
-    write_ply(ply, *dense_cloud(result, config))
+    clouds = _save_ply(result, folder / "cloud.ply", config)
     write_atomically(npz, lambda p: np.savez_compressed(p, **stage_arrays(result)))  # pyright: ignore[reportArgumentType]
-    return [overlay, json_file, ply, npz]
+    return [overlay, json_file, *clouds, npz]
+
+
+def _save_ply(result: Segmentation, path: Path, config: CutS3DConfig) -> list[Path]:
+    """Write x, y, z, red, green, blue and the integer property `label` (0 none) of each point."""
+    try:
+        cloud = open3d_cloud(dense_cloud(result, config))
+    except MissingPackageError as error:
+        path.unlink(missing_ok=True)  # one of an earlier photo would be taken for this one's
+        warn_of([f"{path.name} was not written. {error}"])
+        return []
+    write_cloud(path, cloud)
+    return [path]

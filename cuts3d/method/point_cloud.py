@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -68,12 +69,14 @@ def back_project(
     extent = np.array(photo_shape, dtype=np.float64) / max(photo_shape)
     y, x = np.meshgrid((np.arange(h) + 0.5) / h * extent[0], (np.arange(w) + 0.5) / w * extent[1], indexing="ij")
     z = depth.astype(np.float64) * depth_scale
+    eye = None
     if camera == "perspective":
         focal = 0.5 / np.tan(np.radians(field_of_view) / 2)
+        eye = np.array([extent[1] / 2, extent[0] / 2, -focal])
         spread = 1.0 + z / focal
         x = (x - extent[1] / 2) * spread + extent[1] / 2
         y = (y - extent[0] / 2) * spread + extent[0] / 2
-    return PointCloud(points=np.stack([x, y, z], axis=-1).reshape(-1, 3), grid_shape=(h, w))
+    return PointCloud(points=np.stack([x, y, z], axis=-1).reshape(-1, 3), grid_shape=(h, w), eye=eye)
 
 
 def send_to_background(
@@ -92,4 +95,4 @@ def send_to_background(
     """
     points = cloud.points.copy()
     points[~mask.ravel(), 2] = background_depth * depth_scale
-    return PointCloud(points=points, grid_shape=cloud.grid_shape)
+    return dataclasses.replace(cloud, points=points)

@@ -73,5 +73,6 @@ def _segmentation(
         cloud=scene.cloud.value,
         confidences=tuple(confidences),
         dropped=tuple(dropped),
+        config=scene.config,
     )
     yield StageResult(name, result)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 
 from cuts3d import CutS3D, CutS3DConfig, InputError, Segmentation
+from cuts3d.errors import InputNote
 from cuts3d.io.coco import coco_document
 from cuts3d.io.files import write_atomically
 from cuts3d.io.overlays import draw_overlay, label_map, outline
-from cuts3d.io.point_clouds import dense_cloud, write_ply
+from cuts3d.io.point_clouds import dense_cloud
 from cuts3d.io.results import save_all, stage_arrays
 
 PLY_TYPES = {"float": "<f4", "uchar": "u1", "int": "<i4"}
@@ -100,21 +102,22 @@ def test_a_result_without_instances_can_be_saved_and_loaded(photo, pixel_config,
 def test_the_point_cloud_has_positions_colours_and_labels_of_its_points(saved, result, pixel_config):
     vertices = parse_ply((saved / "cloud.ply").read_bytes())
     assert vertices.dtype.names == ("x", "y", "z", "red", "green", "blue", "label")
-    points, colours, labels = dense_cloud(result, pixel_config)
+    cloud = dense_cloud(result, pixel_config)
     assert len(vertices) == 180 * 240
-    assert np.allclose(np.stack([vertices[a] for a in "xyz"], axis=1), points)
-    assert (np.stack([vertices[c] for c in ("red", "green", "blue")], axis=1) == colours).all()
-    assert (vertices["label"] == labels).all()
-    assert set(np.unique(labels)) == {0, 1, 2, 3}
+    assert (np.stack([vertices[a] for a in "xyz"], axis=1) == cloud.points.astype(np.float32)).all()
+    assert (np.stack([vertices[c] for c in ("red", "green", "blue")], axis=1) == cloud.colours).all()
+    assert (vertices["label"] == cloud.labels).all()
+    assert set(np.unique(cloud.labels)) == {0, 1, 2, 3}
 
 
 def test_labels_of_the_cloud_lie_on_the_objects_and_far_is_behind(result, photo, pixel_config):
-    points, colours, labels = dense_cloud(result, pixel_config, side=160)
-    assert (labels.reshape(120, 160) == label_map(result)).all()
-    assert (colours.reshape(120, 160, 3) == photo.image).all()
-    z = points[:, 2].reshape(120, 160)
+    cloud = dense_cloud(result, pixel_config, side=160)
+    assert cloud.grid_shape == (120, 160)
+    assert (cloud.labels.reshape(120, 160) == label_map(result)).all()
+    assert (cloud.colours.reshape(120, 160, 3) == photo.image).all()
+    z = cloud.points[:, 2].reshape(120, 160)
     assert z[photo.labels == 1].mean() > z[photo.labels == 2].mean()  # the viewer looks along −z
-    y = points[:, 1].reshape(120, 160)
+    y = cloud.points[:, 1].reshape(120, 160)
     assert y[0, 0] > y[-1, 0]  # up
 
 
@@ -131,9 +134,15 @@ def test_the_point_cloud_opens_in_open3d(saved):
     assert (tensor.point["label"].numpy().ravel() == vertices["label"]).all()
 
 
-def test_a_ply_of_no_points_is_sound(tmp_path):
-    write_ply(tmp_path / "c.ply", np.empty((0, 3)), np.empty((0, 3), np.uint8), np.empty(0, np.int32))
-    assert len(parse_ply((tmp_path / "c.ply").read_bytes())) == 0
+def test_without_open3d_the_rest_is_written_and_a_note_says_what_is_missing(
+    result, pixel_config, tmp_path, monkeypatch
+):
+    (tmp_path / "cloud.ply").write_text("of another photo")
+    monkeypatch.setitem(sys.modules, "open3d", None)
+    with pytest.warns(InputNote, match=r"cloud.ply was not written. .*pip install \"cuts3d\[geometry\]\""):
+        paths = save_all(result, tmp_path, file_name="photo.jpg", config=pixel_config)
+    assert sorted(p.name for p in paths) == sorted(os.listdir(tmp_path))
+    assert sorted(os.listdir(tmp_path)) == ["instances.json", "overlay.png", "stages.npz"]
 
 
 def test_the_arrays_hold_every_stage_under_its_name(saved, result):
