@@ -8,10 +8,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from cuts3d.figures.colours import (
+    AFFINITY,
+    CONFIDENCE,
+    DEPTH,
+    EIGENVECTOR,
+    IMPORTANCE,
+    UNKNOWN,
+    colour_map,
+    colour_table,
+)
 from cuts3d.io.overlays import PALETTE, instance_colour
 from cuts3d.types import Bipartition, DepthMap
 from ui.draw import pictures
-from ui.draw.colours import AFFINITY, CONFIDENCE, DEPTH, EIGENVECTOR, IMPORTANCE, UNKNOWN, colour_map, colour_table
 from ui.draw.mask_pictures import masks_picture
 from ui.draw.picture import SHADE, cell_marks, flat_cells, shade
 

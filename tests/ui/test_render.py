@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from ui.draw.colours import AFFINITY, CONFIDENCE, Scale
+from cuts3d.figures.colours import AFFINITY, CONFIDENCE, Scale
 from ui.draw.picture import Label, Mark, Picture, shade
 from ui.draw.render import MARK_COLOURS, SIDE, data_uri, legend, page_shape, photo_uri, to_html, to_image, waiting
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cuts3d.arrays import FloatArray
-from ui.draw.colours import css_colour
+from cuts3d.figures.colours import css_colour
 
 WIDTH, HEIGHT = 560, 250  # viewBox; `charts.css` repeats its proportions
 LEFT, RIGHT, TOP, BOTTOM = 50, 524, 36, 196  # edges of the plot inside it; `charts.js` reads them from the data

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from html import escape
 
 from cuts3d.config import SCORE_RULES
+from cuts3d.figures.colours import RGB, css_colour, instance_rgb
 from cuts3d.types import Dropped, Segmentation
-from ui.draw.colours import RGB, css_colour, instance_rgb
 
 SHOWN_DROPPED = 4  # dropped cuts that are listed; more are folded
 COLUMNS = (

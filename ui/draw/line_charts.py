@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from cuts3d.arrays import FloatArray
+from cuts3d.figures.colours import css_colour
 from cuts3d.io.overlays import instance_colour
 from ui.draw.chart_parts import (
     BOTTOM,
@@ -24,7 +25,6 @@ from ui.draw.chart_parts import (
     ticks_inside,
     x_axis,
 )
-from ui.draw.colours import css_colour
 
 MOST_POINTS = 120  # largest number of points of a line of losses
 

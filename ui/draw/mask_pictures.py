@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from cuts3d.arrays import BoolArray, IntArray
+from cuts3d.figures.colours import instance_rgb
 from cuts3d.grids import fit_longer_side, resize_mask
 from cuts3d.types import Segmentation
-from ui.draw.colours import instance_rgb
 from ui.draw.outlines import inner_point
 from ui.draw.picture import Label, Picture
 

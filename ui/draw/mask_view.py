@@ -13,8 +13,8 @@ from html import escape
 from pathlib import Path
 
 from cuts3d.arrays import BoolArray
+from cuts3d.figures.colours import RGB, css_colour, instance_rgb
 from cuts3d.types import Instance
-from ui.draw.colours import RGB, css_colour, instance_rgb
 from ui.draw.outlines import Outline, outlined
 
 MASK_CSS = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from cuts3d.arrays import BoolArray, ImageArray, IntArray
-from ui.draw.colours import RGB, Scale
+from cuts3d.figures.colours import RGB, Scale
 
 MarkKind = Literal["patch", "source", "sink", "seed", "corner"]
 SHADE = (13, 17, 26, 205)  # RGBA that darkens what a picture is not about

@@ -6,9 +6,9 @@ import numpy as np
 
 from cuts3d.arrays import BoolArray, FloatArray, ImageArray
 from cuts3d.depth import normalise_depth
+from cuts3d.figures.colours import AFFINITY, CONFIDENCE, DEPTH, EIGENVECTOR, IMPORTANCE, colour_map
 from cuts3d.io.overlays import instance_colour
 from cuts3d.types import Bipartition, DepthMap
-from ui.draw.colours import AFFINITY, CONFIDENCE, DEPTH, EIGENVECTOR, IMPORTANCE, colour_map
 from ui.draw.picture import SHADE, Picture, cell_marks, shade
 
 

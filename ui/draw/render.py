@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cuts3d.arrays import ImageArray
+from cuts3d.figures.colours import Scale, colour_table
 from cuts3d.grids import fit_longer_side
-from ui.draw.colours import Scale, colour_table
 from ui.draw.picture import Label, Mark, Picture
 
 SIDE = 720  # longer side of an exported picture and of the photo on the page, pixels

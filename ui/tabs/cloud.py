@@ -7,8 +7,9 @@ from typing import Any
 import gradio as gr
 
 from cuts3d.depth import normalise_depth
+from cuts3d.figures import colours
 from cuts3d.io.overlays import PALETTE
-from ui.draw import colours, pictures
+from ui.draw import pictures
 from ui.draw.card import mirror
 from ui.draw.mask_pictures import label_map
 from ui.session.drawing import Drawing

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ui.draw.colours import AFFINITY, CONFIDENCE, DEPTH, EIGENVECTOR, IMPORTANCE, UNKNOWN, colour_map, colour_table
+from cuts3d.figures.colours import (
+    AFFINITY,
+    CONFIDENCE,
+    DEPTH,
+    EIGENVECTOR,
+    IMPORTANCE,
+    UNKNOWN,
+    colour_map,
+    colour_table,
+)
 
 SCALES = [DEPTH, IMPORTANCE, AFFINITY, EIGENVECTOR, CONFIDENCE]
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=7)

@@ -1,4 +1,4 @@
-"""Colours of the pictures: one colour map for each kind of value, and the colours of the instances."""
+"""Colours of pictures and figures: one colour map for each kind of value, and the colours of the instances."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from plotly.colors import sample_colorscale
 
 from cuts3d.arrays import FloatArray, ImageArray
 from cuts3d.io.overlays import instance_colour
@@ -41,6 +40,8 @@ CONFIDENCE = Scale("ice", "few cuts", "all")
 @lru_cache(maxsize=16)
 def colour_table(name: str) -> ImageArray:
     """The 256 colours of a Plotly colour map, uint8 [256, 3]."""
+    from plotly.colors import sample_colorscale
+
     colours = sample_colorscale(name, [i / 255 for i in range(256)], colortype="tuple")
     return np.rint(np.array(colours) * 255).astype(np.uint8)
 
