@@ -429,3 +429,44 @@ class Segmentation:
         from cuts3d.io.open3d_clouds import segmentation_cloud
 
         return segmentation_cloud(self, side=side)
+
+    def show(self, *, theme: Literal["light", "dark"] = "light") -> None:
+        """Show the photo with its masks: in the notebook, or from a script in the browser.
+
+        Args:
+            theme: `light` or `dark`.
+
+        Raises:
+            ConfigError: The theme is unknown, or Plotly is not installed.
+        """
+        from cuts3d.figures.masks import masks_figure
+
+        masks_figure(self, theme=theme).show()
+
+    def show_3d(
+        self,
+        config: CutS3DConfig | None = None,
+        *,
+        instance: int = 0,
+        theme: Literal["light", "dark"] = "light",
+    ) -> None:
+        """Show the point cloud with the layers of all stages: in the notebook, or from a script in the browser.
+
+        Args:
+            config: The parameters of the run; None: the defaults.
+            instance: Index of the instance whose partitions and terminals are shown, from 0.
+            theme: `light` or `dark`.
+
+        Raises:
+            ConfigError: The parameters are not those of the run, the theme is unknown, or Plotly is not installed.
+            InputError: There is no such instance.
+        """
+        from cuts3d.figures.cloud import cloud_figure
+
+        cloud_figure(self, config or self.config, instance=instance, theme=theme).show()
+
+    def _repr_html_(self) -> str:
+        """The masks over the photo and a table: how notebooks show a segmentation."""
+        from cuts3d.figures.notebook import segmentation_html
+
+        return segmentation_html(self)

@@ -42,6 +42,8 @@ CALLS = {  # what people call -> its parameters, without self
     "Explorer.knn_graph": "instance",
     "Explorer.knn_network": "instance tau_knn",
     "Explorer.affinity_network": "ncut",
+    "Segmentation.show": "theme",
+    "Segmentation.show_3d": "config instance theme",
 }
 ATTRIBUTES = {  # what people read from a result
     "Segmentation": "image instances depth features importance bipartitions cloud confidences dropped back_to_front",
