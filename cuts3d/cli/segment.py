@@ -37,6 +37,9 @@ def add_segment(commands: Any) -> None:
         action="store_true",
         help="also write the k-NN graph of each instance, with capacities, source and sink: graph_1.graphml, …",
     )
+    parser.add_argument(
+        "--figures", type=Path, metavar="FILE.html", help="also write all stages as one HTML page that opens offline"
+    )
     add_photo(parser)
     parser.set_defaults(run=run_segment)
 
@@ -45,6 +48,8 @@ def run_segment(options: argparse.Namespace) -> int:
     """Segment, write, print; see `cuts3d.run.explorer`. Returns the exit code."""
     config = read_config(options)
     check_photo(options.photo)
+    if options.figures is not None:
+        _check_plotly()
     from cuts3d.io.results import save_all
     from cuts3d.run.explorer import Explorer
 
@@ -55,6 +60,8 @@ def run_segment(options: argparse.Namespace) -> int:
         paths = save_all(result, options.out, file_name=options.photo.name, config=explorer.config)
     if options.graphml:
         paths += _write_graphs(explorer, result, options.out)
+    if options.figures is not None:
+        paths.append(_write_report(explorer, options.figures, title=options.photo.name))
     if not options.quiet:
         _print_summary(result, paths)
     return 0
@@ -72,6 +79,21 @@ def _write_graphs(explorer: Explorer, result: Segmentation, folder: Path) -> lis
         paths.append(folder / f"graph_{place + 1}.graphml")
         write_graphml(paths[-1], explorer.knn_network(place))
     return paths
+
+
+def _check_plotly() -> None:
+    """Refuse a missing Plotly before the networks run."""
+    from cuts3d.figures.templates import graph_objects
+
+    graph_objects()
+
+
+def _write_report(explorer: Explorer, path: Path, *, title: str) -> Path:
+    from cuts3d.figures.report import report_html
+    from cuts3d.io.files import write_text
+
+    write_text(path, report_html(explorer, title=title))
+    return path
 
 
 def _run_with_bar(stages: Iterator[Any], *, quiet: bool) -> Segmentation:
