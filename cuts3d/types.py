@@ -375,16 +375,15 @@ class Segmentation:
         """Number of instances without a cut in 3D: the component of MaskCut, or a whole part of a recursive NCut."""
         return sum(bool(i.cut.fallback) for i in self.instances)
 
-    def to_coco(self, file_name: str, config: CutS3DConfig | None = None) -> dict[str, Any]:
+    def to_coco(self, file_name: str) -> dict[str, Any]:
         """The instances as a COCO document, as `cuts3d segment` writes it.
 
         Args:
             file_name: Name of the photo's file, by which an evaluation finds it.
-            config: The configuration that made the result, to be kept in `info`.
         """
         from cuts3d.io.coco.write import coco_document
 
-        return coco_document(self, file_name=file_name, config=config)
+        return coco_document(self, file_name=file_name)
 
     def to_supervision(self, *, compact: bool = True) -> Detections:
         """The instances as `supervision.Detections`, in their order.
@@ -443,27 +442,20 @@ class Segmentation:
 
         masks_figure(self, theme=theme).show()
 
-    def show_3d(
-        self,
-        config: CutS3DConfig | None = None,
-        *,
-        instance: int = 0,
-        theme: Literal["light", "dark"] = "light",
-    ) -> None:
+    def show_3d(self, *, instance: int = 0, theme: Literal["light", "dark"] = "light") -> None:
         """Show the point cloud with the layers of all stages: in the notebook, or from a script in the browser.
 
         Args:
-            config: The parameters of the run; None: the defaults.
             instance: Index of the instance whose partitions and terminals are shown, from 0.
             theme: `light` or `dark`.
 
         Raises:
-            ConfigError: The parameters are not those of the run, the theme is unknown, or Plotly is not installed.
+            ConfigError: The theme is unknown, or Plotly is not installed.
             InputError: There is no such instance.
         """
         from cuts3d.figures.cloud import cloud_figure
 
-        cloud_figure(self, config or self.config, instance=instance, theme=theme).show()
+        cloud_figure(self, instance=instance, theme=theme).show()
 
     def _repr_html_(self) -> str:
         """The masks over the photo and a table: how notebooks show a segmentation."""

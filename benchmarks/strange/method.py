@@ -139,5 +139,5 @@ def _segmented(photo: Any, depth: Any, kind: Any, params: dict[str, Any]) -> Seg
         assert 0 <= one.score <= 1
         assert 0 <= one.mean_confidence <= 1
         assert 0 <= one.confidence.min() <= one.confidence.max() <= 1
-    json.dumps(coco_document(found, file_name="photo", config=config), allow_nan=False)
+    json.dumps(coco_document(found, file_name="photo"), allow_nan=False)
     return found

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cuts3d.arrays import IntArray
-from cuts3d.errors import ConfigError, InputError
+from cuts3d.errors import InputError
 from cuts3d.figures.cloud_layers import CloudLayer, cloud_layers, colour_scale, css_colour_commas
 from cuts3d.figures.maps import UNIT
 from cuts3d.figures.templates import Theme, graph_objects, new_figure
@@ -19,7 +19,6 @@ from cuts3d.method.point_cloud import photo_cloud
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from cuts3d.config import CutS3DConfig
     from cuts3d.types import PointCloud, Segmentation
 
 SIDE = 160  # points along the longer side
@@ -31,9 +30,7 @@ EYE = {
 }  # a little above the photo's camera
 
 
-def cloud_figure(
-    result: Segmentation, config: CutS3DConfig, *, instance: int = 0, side: int = SIDE, theme: Theme = "light"
-) -> go.Figure:
+def cloud_figure(result: Segmentation, *, instance: int = 0, side: int = SIDE, theme: Theme = "light") -> go.Figure:
     """The point cloud: colour, depth, eigenvector, bipartition, partition at each τ_knn, confidence, instances.
 
     Depth has natural proportions here: its range is one longer image side, whatever `depth_scale` is. The camera stays
@@ -41,7 +38,6 @@ def cloud_figure(
 
     Args:
         result: What was found.
-        config: The parameters of the run; those of the point cloud are read.
         instance: Index of the instance whose NCut, partitions and terminals are shown, from 0.
         side: Points along the longer side.
         theme: `light` or `dark`.
@@ -52,21 +48,20 @@ def cloud_figure(
         The drop-down changes the first trace, and so does the slider of τ_knn.
 
     Raises:
-        ConfigError: The configuration is not that of the result, the theme is unknown, or Plotly is not installed.
+        ConfigError: The theme is unknown, or Plotly is not installed.
         InputError: There is no such instance.
     """
     if not 0 <= instance < max(1, len(result.instances)):
         raise InputError(f"There is no instance with the index {instance}; {len(result.instances)} were found.")
-    _check_config(result, config)
     shape = fit_longer_side(result.image.shape, side, least=2, enlarge=False)
-    cloud = _cloud(result, shape, config)
-    z = sample_map(normalise_depth(result.depth, clip_percent=config.cloud.depth_clip), shape)
+    cloud = _cloud(result, shape)
+    z = sample_map(normalise_depth(result.depth, clip_percent=result.config.cloud.depth_clip), shape)
     layers = cloud_layers(result, z, resize_image(result.image, shape), instance)
     figure = new_figure(theme, height=600, margin={"l": 0, "r": 0, "t": 56, "b": 0}, uirevision="cloud")
     first = next((i for i, layer in enumerate(layers) if layer.name == FIRST), 0)
     figure.add_trace(_points(cloud, layers[first]))
     if result.instances:
-        _add_terminals(figure, result, config, instance)
+        _add_terminals(figure, result, instance)
     _add_controls(figure, layers, first)
     figure.update_scenes(
         xaxis={"title": {"text": "x, right"}},
@@ -83,20 +78,9 @@ def cloud_figure(
     )
 
 
-def _check_config(result: Segmentation, config: CutS3DConfig) -> None:
-    """Refuse a configuration whose cloud is another one: its layers would lie where the method saw nothing."""
+def _cloud(result: Segmentation, shape: tuple[int, int]) -> PointCloud:
     height, width = result.image.shape[:2]
-    expected = photo_cloud(result.depth, (height, width), result.cloud.grid_shape, config.cloud).points
-    if not np.allclose(expected, result.cloud.points, atol=0.01):
-        raise ConfigError(
-            "This is not the configuration of the result: its camera, depth clipping or depth scale gives another "
-            "point cloud. Give the configuration of the run, such as explorer.config."
-        )
-
-
-def _cloud(result: Segmentation, shape: tuple[int, int], config: CutS3DConfig) -> PointCloud:
-    height, width = result.image.shape[:2]
-    return photo_cloud(result.depth, (height, width), shape, config.cloud, depth_scale=1.0)
+    return photo_cloud(result.depth, (height, width), shape, result.config.cloud, depth_scale=1.0)
 
 
 def _points(cloud: PointCloud, layer: CloudLayer) -> Any:
@@ -133,9 +117,9 @@ def _hover(layer: CloudLayer) -> str:
     return f"x %{{x:.3f}}, y %{{z:.3f}}, z %{{y:.3f}}{layer.hover}<extra></extra>"
 
 
-def _add_terminals(figure: Any, result: Segmentation, config: CutS3DConfig, instance: int) -> None:
+def _add_terminals(figure: Any, result: Segmentation, instance: int) -> None:
     cut = result.instances[instance].cut
-    points = _cloud(result, result.cloud.grid_shape, config).points
+    points = _cloud(result, result.cloud.grid_shape).points
     for name, indices, colour in (("source", cut.sources, SOURCE), ("sink", cut.sinks, SINK)):
         figure.add_trace(_terminal(name, points[indices], colour, indices))
 

@@ -14,19 +14,17 @@ from cuts3d.method.depth_range import normalise_depth
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from cuts3d.config import CutS3DConfig
     from cuts3d.types import Segmentation
 
 SIDE = 320  # longer side of the depth map in the figure
 UNITS = {"metric": "m", "relative": "relative, no unit", "disparity": "disparity, no unit"}
 
 
-def depth_figure(result: Segmentation, config: CutS3DConfig, *, theme: Theme = "light") -> go.Figure:
+def depth_figure(result: Segmentation, *, theme: Theme = "light") -> go.Figure:
     """Depth z with 0 the nearest, and spatial importance ΔD in [β, 1]; near and edges are bright.
 
     Args:
         result: What was found.
-        config: The parameters of the run; `depth_clip` and β are read.
         theme: `light` or `dark`.
 
     Returns:
@@ -38,7 +36,7 @@ def depth_figure(result: Segmentation, config: CutS3DConfig, *, theme: Theme = "
     """
     shape = result.image.shape
     figure = panels(["Depth z", "Spatial importance ΔD"], shape, theme, columns=2)
-    z = normalise_depth(result.depth, clip_percent=config.cloud.depth_clip)
+    z = normalise_depth(result.depth, clip_percent=result.config.cloud.depth_clip)
     step = max(1, max(z.shape) // SIDE)
     values = result.depth.values[::step, ::step]
     figure.add_trace(
@@ -61,7 +59,7 @@ def depth_figure(result: Segmentation, config: CutS3DConfig, *, theme: Theme = "
         words = "no sharpening: it is off,<br>or the depth is constant"
         figure.add_annotation(text=words, x=0.5, y=0.5, xref="x2 domain", yref="y2 domain")
         return figure
-    beta = min(config.importance.beta, 0.999)
+    beta = min(result.config.importance.beta, 0.999)
     figure.add_trace(
         heatmap(
             np.asarray(result.importance),

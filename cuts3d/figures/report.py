@@ -80,7 +80,7 @@ def report_sections(explorer: Explorer) -> Iterator[Section]:
     yield Section(
         title="Depth and spatial importance",
         text="Near is bright; importance is high where depth has an edge.",
-        figure=depth_figure(result, config),
+        figure=depth_figure(result),
     )
     yield from _affinity_sections(explorer, result)
     yield Section(
@@ -96,7 +96,7 @@ def report_sections(explorer: Explorer) -> Iterator[Section]:
     yield Section(
         title="Cut in 3D",
         text="Drag to turn. The list has the layers of all stages; the slider of the partition moves τ_knn.",
-        figure=cloud_figure(result, config),
+        figure=cloud_figure(result),
     )
     if not result.instances:
         return

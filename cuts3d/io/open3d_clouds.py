@@ -24,7 +24,7 @@ HEADS_END = {".ply": b"end_header\n", ".pcd": b"DATA binary\n"}
 
 def segmentation_cloud(result: Segmentation, *, side: int = CLOUD_SIDE) -> open3d.t.geometry.PointCloud:
     """What `Segmentation.to_open3d` returns."""
-    return open3d_cloud(dense_cloud(result, result.config, side=side), normals=True, confidence=True)
+    return open3d_cloud(dense_cloud(result, side=side), normals=True, confidence=True)
 
 
 def open3d_cloud(cloud: DenseCloud, *, normals: bool = False, confidence: bool = False) -> open3d.t.geometry.PointCloud:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from cuts3d.arrays import FloatArray, ImageArray, IntArray
-from cuts3d.config import CutS3DConfig
 from cuts3d.grids import fit_longer_side, resize_image, resize_map, resize_mask
 from cuts3d.method.point_cloud import photo_cloud
 from cuts3d.types import Segmentation
@@ -37,17 +36,16 @@ class DenseCloud:
     eye: FloatArray | None
 
 
-def dense_cloud(result: Segmentation, config: CutS3DConfig, *, side: int = CLOUD_SIDE) -> DenseCloud:
+def dense_cloud(result: Segmentation, *, side: int = CLOUD_SIDE) -> DenseCloud:
     """The cloud of a result, with natural proportions: `depth_scale` is made for cutting and is not applied.
 
     Args:
         result: What was found in the photo.
-        config: Its parameters; those of the point cloud are used.
         side: Points along the longer side.
     """
     h, w = result.image.shape[:2]
     shape = fit_longer_side((h, w), side)
-    cloud = photo_cloud(result.depth, (h, w), shape, config.cloud, depth_scale=1.0)
+    cloud = photo_cloud(result.depth, (h, w), shape, result.config.cloud, depth_scale=1.0)
     labels, confidence = np.zeros(shape, dtype=np.int32), np.ones(shape, dtype=np.float32)
     for index, instance in result.back_to_front:
         inside = resize_mask(instance.mask, shape)

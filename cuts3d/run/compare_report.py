@@ -61,7 +61,7 @@ def write_comparison(found: DepthComparison, folder: Path, *, file_name: str, co
         target = folder / entry.name
         write(target / "depth.png", lambda p, z=z: Image.fromarray(z).save(p))
         write(target / "overlay.png", lambda p, r=result: Image.fromarray(draw_overlay(r)).save(p))
-        write_json(target / "instances.json", coco_document(result, file_name=file_name, config=config))
+        write_json(target / "instances.json", coco_document(result, file_name=file_name))
         paths.append(target / "instances.json")
     write_json(folder / "comparison.json", comparison_document(found))
     paths.append(folder / "comparison.json")

@@ -71,6 +71,29 @@ def test_help_names_every_parameter(capsys):
         assert f"--{name.replace('_', '-')}" in text
 
 
+def test_points_and_surface_are_written_when_asked_for(photo_file, tmp_path, capsys):
+    import open3d
+
+    out = tmp_path / "out"
+    assert main(["segment", str(photo_file), "--out", str(out), "--pcd", "--mesh", *QUICK]) == 0
+    assert sorted(p.name for p in out.iterdir()) == sorted([*OUTPUTS, "cloud.pcd", "surface.glb"])
+    assert "surface.glb" in capsys.readouterr().out
+    cloud = open3d.t.io.read_point_cloud(out / "cloud.pcd")
+    assert set(cloud.point) == {"positions", "colors", "normals", "label", "confidence"}
+    assert len(open3d.io.read_triangle_mesh(out / "surface.glb").triangles) == 2 * 179 * 239  # of flat depth
+
+
+def test_without_open3d_a_surface_is_refused_and_the_rest_has_a_note(photo_file, tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "open3d", None)
+    command = ["segment", str(photo_file), "--out", str(tmp_path / "out"), *QUICK]
+    assert main([*command, "--mesh"]) == 1
+    assert errors_of(capsys)[-1].startswith("error: --mesh needs Open3D: run 'pip install")
+    assert not (tmp_path / "out").exists()
+    assert main([*command, "--quiet"]) == 0
+    assert errors_of(capsys)[-1].startswith("note: cloud.ply was not written. A point cloud needs Open3D: run 'pip")
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == OUTPUTS[1:]
+
+
 def test_a_photo_is_segmented_and_everything_written(photo_file, tmp_path, capsys):
     assert main(["segment", str(photo_file), "--out", str(tmp_path / "out"), *QUICK]) == 0
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == OUTPUTS

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cuts3d.errors import ConfigError, InputError
+from cuts3d.errors import InputError
 from cuts3d.figures import cloud_figure
 from cuts3d.figures.colours import instance_rgb
 from cuts3d.grids import fit_longer_side, resize_mask, sample_map
@@ -19,7 +19,7 @@ LAYERS = ["photo", "depth", "eigenvector", "bipartition", "partition", "confiden
 
 @pytest.fixture
 def figure(explorer, result) -> Any:
-    return cloud_figure(result, explorer.config, instance=1)
+    return cloud_figure(result, instance=1)
 
 
 def change_of(figure: Any, name: str) -> dict[str, Any]:
@@ -103,18 +103,12 @@ def test_sources_and_sinks_lie_on_their_cells(figure, result):
         np.testing.assert_allclose(trace.z, points[cells, 1], atol=1e-6)
 
 
-def test_another_configuration_is_refused(explorer, result):
-    for change in ({"camera": "perspective"}, {"depth_scale": 1.0}):
-        with pytest.raises(ConfigError, match="not the configuration of the result"):
-            cloud_figure(result, explorer.config.replace(**change))
-
-
 def test_a_photo_without_instances_has_the_layers_that_exist(explorer):
     result = explorer.update(min_area=0.5)
-    figure = cloud_figure(result, explorer.config)
+    figure = cloud_figure(result)
     names = [button.name for button in figure.layout.updatemenus[0].buttons]
     assert not result.instances
     assert names == [name for name in LAYERS if name in ("photo", "depth", "eigenvector", "bipartition")]
     assert not figure.layout.sliders
     with pytest.raises(InputError, match="no instance with the index 1"):
-        cloud_figure(result, explorer.config, instance=1)
+        cloud_figure(result, instance=1)

@@ -42,12 +42,12 @@ def patch_map(explorer: Any, theme: Any) -> Any:
 
 MADE: dict[str, Callable[[Any, Any], Any]] = {
     "masks": lambda e, t: figures.masks_figure(e.results["segmentation", 0], theme=t),
-    "depth": lambda e, t: figures.depth_figure(e.results["segmentation", 0], e.config, theme=t),
+    "depth": lambda e, t: figures.depth_figure(e.results["segmentation", 0], theme=t),
     "histogram": histogram,
     "patch": patch_map,
     "spectrum": lambda e, t: figures.spectrum_figure(e.spectrum(), theme=t),
     "eigenvectors": lambda e, t: figures.eigenvectors_figure(e.results["segmentation", 0], theme=t),
-    "cloud": lambda e, t: figures.cloud_figure(e.results["segmentation", 0], e.config, theme=t),
+    "cloud": lambda e, t: figures.cloud_figure(e.results["segmentation", 0], theme=t),
     "sweep": lambda e, t: figures.confidence_sweep_figure(e.results["segmentation", 0], theme=t),
     "area": lambda e, t: figures.area_figure(e.results["segmentation", 0].confidences, theme=t),
     "training": lambda _, t: figures.training_figure({"loss": ([1, 2], [2.0, 1.0])}, theme=t),
@@ -107,7 +107,7 @@ def test_masks_are_those_of_the_result(result):
 
 
 def test_depth_and_importance_are_those_of_the_result(explorer, result):
-    depth, importance = figures.depth_figure(result, explorer.config).data
+    depth, importance = figures.depth_figure(result).data
     np.testing.assert_array_equal(depth.z, normalise_depth(result.depth, clip_percent=explorer.config.cloud.depth_clip))
     np.testing.assert_array_equal(depth.customdata, result.depth.values)
     np.testing.assert_array_equal(importance.z, result.importance)
@@ -117,7 +117,7 @@ def test_depth_and_importance_are_those_of_the_result(explorer, result):
 
 
 def test_without_sharpening_the_figure_says_so(explorer):
-    figure = figures.depth_figure(explorer.update(sharpen=False), explorer.config)
+    figure = figures.depth_figure(explorer.update(sharpen=False))
     assert len(figure.data) == 1
     assert any("no sharpening" in note.text for note in figure.layout.annotations)
 

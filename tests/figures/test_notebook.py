@@ -11,10 +11,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import plotly.graph_objects as go
-import pytest
 from PIL import Image
 
-from cuts3d.errors import ConfigError
 from cuts3d.io.overlays import draw_overlay
 
 
@@ -67,11 +65,9 @@ def test_a_segmentation_without_instances_says_so(result):
     assert "<table" not in html
 
 
-def test_show_and_show_3d_draw_the_figures_of_the_result(explorer, result, monkeypatch):
+def test_show_and_show_3d_draw_the_figures_of_the_result(result, monkeypatch):
     shown = []
     monkeypatch.setattr(go.Figure, "show", lambda figure: shown.append(figure))  # noqa: PLW0108 - it gets `self`
     result.show()
-    result.show_3d(explorer.config, theme="dark")
+    result.show_3d(theme="dark")
     assert [figure.data[0].type for figure in shown] == ["image", "scatter3d"]
-    with pytest.raises(ConfigError, match="not the configuration of the result"):
-        result.show_3d(explorer.config.replace(camera="perspective"))

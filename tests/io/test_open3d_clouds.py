@@ -46,7 +46,7 @@ def grid(h: int, w: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_a_segmentation_becomes_a_cloud_with_all_that_is_known_of_its_points(result, pixel_config):
-    cloud, dense = result.to_open3d(), dense_cloud(result, pixel_config)
+    cloud, dense = result.to_open3d(), dense_cloud(result)
     kinds = {name: (str(cloud.point[name].dtype), tuple(cloud.point[name].shape)) for name in cloud.point}
     n = 180 * 240
     assert kinds == {
@@ -77,7 +77,7 @@ def test_a_cloud_has_the_camera_of_its_run(photo, pixel_config, camera):
     config = pixel_config.replace(camera=camera, field_of_view=80.0)
     found = CutS3D(config).segment(photo.image, depth=photo.depth)
     assert found.config == config
-    dense = dense_cloud(found, config)
+    dense = dense_cloud(found)
     assert (found.to_open3d().point["positions"].numpy() == dense.points.astype(np.float32)).all()
     if dense.eye is None:
         assert camera == "orthographic"
@@ -142,7 +142,7 @@ def test_a_written_cloud_is_read_with_every_attribute(result, tmp_path, suffix):
 
 
 def test_plain_clouds_have_the_properties_that_viewers_know(result, pixel_config, tmp_path):
-    write_cloud(tmp_path / "c.ply", open3d_cloud(dense_cloud(result, pixel_config, side=20)))
+    write_cloud(tmp_path / "c.ply", open3d_cloud(dense_cloud(result, side=20)))
     head = (tmp_path / "c.ply").read_bytes().partition(b"end_header\n")[0].decode("ascii")
     assert [line.split()[1:] for line in head.splitlines() if line.startswith("property")] == [
         *(["float", axis] for axis in "xyz"),

@@ -31,7 +31,7 @@ def result(photo, pixel_config) -> Segmentation:
 
 @pytest.fixture
 def saved(result, pixel_config, tmp_path) -> Path:
-    save_all(result, tmp_path / "out", file_name="photo.jpg", config=pixel_config)
+    save_all(result, tmp_path / "out", file_name="photo.jpg")
     return tmp_path / "out"
 
 
@@ -76,14 +76,14 @@ def test_the_json_says_how_it_was_made(saved, result, pixel_config):
 
 
 def test_a_photo_s_name_in_any_script_survives(result, pixel_config, tmp_path):
-    save_all(result, tmp_path, file_name="Müllerstraße 写真 📷.jpg", config=pixel_config)
+    save_all(result, tmp_path, file_name="Müllerstraße 写真 📷.jpg")
     document = json.loads((tmp_path / "instances.json").read_bytes().decode("utf-8"))
     assert document["images"][0]["file_name"] == "Müllerstraße 写真 📷.jpg"
 
 
 def test_a_photo_s_name_that_is_no_utf_8_survives(result, pixel_config, tmp_path):
     name = os.fsdecode(b"caf\xe9.jpg")
-    save_all(result, tmp_path, file_name=name, config=pixel_config)
+    save_all(result, tmp_path, file_name=name)
     document = json.loads((tmp_path / "instances.json").read_bytes().decode("utf-8"))
     assert document["images"][0]["file_name"] == name
 
@@ -92,7 +92,7 @@ def test_a_result_without_instances_can_be_saved_and_loaded(photo, pixel_config,
     config = pixel_config.replace(max_ncut=0.0, region="once", min_area=0.5)
     empty = CutS3D(config).segment(photo.image, depth=photo.depth)
     assert not empty.instances
-    save_all(empty, tmp_path, file_name="p.jpg", config=config)
+    save_all(empty, tmp_path, file_name="p.jpg")
     assert COCO(str(tmp_path / "instances.json")).getAnnIds() == []
     assert (np.asarray(Image.open(tmp_path / "overlay.png")) == photo.image).all()
     with np.load(tmp_path / "stages.npz") as arrays:
@@ -102,7 +102,7 @@ def test_a_result_without_instances_can_be_saved_and_loaded(photo, pixel_config,
 def test_the_point_cloud_has_positions_colours_and_labels_of_its_points(saved, result, pixel_config):
     vertices = parse_ply((saved / "cloud.ply").read_bytes())
     assert vertices.dtype.names == ("x", "y", "z", "red", "green", "blue", "label")
-    cloud = dense_cloud(result, pixel_config)
+    cloud = dense_cloud(result)
     assert len(vertices) == 180 * 240
     assert (np.stack([vertices[a] for a in "xyz"], axis=1) == cloud.points.astype(np.float32)).all()
     assert (np.stack([vertices[c] for c in ("red", "green", "blue")], axis=1) == cloud.colours).all()
@@ -111,7 +111,7 @@ def test_the_point_cloud_has_positions_colours_and_labels_of_its_points(saved, r
 
 
 def test_labels_of_the_cloud_lie_on_the_objects_and_far_is_behind(result, photo, pixel_config):
-    cloud = dense_cloud(result, pixel_config, side=160)
+    cloud = dense_cloud(result, side=160)
     assert cloud.grid_shape == (120, 160)
     assert (cloud.labels.reshape(120, 160) == label_map(result)).all()
     assert (cloud.colours.reshape(120, 160, 3) == photo.image).all()
@@ -140,7 +140,7 @@ def test_without_open3d_the_rest_is_written_and_a_note_says_what_is_missing(
     (tmp_path / "cloud.ply").write_text("of another photo")
     monkeypatch.setitem(sys.modules, "open3d", None)
     with pytest.warns(InputNote, match=r"cloud.ply was not written. .*pip install \"cuts3d\[geometry\]\""):
-        paths = save_all(result, tmp_path, file_name="photo.jpg", config=pixel_config)
+        paths = save_all(result, tmp_path, file_name="photo.jpg")
     assert sorted(p.name for p in paths) == sorted(os.listdir(tmp_path))
     assert sorted(os.listdir(tmp_path)) == ["instances.json", "overlay.png", "stages.npz"]
 
@@ -237,9 +237,9 @@ def test_the_error_of_a_failed_write_names_the_file_and_the_cause(tmp_path):
 def test_a_folder_that_cannot_be_made_is_said_so(tmp_path, result, pixel_config):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="could not be written"):
-        save_all(result, tmp_path / "file" / "out", file_name="p.jpg", config=pixel_config)
+        save_all(result, tmp_path / "file" / "out", file_name="p.jpg")
 
 
 def test_the_document_is_plain_json(result, pixel_config):
-    document = coco_document(result, file_name="p.jpg", config=pixel_config)
+    document = coco_document(result, file_name="p.jpg")
     assert json.loads(json.dumps(document, allow_nan=False)) == document

@@ -43,7 +43,7 @@ CALLS = {  # what people call -> its parameters, without self
     "Explorer.knn_network": "instance tau_knn",
     "Explorer.affinity_network": "ncut",
     "Segmentation.show": "theme",
-    "Segmentation.show_3d": "config instance theme",
+    "Segmentation.show_3d": "instance theme",
 }
 ATTRIBUTES = {  # what people read from a result
     "Segmentation": "image instances depth features importance bipartitions cloud confidences dropped back_to_front",

@@ -168,11 +168,11 @@ def test_no_record_names_a_backbone(photo, vectors, pixel_config, tmp_path, kind
     result = explorer.update()
     assert result.features.backbone == f"own_{kind}"
     assert explorer.config.features.backbone == f"own_{kind}"
-    info = coco_document(result, file_name="a.jpg", config=config)["info"]
+    info = coco_document(result, file_name="a.jpg")["info"]
     assert info["backbone"] == info["config"]["backbone"] == f"own_{kind}"
     assert info["config"]["feature"] is None
     assert f"backbone: your {kind}" in status.summary(explorer, "photo", costs=["1 s"], done=True)
-    save_all(result, tmp_path, file_name="a.jpg", config=config)
+    save_all(result, tmp_path, file_name="a.jpg")
     assert json.loads((tmp_path / "instances.json").read_text())["info"] == info
     assert ("features" in np.load(tmp_path / "stages.npz")) == (kind == "features")
 

@@ -74,7 +74,7 @@ def test_instances_have_the_same_numbers_everywhere(session):
     line = status.summary(session.explorer, "squares", costs=[], done=True)
     assert f"<b>{count} instance" in line
     result = session.explorer.results["segmentation", 0]
-    document = coco_document(result, file_name="x.png", config=session.explorer.config)
+    document = coco_document(result, file_name="x.png")
     assert [str(one["id"]) for one in document["annotations"]] == numbers
 
 

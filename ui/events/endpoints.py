@@ -74,7 +74,7 @@ def segment(request: gr.Request, photo: str, parameters: Parameters = None) -> t
         config, given = _config(parameters), _given(photo)
         explorer = Explorer(given.pixels, config, view_side=MAX_SIDE)
         overlay = draw_overlay(explorer.update())
-        document = coco_document(explorer.own_size(), file_name=Path(photo).name, config=config)
+        document = coco_document(explorer.own_size(), file_name=Path(photo).name)
         return _reply(document, request, given), overlay
 
 

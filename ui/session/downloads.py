@@ -44,7 +44,7 @@ def write_downloads(
     Raises:
         InputError: A file cannot be written.
     """
-    paths = save_all(result, folder, file_name=file_name, config=config)
+    paths = save_all(result, folder, file_name=file_name)
     zipped = zip_pictures(pictures)
     parameters = json.dumps(config.to_dict(), indent=1, ensure_ascii=False)
     contents = {"pictures.zip": zipped, "view.html": view_html.encode(), "config.json": parameters.encode()}

@@ -11,7 +11,6 @@ import numpy as np
 
 from cuts3d import __version__
 from cuts3d.arrays import BoolArray
-from cuts3d.config import CutS3DConfig, own_config
 from cuts3d.grids import bounding_box
 from cuts3d.io.coco.images import ImageRecord
 from cuts3d.io.coco.rle import encode_rle
@@ -56,11 +55,11 @@ def one_photo_document(image: ImageRecord, annotations: Sequence[Record], info: 
     }
 
 
-def coco_document(result: Segmentation, *, file_name: str, config: CutS3DConfig | None) -> Record:
+def coco_document(result: Segmentation, *, file_name: str) -> Record:
     """A COCO document of the instances of one photo.
 
     In addition to COCO's own fields an annotation has `score`, `mean_confidence`, `cut_value`, `ncut` and `fallback`;
-    `info` holds the version, the backbone, the depth estimator and the whole configuration; None where it is not known.
+    `info` holds the version, the backbone, the depth estimator and the whole configuration.
     Where the features were given, the backbone is `own_features` or `own_affinity` in both.
     """
     annotations = [
@@ -79,7 +78,7 @@ def coco_document(result: Segmentation, *, file_name: str, config: CutS3DConfig 
         "version": __version__,
         "backbone": result.features.backbone,
         "depth": result.depth.estimator,
-        "config": None if config is None else own_config(config, result.features.backbone).to_dict(),
+        "config": result.config.to_dict(),
         "dropped": [{"ncut": d.ncut, "reason": d.reason} for d in result.dropped],
     }
     h, w = result.image.shape[:2]
