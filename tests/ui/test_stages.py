@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cuts3d.grids import iou
+from cuts3d.method.graph_facts import graph_facts
 from cuts3d.run.explorer import Explorer
 from ui.draw import card, mask_pictures
 from ui.session.drawing import Drawing
@@ -191,6 +193,25 @@ def test_two_photos_never_have_one_cloud(session, photo, pixel_config):
     first, second = drawn(session, "3d")["viewer"]["base"], drawn(turned, "3d")["viewer"]["base"]
     differing = [key for key in first if first[key] != second[key]]
     assert len(differing) >= 2, "the photo and its name"
+
+
+def test_the_tab_says_what_the_graph_of_the_chosen_instance_is(session):
+    words = drawn(session, "3d")["graph_facts"]
+    options = session.explorer.config.local_cut
+    facts = graph_facts(session.explorer.knn_graph(0), Drawing(session).cuts[0][0], options)
+    removed = facts.all_links - facts.links
+    assert words.startswith("**Graph of instance 1**")
+    assert f"{facts.links:,} links; τ_knn {options.tau_knn:g} removed {removed:,} longer ones" in words
+    assert "graph_facts" not in drawn(session, "3d")
+    session.look(instance=1)
+    assert drawn(session, "3d")["graph_facts"].startswith("**Graph of instance 2**")
+
+
+def test_an_instance_without_a_cut_in_3d_says_why_it_has_no_graph(session):
+    graph, cut = session.explorer.knn_graph(0), Drawing(session).cuts[0][0]
+    without = dataclasses.replace(cut, source_side=None, fallback="a whole part of the NCut")
+    options = session.explorer.config.local_cut
+    assert cloud.facts_of(graph, without, options, 1) == "**Instance 2** has no cut in 3D: a whole part of the NCut."
 
 
 # ---- confidence

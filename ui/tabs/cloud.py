@@ -6,11 +6,15 @@ from typing import Any
 
 import gradio as gr
 
+from cuts3d.config import LocalCutConfig
 from cuts3d.depth import normalise_depth
 from cuts3d.figures import colours
 from cuts3d.io.overlays import PALETTE
+from cuts3d.method.graph_facts import graph_facts
+from cuts3d.types import KnnGraph, LocalCut
 from ui.draw import pictures
 from ui.draw.card import mirror
+from ui.draw.graph_lines import graph_lines
 from ui.draw.mask_pictures import label_map
 from ui.session.drawing import Drawing
 from ui.tabs.tab import Event, Tab
@@ -22,10 +26,11 @@ def build() -> dict[str, Any]:
     with gr.Row(elem_id="cloud-row"):
         with gr.Column(scale=4, min_width=300):
             shown = viewer("viewer")
+            facts = gr.Markdown("", elem_id="graph-facts", elem_classes="note")
         with gr.Column(scale=1, min_width=150, elem_classes="cards one"):
             mirror("photo", "Chosen patch", "Click a point of the cloud, or here.", pick=True)
             mirror("after", "Its affinity", "After sharpening.")
-    return {"viewer": shown}
+    return {"viewer": shown, "graph_facts": facts}
 
 
 def draw(d: Drawing) -> None:
@@ -47,6 +52,17 @@ def draw(d: Drawing) -> None:
         update["value"] = d.update["viewer"]
     if update:
         d.update["viewer"] = gr.update(**update)
+    graph, options = d.result("graph", d.cut_index), d.session.explorer.config.local_cut
+    d.put("graph_facts", (graph, cut[0], options, d.chosen), lambda: facts_of(graph, cut[0], options, d.chosen))
+
+
+def facts_of(graph: KnnGraph | None, cut: LocalCut | None, options: LocalCutConfig, chosen: int) -> str:
+    """What the graph of the chosen instance is, in words."""
+    if graph is None or cut is None:
+        return ""
+    if cut.source_side is None:
+        return f"**Instance {chosen + 1}** has no cut in 3D: {cut.fallback}."
+    return f"**Graph of instance {chosen + 1}**\n\n" + graph_lines(graph_facts(graph, cut, options), options.tau_knn)
 
 
 def base_of(d: Drawing) -> dict[str, Any]:
@@ -118,6 +134,6 @@ CLOUD = Tab(
     title="3D",
     build=build,
     draw=draw,
-    outputs={"viewer": gr.update(base={}, value={})},
+    outputs={"viewer": gr.update(base={}, value={}), "graph_facts": ""},
     events=(Event(request="pick_patch", on=(("viewer", "select"),), payload=("row", "column")),),
 )

@@ -25,7 +25,7 @@ TAB_OUTPUTS = {
     "pipeline": set(),
     "affinity": {"difference", "histogram"},
     "ncut": {"spectrum", "ncut_facts"},
-    "3d": {"viewer"},
+    "3d": {"viewer", "graph_facts"},
     "depth": {"depth_facts"},
     "confidence": {"cuts", "heatmap", "areas"},
     "instances": {"coarse", "instances", "compare"},
