@@ -112,11 +112,17 @@ def public_functions(module: Module) -> Iterator[Function]:
 # ---- imports
 
 
-def imported(module: Module, known: Iterable[str]) -> set[str]:
-    """Known modules that a module imports, inside functions too, but not for type checking only."""
+def imported(module: Module, known: Iterable[str], *, when_loaded: bool = False) -> set[str]:
+    """Known modules that a module imports, inside functions too, but not for type checking only.
+
+    Args:
+        module: The module.
+        known: Names of modules.
+        when_loaded: Whether imports inside functions are left out.
+    """
     names = set(known)
     found = set()
-    for node in _running(module.tree):
+    for node in _running(module.tree, functions=not when_loaded):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -125,13 +131,14 @@ def imported(module: Module, known: Iterable[str]) -> set[str]:
     return {name for name in found & names if name != module.name}
 
 
-def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node below, except in blocks under `if TYPE_CHECKING`."""
+def _running(node: ast.AST, *, functions: bool) -> Iterator[ast.AST]:
+    """Every node below, except in blocks under `if TYPE_CHECKING`, and in functions only if asked for."""
     for child in ast.iter_child_nodes(node):
         yield child
         if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test):
             continue
-        yield from _running(child)
+        if functions or not isinstance(child, Function):
+            yield from _running(child, functions=functions)
 
 
 def import_graph(modules: Mapping[str, Module]) -> dict[str, set[str]]:

@@ -108,6 +108,7 @@ def test_yolo_is_read_by_supervision(sample, tmp_path):
         found = read.annotations[str(image)]
         assert read.classes == ["object"]
         assert len(found) == len(sample.masks[name])
+        assert found.mask is not None
         for number, mask in enumerate(sample.masks[name]):
             same = overlap(np.asarray(found.mask[number]), mask)
             assert same > (0.93 if name == NAMES[0] and number == 2 else 0.999)
@@ -147,6 +148,7 @@ def test_labelme_is_read_by_supervision_and_drawn_by_labelme_s_rule(sample, tmp_
     read = sv.DetectionDataset.from_labelme(str(folder), str(folder))
     found = read.annotations[str(folder / "plain.jpg")]
     assert sum(len(one) for one in read.annotations.values()) == 4  # supervision reads one folder
+    assert found.mask is not None
     for number, mask in enumerate(sample.masks["plain.jpg"]):
         np.testing.assert_array_equal(np.asarray(found.mask[number]), mask)
 

@@ -67,6 +67,7 @@ def test_detections_of_a_detector_keep_the_boxes_of_the_network(sv, tmp_path):
     assert len(ours) == len(found) > 0
     assert found.size == photo.shape[:2]
     np.testing.assert_array_equal(ours.xyxy, [one.box for one in found])
+    assert ours.mask is not None
     for number, one in enumerate(found):
         np.testing.assert_array_equal(np.asarray(ours.mask[number]), one.mask)
 

@@ -156,7 +156,7 @@ def test_other_suffixes_and_empty_clouds_are_refused(result, tmp_path):
         write_cloud(tmp_path / "c.xyz", result.to_open3d(side=16))
     with pytest.raises(InputError, match="no points"):
         write_cloud(
-            tmp_path / "c.ply", result.to_open3d(side=16).select_by_index(open3d.core.Tensor([], open3d.core.int64))
+            tmp_path / "c.ply", result.to_open3d(side=16).select_by_index(open3d.core.Tensor(np.empty(0, np.int64)))
         )
     assert not list(tmp_path.iterdir())
 
