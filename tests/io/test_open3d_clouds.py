@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open3d
@@ -18,6 +19,7 @@ from cuts3d.io.point_clouds import dense_cloud
 FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
+from typing import Any
 import numpy as np
 import open3d as o3d
 from cuts3d.errors import InputError
@@ -154,10 +156,9 @@ def test_plain_clouds_have_the_properties_that_viewers_know(result, pixel_config
 def test_other_suffixes_and_empty_clouds_are_refused(result, tmp_path):
     with pytest.raises(InputError, match=r"\.ply or \.pcd; the file is 'c\.xyz'"):
         write_cloud(tmp_path / "c.xyz", result.to_open3d(side=16))
+    nothing: Any = open3d.core.Tensor(np.empty(0, np.int64))  # pyright: ignore[reportCallIssue]
     with pytest.raises(InputError, match="no points"):
-        write_cloud(
-            tmp_path / "c.ply", result.to_open3d(side=16).select_by_index(open3d.core.Tensor(np.empty(0, np.int64)))
-        )
+        write_cloud(tmp_path / "c.ply", result.to_open3d(side=16).select_by_index(nothing))
     assert not list(tmp_path.iterdir())
 
 
